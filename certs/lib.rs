@@ -1,0 +1,1 @@
+//! CA, leaf certificates, rotation and a hot-reloading TLS resolver.

@@ -1,0 +1,1 @@
+//! The tower stacks of the LLM gateway and the MCP proxy.

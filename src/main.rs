@@ -1,0 +1,3 @@
+//! The agentkube binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Observe, resolve, render, apply, report.

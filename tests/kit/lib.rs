@@ -1,0 +1,1 @@
+//! Scripted upstreams and a fake API server for the tests.
