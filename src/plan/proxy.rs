@@ -1,0 +1,147 @@
+//! The plan of an MCP proxy.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Breaker, ClientAuth, ObjectName, SecretEntry, millis};
+
+/// Everything that an MCP proxy needs to serve one `MCP` object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProxyPlan {
+    /// The object this plan was made from.
+    pub object: ObjectName,
+    /// The tool servers, in the order of the spec. Never empty.
+    pub upstreams: Vec<ProxyUpstream>,
+    /// How tools of several upstreams are told apart.
+    pub tool_names: ToolNames,
+    /// Names accepted in the Host and Origin headers besides loopback: the
+    /// Service's names and `spec.hosts`, without ports.
+    pub hosts: Vec<String>,
+    /// Bounds of one replica.
+    pub limits: ProxyLimits,
+    /// Who may call.
+    pub auth: ClientAuth,
+}
+
+/// One upstream tool server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProxyUpstream {
+    /// Name in the spec, unique in the plan.
+    pub name: String,
+    /// How it is reached.
+    pub kind: UpstreamKind,
+    /// What it is told about us.
+    pub auth: UpstreamAuth,
+    /// Every filter must let a tool through.
+    pub tools: Vec<ToolFilter>,
+    /// Bounds on one call.
+    pub timeouts: ProxyTimeouts,
+    /// When it is left alone for a while.
+    pub breaker: Breaker,
+}
+
+/// How an upstream is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
+pub enum UpstreamKind {
+    /// A server behind a URL.
+    Http {
+        /// The URL as the user wrote it.
+        endpoint: String,
+        /// Which HTTP transport it speaks.
+        transport: HttpTransport,
+    },
+}
+
+/// The HTTP transport of an upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HttpTransport {
+    /// Streamable HTTP.
+    #[default]
+    Auto,
+    /// Streamable HTTP and nothing else.
+    StreamableHttp,
+}
+
+/// How we prove to an upstream who we are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "mode", deny_unknown_fields)]
+pub enum UpstreamAuth {
+    /// Not at all.
+    None,
+    /// `Authorization: Bearer <value of the entry>`.
+    Bearer {
+        /// Where the token lies.
+        secret: SecretEntry,
+    },
+}
+
+/// Which tools of an upstream exist for clients. Entries are exact names or
+/// globs with `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "mode", content = "patterns")]
+pub enum ToolFilter {
+    /// Every tool.
+    All,
+    /// Only these; a tool that the upstream adds later stays out.
+    Allow(Vec<String>),
+    /// All but these.
+    Deny(Vec<String>),
+}
+
+/// `toolNames` of the spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ToolNames {
+    /// When `<upstream>__` is put before a name.
+    pub prefix: NamePrefix,
+    /// Longest exposed name, in characters.
+    pub max_length: u32,
+}
+
+/// When tool and prompt names carry the upstream's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NamePrefix {
+    /// Always.
+    Always,
+    /// Only with several upstreams.
+    #[default]
+    Auto,
+    /// Never: on equal names the first upstream of the spec wins.
+    Never,
+}
+
+/// Bounds on one call to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProxyTimeouts {
+    /// TCP and TLS.
+    #[serde(with = "millis")]
+    pub connect: Duration,
+    /// Without a byte; progress resets it.
+    #[serde(with = "millis")]
+    pub idle: Duration,
+    /// The whole call.
+    #[serde(with = "millis")]
+    pub total: Duration,
+}
+
+/// Bounds of one replica (`limits` of the spec).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProxyLimits {
+    /// Largest message in bytes, in either direction.
+    pub message_bytes: u64,
+    /// Calls under way at once.
+    pub concurrent_calls: u32,
+    /// Legacy sessions at once.
+    pub sessions: u32,
+    /// A session without a request for this long ends.
+    #[serde(with = "millis")]
+    pub session_idle: Duration,
+}
