@@ -1,0 +1,28 @@
+//! The scripted provider as a program, for tests outside Rust.
+//!
+//! `agentkube-testkit-upstream [ADDR]` (default 127.0.0.1:0) prints
+//! `{"url": …}` when it listens. It serves until it is killed, or, with
+//! `AGENTKUBE_TESTKIT_STDIN` set, until its standard input closes.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use agentkube_testkit::{Gates, Upstream, scripts};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let addr = std::env::args().nth(1);
+    let addr: SocketAddr = addr.as_deref().unwrap_or("127.0.0.1:0").parse()?;
+    let gates = Arc::new(Gates::default());
+    let upstream = Upstream::bind(addr, Arc::clone(&gates), scripts::by_model(gates)).await?;
+    println!("{}", serde_json::json!({"url": upstream.url("")}));
+    std::io::stdout().flush()?;
+    if std::env::var_os("AGENTKUBE_TESTKIT_STDIN").is_some() {
+        // Whoever started it holds the other end: it never outlives its test.
+        tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    } else {
+        std::future::pending::<()>().await;
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! A whole provider whose behaviour the model name chooses.
+//!
+//! The name up to its first `-` is the behaviour, so that a gateway can serve
+//! `cut-*` and each test can use a model of its own (`cut-7f3a`): records and
+//! gates are then told apart by the model. A header `x-testkit-behaviour` wins
+//! over the name. Both dialects answer, by path.
+//!
+//! | behaviour | a stream | a whole answer |
+//! |---|---|---|
+//! | (any other name) | five pieces, usage, terminator | the same |
+//! | `tools` | a call of `get_weather` | the same |
+//! | `gated` | waits after the first piece at the gate of the model's name | waits before the head |
+//! | `cut` | closes after the first piece | closes in the middle |
+//! | `cuthead` | closes before the head | the same |
+//! | `stall` | nothing more after the first piece | nothing more after half |
+//! | `stallhead` | no byte at all | the same |
+//! | `unfinished` | a clean end of body after the first piece | a whole answer |
+//! | `miderror` | an in-band error after the first piece, then a clean end | overloaded |
+//! | `lateerror` | 200, and the first event is an error | overloaded |
+//! | `overloaded` | 503 (OpenAI), 529 (Anthropic), `retry-after: 1` | the same |
+//! | `ratelimited` | 429, `retry-after: 7` | the same |
+//! | `quota` | 429 of an exhausted account | the same |
+//! | `unauthorized` | 401 | the same |
+//! | `badrequest` | 400 | the same |
+//! | `broken` | 502 with an HTML page | the same |
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{Gate, Gates, Reply, Request};
+
+mod anthropic;
+mod openai;
+
+/// What every answer says, in the pieces in which it is streamed.
+pub const PIECES: [&str; 5] = ["Hello", " from", " the", " scripted", " upstream."];
+/// Input tokens of every answer.
+pub const INPUT_TOKENS: u64 = 11;
+/// Output tokens of every answer.
+pub const OUTPUT_TOKENS: u64 = 7;
+
+/// One answer in one dialect, in all its forms.
+struct Answer {
+    /// Without streaming.
+    whole: Value,
+    /// The events of a stream.
+    events: Vec<String>,
+    /// How many of the events come with or before the first piece.
+    first: usize,
+}
+
+/// How a dialect says that it failed.
+struct Failure {
+    status: u16,
+    body: Value,
+    /// The same within a stream.
+    event: String,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    BadRequest,
+    Overloaded,
+    Quota,
+    RateLimited,
+    Unauthorized,
+}
+
+struct Dialect {
+    text: fn(&str) -> Answer,
+    tools: fn(&str) -> Answer,
+    failure: fn(Kind) -> Failure,
+}
+
+/// The script; gated answers wait at the gate of their model's name.
+pub fn by_model(gates: Arc<Gates>) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+    move |request| {
+        let route = request.route();
+        if route.ends_with("/models") {
+            return Reply::json(200, &openai::models());
+        }
+        let dialect = if route.ends_with("/chat/completions") {
+            &openai::DIALECT
+        } else if route.ends_with("/messages") {
+            &anthropic::DIALECT
+        } else {
+            return Reply::json(404, &openai::not_found(route));
+        };
+        reply(dialect, request, &gates)
+    }
+}
+
+fn reply(dialect: &Dialect, request: &Request, gates: &Gates) -> Reply {
+    let body = request.json();
+    let model = body["model"].as_str().unwrap_or_default();
+    let by_name = model.split('-').next().unwrap_or_default();
+    let behaviour = request.header("x-testkit-behaviour").unwrap_or(by_name);
+    let streams = body["stream"] == true;
+    let answer = (dialect.text)(model);
+    match behaviour {
+        "tools" => all((dialect.tools)(model), streams),
+        "gated" => gated(answer, streams, &gates.named(model)),
+        "cut" => broken_off(answer, streams, Reply::cut),
+        "cuthead" => Reply::sse().cut(),
+        "stall" => broken_off(answer, streams, Reply::stall),
+        "stallhead" => Reply::sse().stall(),
+        "unfinished" if streams => first(&answer),
+        "miderror" if streams => first(&answer).chunk((dialect.failure)(Kind::Overloaded).event),
+        "lateerror" if streams => Reply::sse().chunk((dialect.failure)(Kind::Overloaded).event),
+        "miderror" | "lateerror" | "overloaded" => {
+            failed(&(dialect.failure)(Kind::Overloaded)).header("retry-after", "1")
+        }
+        "ratelimited" => failed(&(dialect.failure)(Kind::RateLimited)).header("retry-after", "7"),
+        "quota" => failed(&(dialect.failure)(Kind::Quota)),
+        "unauthorized" => failed(&(dialect.failure)(Kind::Unauthorized)),
+        "badrequest" => failed(&(dialect.failure)(Kind::BadRequest)),
+        "broken" => Reply::text(502, "text/html", "<html><h1>502 Bad Gateway</h1></html>"),
+        _ => all(answer, streams),
+    }
+}
+
+fn all(answer: Answer, streams: bool) -> Reply {
+    if streams {
+        answer.events.into_iter().fold(Reply::sse(), Reply::chunk)
+    } else {
+        Reply::json(200, &answer.whole)
+    }
+}
+
+fn gated(answer: Answer, streams: bool, gate: &Gate) -> Reply {
+    if streams {
+        let held = first(&answer).gate(gate);
+        let rest = answer.events.into_iter().skip(answer.first);
+        rest.fold(held, Reply::chunk)
+    } else {
+        Reply::status(200)
+            .header("content-type", "application/json")
+            .gate(gate)
+            .chunk(answer.whole.to_string())
+    }
+}
+
+fn broken_off(answer: Answer, streams: bool, end: fn(Reply) -> Reply) -> Reply {
+    if streams {
+        return end(first(&answer));
+    }
+    let mut body = answer.whole.to_string();
+    let rest = body.split_off(body.len() / 2);
+    // The chunk that is never sent still counts for Content-Length.
+    end(Reply::text(200, "application/json", body)).chunk(rest)
+}
+
+fn first(answer: &Answer) -> Reply {
+    let events = answer.events.iter().take(answer.first).cloned();
+    events.fold(Reply::sse(), Reply::chunk)
+}
+
+fn failed(failure: &Failure) -> Reply {
+    Reply::json(failure.status, &failure.body)
+}
