@@ -1,0 +1,106 @@
+//! Schemas of strings that have a form. Where the form has a name that a person knows, a CEL
+//! rule says so in words; a bare `pattern` would answer with a regular expression.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// A DNS label of at most 32 characters: the name of an upstream.
+pub(crate) fn dns_label_32(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 32,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "write a DNS label: lower-case letters, digits and '-', beginning and \
+                        ending with a letter or digit",
+        }],
+    })
+}
+
+/// An http or https URL.
+pub(crate) fn http_url(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 2048,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^https?://[^/@?#\\\\s][^@#\\\\s]*$')",
+            "message": "write an http:// or https:// URL without user, password or fragment",
+        }],
+    })
+}
+
+/// A redis or rediss URL.
+pub(crate) fn redis_url(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 2048,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^rediss?://[^/@?#\\\\s][^@#\\\\s]*$')",
+            "message": "write a redis:// or rediss:// URL without user, password or fragment",
+        }],
+    })
+}
+
+/// An exact model name.
+pub(crate) fn model_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 256,
+        "x-kubernetes-validations": [{
+            "rule": "!self.contains('*')",
+            "message": "write one model's exact name, without '*'",
+        }],
+    })
+}
+
+/// A model name, or a prefix of model names with a `*` at the end.
+pub(crate) fn model_pattern(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 256,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[^*]*[*]?$')",
+            "message": "'*' may stand only at the end, as in gpt-5*",
+        }],
+    })
+}
+
+/// At most 256 model patterns.
+pub(crate) fn model_patterns_256(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 256,
+        "items": model_pattern(generator),
+    })
+}
+
+/// At most 1024 tool names or globs.
+pub(crate) fn tool_patterns_1024(_: &mut SchemaGenerator) -> Schema {
+    tool_patterns(1024)
+}
+
+/// At most 256 tool names or globs.
+pub(crate) fn tool_patterns_256(_: &mut SchemaGenerator) -> Schema {
+    tool_patterns(256)
+}
+
+fn tool_patterns(max: u32) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": max,
+        "items": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 256,
+            "x-kubernetes-validations": [{
+                "rule": "!self.matches('[?\\\\[\\\\]]')",
+                "message": "only '*' is a wildcard: write names, or globs such as list_*",
+            }],
+        },
+    })
+}

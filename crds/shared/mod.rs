@@ -1,0 +1,27 @@
+//! The pieces that several kinds have in common.
+
+mod access;
+mod budget;
+mod env;
+mod numbers;
+mod pod_template;
+mod reference;
+mod status;
+mod time;
+
+pub use access::{AllowedNamespaces, AuthMode, ClientAuthSpec, NamespacesFrom};
+pub use budget::LimitScope;
+pub use env::{EnvVar, EnvVarSource, SecretEnvSource};
+pub use numbers::{IntOrText, Money, Quantity};
+pub use pod_template::{PodTemplate, Resources};
+pub use reference::{ObjectRef, SecretKeyRef, SecretRef};
+pub use status::{StatusCondition, StatusSummary};
+pub use time::{BreakerSpec, DurationText};
+
+pub(crate) const fn port() -> u16 {
+    8080
+}
+
+pub(crate) const fn one() -> u32 {
+    1
+}
