@@ -1,0 +1,151 @@
+//! The response body of both planes.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::{Permit, Ticket};
+
+/// An error of any layer's body.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A response body.
+///
+/// The permit and the ticket live in it: a streamed answer still occupies the
+/// replica, and is counted when its last byte went out, or when the client went
+/// away before that.
+pub struct Body {
+    data: Data,
+    permit: Option<Permit>,
+    ticket: Option<Ticket>,
+}
+
+enum Data {
+    Full(Option<Bytes>),
+    Incoming(Incoming),
+    Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
+}
+
+impl Body {
+    /// No bytes.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::of(Data::Full(None))
+    }
+
+    /// These bytes.
+    #[must_use]
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self::of(Data::Full((!bytes.is_empty()).then_some(bytes)))
+    }
+
+    /// What an upstream sends, as it comes.
+    #[must_use]
+    pub fn incoming(body: Incoming) -> Self {
+        Self::of(Data::Incoming(body))
+    }
+
+    /// A stream. Its `is_end_stream` must turn true with the last frame, else a
+    /// complete answer may be counted as aborted.
+    #[must_use]
+    pub fn stream(body: impl HttpBody<Data = Bytes, Error = BoxError> + Send + 'static) -> Self {
+        Self::of(Data::Stream(Box::pin(body)))
+    }
+
+    fn of(data: Data) -> Self {
+        Self {
+            data,
+            permit: None,
+            ticket: None,
+        }
+    }
+
+    /// Keeps the permit until the body is gone.
+    pub(super) fn hold(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    /// Closes the ticket when the body ends, or is dropped.
+    pub(super) fn observe(&mut self, ticket: Ticket) {
+        self.ticket = Some(ticket);
+    }
+
+    fn is_complete(&self) -> bool {
+        match &self.data {
+            Data::Full(_) => true,
+            Data::Incoming(body) => body.is_end_stream(),
+            Data::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.finish();
+        }
+        self.permit = None;
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body")
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        // A server stops polling once it has the last frame.
+        if self.is_complete() {
+            self.finish();
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = match &mut self.data {
+            Data::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Data::Incoming(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(BoxError::from))),
+            Data::Stream(body) => body.as_mut().poll_frame(cx),
+        };
+        if matches!(frame, Poll::Ready(None)) {
+            self.finish();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.data {
+            Data::Full(bytes) => bytes.is_none(),
+            Data::Incoming(body) => body.is_end_stream(),
+            Data::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.data {
+            Data::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Data::Incoming(body) => body.size_hint(),
+            Data::Stream(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Counts requests: how many, how long, how many at once.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::Service;
+
+use super::metrics::{Class, ObjectMetrics};
+use super::{Body, Plane, RouteLabel, Routed};
+
+/// Finds a request's route and counts it from its head to the last byte of the
+/// answer.
+#[derive(Clone, Debug)]
+pub struct Observe<P: Plane, S> {
+    plane: P,
+    metrics: ObjectMetrics<P::Route>,
+    inner: S,
+}
+
+impl<P: Plane, S> Observe<P, S> {
+    /// Observes the requests of `inner`.
+    pub fn new(plane: P, metrics: ObjectMetrics<P::Route>, inner: S) -> Self {
+        Self {
+            plane,
+            metrics,
+            inner,
+        }
+    }
+}
+
+impl<P, S, B> Service<Request<B>> for Observe<P, S>
+where
+    P: Plane,
+    S: Service<Routed<P::Route, B>, Response = Response<Body>, Error = Infallible>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Observed<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let route = self.plane.route(&request);
+        Observed {
+            ticket: Some(Ticket::open(self.metrics.clone(), route)),
+            inner: self.inner.call(Routed { route, request }),
+        }
+    }
+}
+
+pin_project! {
+    /// The answer of [`Observe`].
+    #[derive(Debug)]
+    pub struct Observed<F> {
+        #[pin]
+        inner: F,
+        ticket: Option<Ticket>,
+    }
+}
+
+impl<F> Future for Observed<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>>,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = match ready!(this.inner.poll(cx)) {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        if let Some(mut ticket) = this.ticket.take() {
+            ticket.answered(response.status());
+            response.body_mut().observe(ticket);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// One request being observed. Dropped before [`Ticket::finish`], it counts as
+/// aborted: the client went away, or the answer was cut.
+#[derive(Debug)]
+pub struct Ticket {
+    row: std::sync::Arc<super::metrics::Row>,
+    since: Instant,
+    class: Class,
+    finished: bool,
+}
+
+impl Ticket {
+    fn open<R: RouteLabel>(metrics: ObjectMetrics<R>, route: R) -> Self {
+        let row = metrics.row(route);
+        row.in_flight.inc();
+        Self {
+            row,
+            since: Instant::now(),
+            class: Class::Aborted,
+            finished: false,
+        }
+    }
+
+    fn answered(&mut self, status: StatusCode) {
+        self.class = Class::of(status);
+    }
+
+    pub(super) fn finish(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let class = if self.finished {
+            self.class
+        } else {
+            Class::Aborted
+        };
+        self.row.in_flight.dec();
+        self.row.count(class);
+        self.row
+            .duration
+            .observe(self.since.elapsed().as_secs_f64());
+    }
+}

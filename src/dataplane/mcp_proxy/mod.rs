@@ -1,0 +1,1 @@
+//! The MCP proxy: tool requests from clients to tool servers.

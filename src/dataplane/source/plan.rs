@@ -1,0 +1,110 @@
+//! What a source needs to know of a plan, whichever plane it is for.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use agentkube_plan::{
+    ClientAuth, Credentials, GatewayPlan, ObjectName, ProxyPlan, SecretEntry, UpstreamAuth,
+    UpstreamKind,
+};
+use http::Uri;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A plan that a source can load.
+pub trait Plan: Clone + fmt::Debug + DeserializeOwned + Serialize + Send + Sync + 'static {
+    /// The object it was made from.
+    fn object(&self) -> &ObjectName;
+
+    /// Who may call.
+    fn auth(&self) -> ClientAuth;
+
+    /// The credentials it names.
+    fn secrets(&self) -> Vec<&SecretEntry>;
+
+    /// What a type cannot say: a plan that fails here is never served.
+    ///
+    /// # Errors
+    /// A sentence that names the field.
+    fn check(&self) -> Result<(), String>;
+}
+
+impl Plan for GatewayPlan {
+    fn object(&self) -> &ObjectName {
+        &self.object
+    }
+
+    fn auth(&self) -> ClientAuth {
+        self.auth
+    }
+
+    fn secrets(&self) -> Vec<&SecretEntry> {
+        let entry = |credentials| match credentials {
+            &Credentials::None => None,
+            Credentials::ApiKey { secret } => Some(secret),
+        };
+        self.upstreams
+            .iter()
+            .filter_map(|upstream| entry(&upstream.credentials))
+            .collect()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_names(self.upstreams.iter().map(|upstream| &upstream.name))?;
+        self.upstreams
+            .iter()
+            .try_for_each(|upstream| check_url(&upstream.name, &upstream.base_url))
+    }
+}
+
+impl Plan for ProxyPlan {
+    fn object(&self) -> &ObjectName {
+        &self.object
+    }
+
+    fn auth(&self) -> ClientAuth {
+        self.auth
+    }
+
+    fn secrets(&self) -> Vec<&SecretEntry> {
+        let entry = |auth| match auth {
+            &UpstreamAuth::None => None,
+            UpstreamAuth::Bearer { secret } => Some(secret),
+        };
+        self.upstreams
+            .iter()
+            .filter_map(|upstream| entry(&upstream.auth))
+            .collect()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_names(self.upstreams.iter().map(|upstream| &upstream.name))?;
+        self.upstreams
+            .iter()
+            .try_for_each(|upstream| match &upstream.kind {
+                UpstreamKind::Http { endpoint, .. } => check_url(&upstream.name, endpoint),
+            })
+    }
+}
+
+fn check_names<'a>(names: impl Iterator<Item = &'a String>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(format!("upstream {name:?} is there twice"));
+        }
+    }
+    if seen.is_empty() {
+        return Err("a plan without upstreams".to_owned());
+    }
+    Ok(())
+}
+
+fn check_url(upstream: &str, url: &str) -> Result<(), String> {
+    let bad = |why: &str| format!("upstream {upstream:?}: {url:?} {why}");
+    let uri: Uri = url.parse().map_err(|_| bad("is not a URL"))?;
+    match uri.scheme_str() {
+        Some("http" | "https") => Ok(()),
+        _ => Err(bad("is neither http nor https")),
+    }
+}

@@ -1,0 +1,145 @@
+//! One upstream's pooled client.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error, ResponseFuture};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower::Service;
+
+use super::connect::{ConnectTimeout, Connector};
+use super::{Forbidden, TlsRoots};
+
+/// Idle connections kept for one upstream.
+const MAX_IDLE: usize = 1_024;
+
+/// Shorter than what load balancers in front of providers allow (60 s and more),
+/// so that it is we who close.
+const IDLE: Duration = Duration::from_secs(55);
+
+/// Calls one upstream. Clones share the pool.
+#[derive(Clone)]
+pub struct UpstreamClient(Client<Connector, Full<Bytes>>);
+
+/// Why there is no head of an answer. Texts carry hosts and system errors, never
+/// anything from the request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No connection could be made.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// No connection in time.
+    #[error("{0}")]
+    ConnectTimeout(String),
+    /// It resolves to an address where upstreams may not be.
+    #[error("{0}")]
+    Forbidden(Forbidden),
+    /// The connection broke before the head of the answer came.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+}
+
+impl UpstreamClient {
+    /// A client whose connections are made within `connect_timeout`, TLS
+    /// included.
+    #[must_use]
+    pub fn new(roots: &TlsRoots, connect_timeout: Duration) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MAX_IDLE)
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .http2_adaptive_window(true)
+            .build(Connector::new(roots, connect_timeout));
+        Self(client)
+    }
+
+    /// Sends a request to its absolute URI; resolves with the head of the answer.
+    /// Dropping the answer's body cancels the request.
+    pub fn send(&self, request: Request<Full<Bytes>>) -> Sending {
+        Sending(self.0.request(request))
+    }
+}
+
+impl fmt::Debug for UpstreamClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UpstreamClient")
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for UpstreamClient {
+    type Response = Response<Incoming>;
+    type Error = SendError;
+    type Future = Sending;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Sending {
+        self.send(request)
+    }
+}
+
+/// The answer of [`UpstreamClient::send`].
+#[derive(Debug)]
+pub struct Sending(ResponseFuture);
+
+impl Future for Sending {
+    type Output = Result<Response<Incoming>, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(cx)
+            .map(|answer| answer.map_err(|error| SendError::from(&error)))
+    }
+}
+
+impl From<&Error> for SendError {
+    fn from(error: &Error) -> Self {
+        if let Some(forbidden) = caused_by::<Forbidden>(error) {
+            return Self::Forbidden(forbidden.clone());
+        }
+        if let Some(timeout) = caused_by::<ConnectTimeout>(error) {
+            return Self::ConnectTimeout(timeout.to_string());
+        }
+        let text = root(error);
+        if error.is_connect() {
+            Self::Connect(text)
+        } else {
+            Self::Broken(text)
+        }
+    }
+}
+
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn caused_by<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    causes(error).find_map(|cause| {
+        // io::Error hides what it wraps from the chain of sources.
+        let wrapped = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .and_then(|inner| inner.downcast_ref::<E>());
+        cause.downcast_ref::<E>().or(wrapped)
+    })
+}
+
+fn root(error: &(dyn StdError + 'static)) -> String {
+    causes(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
+}

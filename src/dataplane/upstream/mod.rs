@@ -1,0 +1,14 @@
+//! The client that both planes call their upstreams with.
+//!
+//! HTTP/1.1, and HTTP/2 where TLS negotiates it; pooled; TCP_NODELAY; never
+//! follows a redirect, so credentials go to the configured host and nowhere
+//! else; ignores `HTTP_PROXY`; refuses to connect to link-local and metadata
+//! addresses whatever name resolved to them.
+
+mod address;
+mod client;
+mod connect;
+
+pub use address::{Forbidden, forbidden};
+pub use client::{SendError, UpstreamClient};
+pub use connect::TlsRoots;
