@@ -35,11 +35,9 @@ func (b *bringup) start(component string, argv ...string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", component, err)
 	}
-	if b.Level == levelControl { // at level node they end with the namespace
-		b.Processes = append(b.Processes, cmd.Process.Pid)
-		if err := b.save(); err != nil {
-			return errors.Join(err, cmd.Process.Kill())
-		}
+	b.Processes = append(b.Processes, cmd.Process.Pid)
+	if err := b.save(); err != nil {
+		return errors.Join(err, cmd.Process.Kill())
 	}
 	go func() { b.died <- death{component, cmd.Wait()} }()
 	return nil

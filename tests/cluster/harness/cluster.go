@@ -32,7 +32,8 @@ type cluster struct {
 	// Init is the process that holds the namespaces of level node; ending it
 	// ends everything in them. Zero at level control.
 	Init int `json:"init,omitempty"`
-	// Processes are the components of level control, in order of their start.
+	// Processes are the components in order of their start; at level node,
+	// what entered the namespaces with them and waits for them.
 	Processes []int `json:"processes,omitempty"`
 }
 

@@ -31,12 +31,12 @@ func down(state string, args []string) error {
 // node the end of the init process is the end of all its namespaces: of every
 // process, mount and network interface in them.
 func (c *cluster) remove(keep bool) error {
-	var problems []error
+	problems := []error{c.kill(c.Init)}
 	for _, pid := range slices.Backward(c.Processes) {
 		problems = append(problems, c.kill(pid))
 	}
 	if c.Level == levelNode {
-		problems = append(problems, c.kill(c.Init), removeCgroups(c.id()))
+		problems = append(problems, removeCgroups(c.id()))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return err // the folder stays, so that another `down` can go on

@@ -71,12 +71,9 @@ func nodeInit(args []string) error {
 // nodeMounts gives the node its own /proc, /run and what the kubelet and the
 // network plugins write at fixed paths.
 func nodeMounts(dir string) error {
-	// First of all, so that nothing below reaches the machine; then shared
-	// again, as the kubelet expects the root of a node to be.
-	for _, propagation := range []uintptr{syscall.MS_PRIVATE, syscall.MS_SHARED} {
-		if err := syscall.Mount("", "/", "", syscall.MS_REC|propagation, ""); err != nil {
-			return fmt.Errorf("propagation of /: %w", err)
-		}
+	// First of all, so that nothing below reaches the machine.
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make the mounts private: %w", err)
 	}
 	if err := syscall.Mount("proc", "/proc", "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
@@ -92,6 +89,11 @@ func nodeMounts(dir string) error {
 		if err := syscall.Mount(own, path, "", syscall.MS_BIND, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", path, err)
 		}
+	}
+	// Last of all: the kubelet expects shared mounts, but ours above must not
+	// repeat in each other what is mounted in them.
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SHARED, ""); err != nil {
+		return fmt.Errorf("make the mounts shared: %w", err)
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ func (c *cluster) owns(pid int) bool {
 	return pid > 0 && alive(pid) && bytes.Contains(commandLine(pid), []byte(c.Dir))
 }
 
-// alive counts a zombie as dead: whoever adopted it reaps it or does not.
+// alive counts a zombie as dead, once all of its threads are: whoever adopted
+// it reaps it or does not.
 func alive(pid int) bool {
 	if runtime.GOOS != "linux" {
 		return syscall.Kill(pid, 0) == nil
@@ -32,7 +33,11 @@ func alive(pid int) bool {
 	}
 	// proc(5): the state follows the command's closing parenthesis.
 	_, rest, _ := bytes.Cut(stat, []byte(") "))
-	return len(rest) > 0 && rest[0] != 'Z' && rest[0] != 'X'
+	if zombie := len(rest) > 0 && (rest[0] == 'Z' || rest[0] == 'X'); !zombie {
+		return true
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return err == nil && len(threads) > 1
 }
 
 func commandLine(pid int) []byte {
