@@ -1,0 +1,200 @@
+//! From one hop to the next: parameters toward an upstream, results and errors
+//! toward a client, each in the era of the peer that reads them.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+
+use crate::error;
+use crate::json::{self, Object};
+use crate::list::CacheHint;
+use crate::meta;
+use crate::method::Method;
+use crate::version::{Era, Version};
+
+/// What changes in the parameters of a request on its way to an upstream.
+#[derive(Clone, Debug, Default)]
+pub struct Rewrite<'a> {
+    /// The upstream's own name or URI for what the request names, by key.
+    pub named: Option<(&'static str, Cow<'a, str>)>,
+    /// `ref` of a completion, as JSON text.
+    pub reference: Option<String>,
+    /// The progress token of this hop, as JSON text.
+    pub progress_token: Option<&'a str>,
+}
+
+/// The parameters for a legacy upstream: what only a modern server reads is
+/// taken out of `_meta`.
+#[must_use]
+pub fn legacy_params(params: Option<&Object<'_>>, rewrite: &Rewrite<'_>) -> Option<String> {
+    let params = params?;
+    let mut edit = params.edit();
+    apply(&mut edit, rewrite);
+    if let Some(meta) = params.object("_meta") {
+        let mut inner = meta.edit();
+        for key in meta::MODERN_ONLY {
+            inner.remove(key);
+        }
+        set_token(&mut inner, &meta, rewrite);
+        if !inner.is_untouched() {
+            let text = inner.finish();
+            match Object::parse(&text) {
+                Some(object) if object.is_empty() => edit.remove("_meta"),
+                _ => edit.set("_meta", text),
+            };
+        }
+    }
+    Some(edit.finish())
+}
+
+/// The parameters for a modern upstream. A modern client's capabilities are
+/// mirrored exactly; a legacy client's are none, since nothing that it declared
+/// could be carried to it.
+#[must_use]
+pub fn modern_params(
+    params: Option<&Object<'_>>,
+    rewrite: &Rewrite<'_>,
+    version: Version,
+    client_info: &str,
+) -> String {
+    let empty = Object::parse("{}");
+    let Some(params) = params.or(empty.as_ref()) else {
+        return String::new();
+    };
+    let mut edit = params.edit();
+    apply(&mut edit, rewrite);
+    let meta = params.object("_meta");
+    let Some(meta) = meta.as_ref().or(empty.as_ref()) else {
+        return String::new();
+    };
+    let mut inner = meta.edit();
+    inner
+        .set(meta::PROTOCOL_VERSION, json::quote(version.as_str()))
+        .set_if_absent(meta::CLIENT_CAPABILITIES, "{}")
+        .set_if_absent(meta::CLIENT_INFO, client_info);
+    set_token(&mut inner, meta, rewrite);
+    edit.set("_meta", inner.finish());
+    edit.finish()
+}
+
+fn apply(edit: &mut json::Edit<'_, '_>, rewrite: &Rewrite<'_>) {
+    if let Some((key, value)) = &rewrite.named {
+        edit.set(key, json::quote(value));
+    }
+    if let Some(reference) = &rewrite.reference {
+        edit.set("ref", reference.clone());
+    }
+}
+
+fn set_token(edit: &mut json::Edit<'_, '_>, meta: &Object<'_>, rewrite: &Rewrite<'_>) {
+    if let (Some(token), Some(_)) = (rewrite.progress_token, meta.value(meta::PROGRESS_TOKEN)) {
+        edit.set(meta::PROGRESS_TOKEN, token);
+    }
+}
+
+/// Who answers whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<'a> {
+    /// The era of the client.
+    pub client: Era,
+    /// The era spoken with the upstream.
+    pub upstream: Era,
+    /// What was asked.
+    pub method: Method,
+    /// Who the proxy is, as JSON text.
+    pub server_info: &'a str,
+}
+
+/// A result in the client's era. Between equal eras only `_meta` changes
+/// (modern), or nothing at all (legacy).
+#[must_use]
+pub fn result_for<'r>(result: &'r str, route: Route<'_>) -> Cow<'r, str> {
+    let Some(object) = Object::parse(result) else {
+        return Cow::Borrowed(result);
+    };
+    match (route.client, route.upstream) {
+        (Era::Legacy, Era::Legacy) => Cow::Borrowed(result),
+        (Era::Legacy, Era::Modern) => Cow::Owned(to_legacy(&object)),
+        (Era::Modern, _) => Cow::Owned(to_modern(&object, route)),
+    }
+}
+
+fn to_legacy(result: &Object<'_>) -> String {
+    let mut edit = result.edit();
+    edit.remove("resultType")
+        .remove("ttlMs")
+        .remove("cacheScope");
+    if let Some(meta) = result.object("_meta") {
+        let mut inner = meta.edit();
+        inner.remove(meta::SERVER_INFO);
+        if !inner.is_untouched() {
+            let text = inner.finish();
+            match Object::parse(&text) {
+                Some(object) if object.is_empty() => edit.remove("_meta"),
+                _ => edit.set("_meta", text),
+            };
+        }
+    }
+    // Any JSON value in 2026-07-28, an object before.
+    if result
+        .value("structuredContent")
+        .is_some_and(|value| !value.starts_with('{'))
+    {
+        edit.remove("structuredContent");
+    }
+    edit.finish()
+}
+
+fn to_modern(result: &Object<'_>, route: Route<'_>) -> String {
+    let mut edit = result.edit();
+    edit.set_if_absent("resultType", "\"complete\"");
+    if route.method.is_cacheable() && !needs_input(result) {
+        edit.set_if_absent("ttlMs", "0");
+        edit.set_if_absent("cacheScope", json::quote(CacheHint::NONE.scope()));
+    }
+    let meta = match result.object("_meta") {
+        Some(meta) => meta
+            .edit()
+            .set(meta::SERVER_INFO, route.server_info)
+            .finish(),
+        None => format!("{{\"{}\":{}}}", meta::SERVER_INFO, route.server_info),
+    };
+    edit.set("_meta", meta);
+    edit.finish()
+}
+
+/// True when a modern result asks the client for input before it can be given.
+#[must_use]
+pub fn needs_input(result: &Object<'_>) -> bool {
+    result.text("resultType").as_deref() == Some("input_required")
+}
+
+/// An upstream's error in the client's era, and the HTTP status under which it
+/// is answered.
+#[must_use]
+pub fn error_for(text: &str, client: Era) -> (Cow<'_, str>, StatusCode) {
+    let code = error::code_of(text).unwrap_or(error::INTERNAL_ERROR);
+    let translated = match (client, code) {
+        (Era::Modern, error::RESOURCE_NOT_FOUND) => error::INVALID_PARAMS,
+        (Era::Modern, error::URL_ELICITATION_REQUIRED) => error::INTERNAL_ERROR,
+        (
+            Era::Legacy,
+            error::HEADER_MISMATCH | error::MISSING_CAPABILITY | error::UNSUPPORTED_VERSION,
+        ) => error::INTERNAL_ERROR,
+        _ => code,
+    };
+    let status = match client {
+        Era::Modern => error::modern_status(translated),
+        Era::Legacy => StatusCode::OK,
+    };
+    match Object::parse(text) {
+        Some(object) if translated != code => (
+            Cow::Owned(object.edit().set("code", translated.to_string()).finish()),
+            status,
+        ),
+        _ => (Cow::Borrowed(text), status),
+    }
+}
+
+#[cfg(test)]
+mod tests;
