@@ -1,1 +1,69 @@
 //! LLM wire dialects, sans-IO.
+//!
+//! What a gateway must know of the wires that clients and providers speak,
+//! and nothing of sockets, clocks or tasks. In the order in which a request
+//! meets them:
+//!
+//! ```text
+//! route(method, path, headers)      Route { dialect, operation }
+//! peek(body)                        Peeked { model, stream, … } with byte spans
+//! names::unknown_model(…)           404 with the nearest names
+//! Profile::of(provider)             the dialect, path and key header of a provider
+//! rewrite(body, peeked, model, …)   the body for the upstream, spliced, not re-serialised
+//! classify(status, headers, body)   Failure { kind, retry_after, … } of a refusal
+//! Tap                               a stream passing by: head, usage, outcome, in-band error
+//! answer::read(body)                the same for an answer in one piece
+//! ApiError                          an error in the client's own dialect
+//! ```
+//!
+//! # Guarantees
+//! - No input panics, overflows the stack, or makes memory grow past a stated
+//!   bound.
+//! - Any split of the upstream's bytes gives the same bytes to the client, the
+//!   same outcome and the same usage.
+//! - A stream that did not end as its dialect says it must is never given a
+//!   terminator.
+//! - `Debug` of no type prints a prompt, an answer or a credential.
+
+#![warn(clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests fail by panicking"
+    )
+)]
+
+pub mod answer;
+mod anthropic;
+mod classify;
+mod dialect;
+mod error;
+mod failure;
+mod json;
+pub mod models;
+pub mod names;
+mod openai;
+mod peek;
+mod profile;
+mod rewrite;
+mod route;
+pub mod sse;
+mod stream;
+mod tap;
+mod usage;
+
+pub use classify::{classify, retry_after};
+pub use dialect::Dialect;
+pub use error::{ApiError, ErrorKind};
+pub use failure::{Failure, FailureKind, ProviderMessage};
+pub use peek::{MODEL_NAME_LIMIT, PeekError, Peeked, peek};
+pub use profile::{InvalidKey, KeyHeader, Profile};
+pub use rewrite::{Rewritten, StreamUsage, rewrite};
+pub use route::{Operation, Route, RouteError, dialect_of, route};
+pub use stream::{End, Head, Outcome, StreamDecoder, Verdict};
+pub use tap::{Tap, TapOptions};
+pub use usage::{Usage, UsageReport};

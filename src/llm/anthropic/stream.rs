@@ -1,0 +1,244 @@
+//! The events of a streamed message: `message_start`, content blocks,
+//! `message_delta` with the stop reason, `message_stop`.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::usage::Counts;
+use crate::classify;
+use crate::sse::{self, Event};
+use crate::stream::{End, Head, Outcome, StreamDecoder, Verdict};
+use crate::{Failure, FailureKind, UsageReport};
+
+/// `message_stop`.
+pub(crate) fn terminator() -> Bytes {
+    sse::event(Some("message_stop"), "{\"type\":\"message_stop\"}")
+}
+
+/// Reads one streamed message.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    state: State,
+    counts: Option<Counts>,
+    /// `message_delta` brought counts: they are those of the whole answer.
+    counted: bool,
+    unreadable: bool,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    AwaitFirst,
+    AwaitStopReason,
+    AwaitStop,
+    Stopped,
+    /// Ended without `message_stop`, complete nevertheless.
+    Closed,
+    Truncated,
+    /// What came first, if anything, was no answer.
+    NoAnswer(Failure),
+    Failed {
+        failure: Failure,
+        /// By the first event already.
+        at_head: bool,
+    },
+}
+
+/// The events that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Start,
+    Delta,
+    Stop,
+    Ping,
+    Error,
+    Other,
+}
+
+impl Kind {
+    /// By its name; by the `type` of the data where a server sends no names.
+    fn of(event: &Event<'_>) -> Self {
+        if !event.name.is_empty() {
+            return Self::named(event.name);
+        }
+        match serde_json::from_slice::<Tag<'_>>(&event.data) {
+            Ok(tag) => Self::named(tag.r#type.as_bytes()),
+            Err(_) => Self::Other,
+        }
+    }
+
+    fn named(name: &[u8]) -> Self {
+        match name {
+            b"message_start" => Self::Start,
+            b"message_delta" => Self::Delta,
+            b"message_stop" => Self::Stop,
+            b"ping" => Self::Ping,
+            b"error" => Self::Error,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Decoder {
+    fn first(&mut self, kind: Kind, event: &Event<'_>) -> Verdict {
+        match kind {
+            Kind::Stop => self.no_answer("empty_stream"),
+            Kind::Start | Kind::Delta | Kind::Other => {
+                if serde_json::from_slice::<Tag<'_>>(&event.data).is_err() {
+                    return self.no_answer("unreadable_stream");
+                }
+                self.state = State::AwaitStopReason;
+                self.read(kind, event)
+            }
+            Kind::Ping | Kind::Error => self.read(kind, event),
+        }
+    }
+
+    fn read(&mut self, kind: Kind, event: &Event<'_>) -> Verdict {
+        match kind {
+            Kind::Start => self.start(&event.data),
+            Kind::Delta => self.delta(&event.data),
+            Kind::Stop => self.state = State::Stopped,
+            Kind::Error => {
+                let at_head = matches!(self.state, State::AwaitFirst);
+                let failure = classify::in_stream(&event.data);
+                self.state = State::Failed { failure, at_head };
+            }
+            Kind::Ping | Kind::Other => {}
+        }
+        Verdict::Forward
+    }
+
+    fn start(&mut self, data: &[u8]) {
+        match serde_json::from_slice::<Start<'_>>(data) {
+            Ok(start) => self.count(start.message.usage),
+            Err(_) => self.unreadable = true,
+        }
+    }
+
+    fn delta(&mut self, data: &[u8]) {
+        let Ok(message) = serde_json::from_slice::<Delta<'_>>(data) else {
+            self.unreadable = true;
+            return;
+        };
+        if message.usage.is_some() {
+            self.counted = true;
+        }
+        self.count(message.usage);
+        let stopped = message
+            .delta
+            .is_some_and(|delta| delta.stop_reason.is_some());
+        if stopped && matches!(self.state, State::AwaitStopReason) {
+            self.state = State::AwaitStop;
+        }
+    }
+
+    fn count(&mut self, usage: Option<&RawValue>) {
+        let Some(usage) = usage else { return };
+        match Counts::read(usage.get()) {
+            Some(counts) => self.counts.get_or_insert_default().update(&counts),
+            None => self.unreadable = true,
+        }
+    }
+
+    fn no_answer(&mut self, code: &str) -> Verdict {
+        self.state = State::NoAnswer(Failure::new(FailureKind::ServerError, code));
+        Verdict::Hide
+    }
+}
+
+impl StreamDecoder for Decoder {
+    fn event(&mut self, event: &Event<'_>) -> Verdict {
+        match &self.state {
+            State::AwaitFirst => self.first(Kind::of(event), event),
+            State::AwaitStopReason | State::AwaitStop => self.read(Kind::of(event), event),
+            State::Stopped | State::Closed | State::Truncated => Verdict::Forward,
+            State::Failed { .. } | State::NoAnswer(_) => Verdict::Hide,
+        }
+    }
+
+    fn end(&mut self, end: End) -> Outcome {
+        match (&self.state, end) {
+            (State::AwaitFirst, _) => {
+                self.no_answer("empty_stream");
+            }
+            (State::AwaitStop, End::Clean) => self.state = State::Closed,
+            (State::AwaitStopReason | State::AwaitStop, _) => self.state = State::Truncated,
+            _ => {}
+        }
+        match &self.state {
+            State::Stopped | State::Closed => Outcome::Finished,
+            State::Failed { failure, .. } => Outcome::Failed(failure.clone()),
+            _ => Outcome::Truncated,
+        }
+    }
+
+    fn head(&self) -> Head<'_> {
+        match &self.state {
+            State::AwaitFirst => Head::Awaited,
+            State::NoAnswer(failure)
+            | State::Failed {
+                failure,
+                at_head: true,
+            } => Head::Failed(failure),
+            _ => Head::Answer,
+        }
+    }
+
+    fn terminated(&self) -> bool {
+        matches!(self.state, State::Stopped)
+    }
+
+    fn usage(&self) -> UsageReport {
+        if self.unreadable {
+            return UsageReport::Unreadable;
+        }
+        let Some(counts) = &self.counts else {
+            return UsageReport::Absent;
+        };
+        let ended = matches!(self.state, State::Stopped | State::Closed);
+        if ended && self.counted {
+            UsageReport::Final(counts.normalised())
+        } else {
+            UsageReport::Partial(counts.normalised())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Tag<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Start<'a> {
+    #[serde(borrow)]
+    message: Message<'a>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    delta: Option<Stop<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Stop<'a> {
+    #[serde(borrow)]
+    stop_reason: Option<Cow<'a, str>>,
+}
+
+#[cfg(test)]
+mod tests;

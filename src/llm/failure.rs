@@ -1,0 +1,96 @@
+//! What went wrong at a provider, in terms that routing can act on.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A provider refused or broke off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What to do about it.
+    pub kind: FailureKind,
+    /// The provider's own word for it (`insufficient_quota`,
+    /// `overloaded_error`), at most 64 characters of `[A-Za-z0-9_.-]`.
+    pub code: Option<String>,
+    /// The provider's message. May quote the prompt: for the client only.
+    pub message: Option<ProviderMessage>,
+    /// How long the provider asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure that only has a kind and a word.
+    #[must_use]
+    pub fn new(kind: FailureKind, code: &str) -> Self {
+        Self {
+            kind,
+            code: Some(code.to_owned()),
+            message: None,
+            retry_after: None,
+        }
+    }
+}
+
+/// The kinds that routing tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FailureKind {
+    /// The request is wrong: no other attempt will help.
+    BadRequest,
+    /// The provider refused our key, or what it may do.
+    Credentials,
+    /// The provider does not know the model (or the path).
+    NotFound,
+    /// The provider has no capacity (529, 503, or its event of that name).
+    Overloaded,
+    /// The account has nothing left: waiting does not help.
+    Quota,
+    /// Too many requests or tokens: waiting helps.
+    RateLimited,
+    /// Another failure of the provider, or an answer that is none.
+    ServerError,
+    /// The provider says that it ran out of time.
+    Timeout,
+}
+
+impl FailureKind {
+    /// A short stable name for metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Credentials => "credentials",
+            Self::NotFound => "not_found",
+            Self::Overloaded => "overloaded",
+            Self::Quota => "quota",
+            Self::RateLimited => "rate_limited",
+            Self::ServerError => "server_error",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// Text of a provider. Providers quote prompts and parts of keys in it, so
+/// `Debug` hides it and there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProviderMessage(String);
+
+impl ProviderMessage {
+    /// Longer texts are cut: bytes.
+    const LIMIT: usize = 2048;
+
+    pub(crate) fn new(text: &str) -> Self {
+        let end = text.floor_char_boundary(Self::LIMIT);
+        Self(text.get(..end).unwrap_or_default().to_owned())
+    }
+
+    /// The text, to be shown to the client and to nobody else.
+    #[must_use]
+    pub fn for_client(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ProviderMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProviderMessage({} bytes)", self.0.len())
+    }
+}

@@ -1,0 +1,295 @@
+//! A borrowed look into a request body: the few fields that routing needs.
+//!
+//! The rest of the body is checked to be JSON and otherwise left alone, so
+//! that it can pass byte by byte; the exact spans of the fields are kept so
+//! that `rewrite` can splice.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use crate::{ApiError, ErrorKind};
+
+/// Longest model name that is accepted: bytes.
+pub const MODEL_NAME_LIMIT: usize = 256;
+
+/// What routing needs to know of a request body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peeked {
+    /// `model`; none when absent, null or empty.
+    pub model: Option<String>,
+    /// `stream`: false when absent or null.
+    pub stream: bool,
+    /// `n`, how many choices were asked for: 1 when absent or no number.
+    pub choices: u32,
+    pub(crate) spans: Spans,
+}
+
+/// Where things are in the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spans {
+    /// Just behind the opening brace.
+    pub(crate) open: usize,
+    /// True when the object has no members.
+    pub(crate) empty: bool,
+    /// The value of `model`, whatever it is.
+    pub(crate) model: Option<Range<usize>>,
+    pub(crate) stream_options: StreamOptions,
+}
+
+/// `stream_options`, as far as usage is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StreamOptions {
+    Absent,
+    /// Null: to be replaced as a whole.
+    Null(Range<usize>),
+    /// An object without `include_usage`.
+    Without {
+        open: usize,
+        empty: bool,
+    },
+    /// `include_usage` is there, and not true.
+    Declined(Range<usize>),
+    /// `include_usage` is true.
+    Asked,
+}
+
+/// A body that cannot be routed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeekError {
+    /// A field is there twice: which one would the upstream believe?
+    #[error("the body has the field `{field}` twice")]
+    Duplicate {
+        /// The field.
+        field: &'static str,
+    },
+    /// No JSON.
+    #[error("the body is not valid JSON: {reason} at line {line} column {column}")]
+    Malformed {
+        /// What the parser expected; never a part of the body.
+        reason: String,
+        /// 1-based.
+        line: usize,
+        /// 1-based, in bytes.
+        column: usize,
+    },
+    /// A model name that nothing can have.
+    #[error("the model name is {bytes} bytes long; at most {MODEL_NAME_LIMIT} are accepted")]
+    ModelTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// JSON, but no object.
+    #[error("the body must be a JSON object")]
+    NotAnObject,
+    /// A field of another type.
+    #[error("the field `{field}` must be {expected}")]
+    WrongType {
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+}
+
+impl PeekError {
+    /// The 400 to answer with.
+    #[must_use]
+    pub fn to_error(&self) -> ApiError {
+        let error = ApiError::new(ErrorKind::InvalidRequest, self.to_string());
+        match self {
+            Self::Duplicate { field } | Self::WrongType { field, .. } => error.param(field),
+            Self::ModelTooLong { .. } => error.param("model"),
+            Self::Malformed { .. } | Self::NotAnObject => error,
+        }
+    }
+}
+
+/// Looks into a request body. Nesting of any depth is passed over without
+/// recursion.
+///
+/// # Errors
+/// When the body is no JSON object, or a field that decides about routing is
+/// ambiguous or of another type.
+pub fn peek(body: &[u8]) -> Result<Peeked, PeekError> {
+    let fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    if let Some(field) = fields.duplicate {
+        return Err(PeekError::Duplicate { field });
+    }
+    let open = body
+        .iter()
+        .position(|byte| *byte == b'{')
+        .map_or(0, |at| at + 1);
+    Ok(Peeked {
+        model: fields.model.map(model).transpose()?.flatten(),
+        stream: fields
+            .stream
+            .map(|raw| flag("stream", raw))
+            .transpose()?
+            .unwrap_or_default(),
+        choices: fields.n.and_then(|raw| raw.get().parse().ok()).unwrap_or(1),
+        spans: Spans {
+            open,
+            empty: fields.empty,
+            model: fields.model.map(|raw| span(body, raw.get())),
+            stream_options: match fields.stream_options {
+                Some(raw) => stream_options(body, raw)?,
+                None => StreamOptions::Absent,
+            },
+        },
+    })
+}
+
+fn malformed(error: &serde_json::Error) -> PeekError {
+    // Data errors quote the value they met; there is only one that the
+    // visitor can cause.
+    if error.classify() == Category::Data {
+        return PeekError::NotAnObject;
+    }
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let at = format!(" at line {line} column {column}");
+    let reason = text.strip_suffix(at.as_str()).unwrap_or(&text).to_owned();
+    PeekError::Malformed {
+        reason,
+        line,
+        column,
+    }
+}
+
+fn model(raw: &RawValue) -> Result<Option<String>, PeekError> {
+    if raw.get() == "null" {
+        return Ok(None);
+    }
+    let name: Cow<'_, str> = serde_json::from_str::<Text<'_>>(raw.get())
+        .map_err(|_| PeekError::WrongType {
+            field: "model",
+            expected: "a string",
+        })?
+        .0;
+    if name.len() > MODEL_NAME_LIMIT {
+        return Err(PeekError::ModelTooLong { bytes: name.len() });
+    }
+    Ok(Some(name.into_owned()).filter(|name| !name.is_empty()))
+}
+
+fn flag(field: &'static str, raw: &RawValue) -> Result<bool, PeekError> {
+    match raw.get() {
+        "true" => Ok(true),
+        "false" | "null" => Ok(false),
+        _ => Err(PeekError::WrongType {
+            field,
+            expected: "a boolean",
+        }),
+    }
+}
+
+fn stream_options(body: &[u8], raw: &RawValue) -> Result<StreamOptions, PeekError> {
+    let whole = span(body, raw.get());
+    if raw.get() == "null" {
+        return Ok(StreamOptions::Null(whole));
+    }
+    let wrong = PeekError::WrongType {
+        field: "stream_options",
+        expected: "an object",
+    };
+    let options: Fields<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong)?;
+    if options.duplicate == Some("include_usage") {
+        return Err(PeekError::Duplicate {
+            field: "stream_options.include_usage",
+        });
+    }
+    let Some(include) = options.include_usage else {
+        return Ok(StreamOptions::Without {
+            open: whole.start + 1,
+            empty: options.empty,
+        });
+    };
+    if flag("stream_options.include_usage", include)? {
+        Ok(StreamOptions::Asked)
+    } else {
+        Ok(StreamOptions::Declined(span(body, include.get())))
+    }
+}
+
+/// Where `part`, a slice of `body`, lies in it.
+fn span(body: &[u8], part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
+    start..start + part.len()
+}
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The members of one object that matter, raw.
+#[derive(Default)]
+struct Fields<'a> {
+    model: Option<&'a RawValue>,
+    stream: Option<&'a RawValue>,
+    stream_options: Option<&'a RawValue>,
+    include_usage: Option<&'a RawValue>,
+    n: Option<&'a RawValue>,
+    empty: bool,
+    duplicate: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Key {
+    Model,
+    Stream,
+    StreamOptions,
+    IncludeUsage,
+    N,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Fields {
+            empty: true,
+            ..Fields::default()
+        };
+        while let Some(key) = map.next_key::<Key>()? {
+            fields.empty = false;
+            let (name, slot) = match key {
+                Key::Model => ("model", &mut fields.model),
+                Key::Stream => ("stream", &mut fields.stream),
+                Key::StreamOptions => ("stream_options", &mut fields.stream_options),
+                Key::IncludeUsage => ("include_usage", &mut fields.include_usage),
+                Key::N => ("n", &mut fields.n),
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            if slot.replace(map.next_value()?).is_some() {
+                fields.duplicate = Some(name);
+            }
+        }
+        Ok(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests;

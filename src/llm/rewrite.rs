@@ -1,0 +1,127 @@
+//! The body for the upstream: the client's bytes with at most two splices.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::json;
+use crate::peek::{Peeked, StreamOptions};
+
+/// A body for the upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The bytes. The client's own when nothing had to change.
+    pub body: Bytes,
+    /// True when usage was asked for that the client did not ask for: the
+    /// chunk that brings it must be hidden from the client
+    /// (`TapOptions::hide_usage`).
+    pub hide_usage: bool,
+}
+
+/// Whether to ask for usage in a stream that would have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// OpenAI chat: usage comes only on request (`stream_options`).
+    Ask,
+    /// The dialect always sends it, or the provider refuses to be asked.
+    Leave,
+}
+
+/// Makes the body for the upstream: its name for the model, and the wish for
+/// usage where needed. `body` is the one that was peeked.
+#[must_use]
+pub fn rewrite(body: &Bytes, peeked: &Peeked, model: &str, usage: StreamUsage) -> Rewritten {
+    let asks = usage == StreamUsage::Ask && peeked.stream;
+    let ask = if asks { ask_usage(peeked) } else { None };
+    let hide_usage = ask.is_some();
+    let splices = [rename(peeked, model), ask];
+    if splices.iter().all(Option::is_none) {
+        return Rewritten {
+            body: body.clone(),
+            hide_usage,
+        };
+    }
+    let mut splices: Vec<Splice> = splices.into_iter().flatten().collect();
+    splices.sort_by_key(|splice| splice.at.start);
+    Rewritten {
+        body: apply(body, &splices),
+        hide_usage,
+    }
+}
+
+struct Splice {
+    at: Range<usize>,
+    text: String,
+}
+
+fn rename(peeked: &Peeked, model: &str) -> Option<Splice> {
+    if peeked.model.as_deref() == Some(model) {
+        return None;
+    }
+    let name = json::to_line(&model);
+    Some(match &peeked.spans.model {
+        Some(span) => Splice {
+            at: span.clone(),
+            text: name,
+        },
+        None => insert(
+            peeked.spans.open,
+            peeked.spans.empty,
+            format!("\"model\":{name}"),
+        ),
+    })
+}
+
+fn ask_usage(peeked: &Peeked) -> Option<Splice> {
+    let spans = &peeked.spans;
+    match &spans.stream_options {
+        StreamOptions::Asked => None,
+        StreamOptions::Absent => {
+            let member = String::from("\"stream_options\":{\"include_usage\":true}");
+            Some(insert(spans.open, spans.empty, member))
+        }
+        StreamOptions::Null(span) => {
+            let text = String::from("{\"include_usage\":true}");
+            Some(Splice {
+                at: span.clone(),
+                text,
+            })
+        }
+        StreamOptions::Without { open, empty } => Some(insert(
+            *open,
+            *empty,
+            String::from("\"include_usage\":true"),
+        )),
+        StreamOptions::Declined(span) => Some(Splice {
+            at: span.clone(),
+            text: String::from("true"),
+        }),
+    }
+}
+
+/// A new first member of an object.
+fn insert(open: usize, empty: bool, mut member: String) -> Splice {
+    if !empty {
+        member.push(',');
+    }
+    Splice {
+        at: open..open,
+        text: member,
+    }
+}
+
+fn apply(body: &[u8], splices: &[Splice]) -> Bytes {
+    let added: usize = splices.iter().map(|splice| splice.text.len()).sum();
+    let mut out = Vec::with_capacity(body.len() + added);
+    let mut from = 0;
+    for splice in splices {
+        out.extend_from_slice(body.get(from..splice.at.start).unwrap_or_default());
+        out.extend_from_slice(splice.text.as_bytes());
+        from = splice.at.end;
+    }
+    out.extend_from_slice(body.get(from..).unwrap_or_default());
+    Bytes::from(out)
+}
+
+#[cfg(test)]
+mod tests;

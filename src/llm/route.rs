@@ -1,0 +1,196 @@
+//! Method, path and headers → dialect and operation.
+
+use http::{HeaderMap, Method};
+use percent_encoding::percent_decode_str;
+
+use crate::{ApiError, Dialect, ErrorKind};
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// An answer of a model, streamed or not: the body says which.
+    Generate,
+    /// The models that are served.
+    ListModels,
+    /// One served model or alias, by its name (percent-decoded).
+    ShowModel(String),
+}
+
+/// A request line that is understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Which wire the client speaks.
+    pub dialect: Dialect,
+    /// What it asks for.
+    pub operation: Operation,
+}
+
+/// A request line that is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// The path exists, the method does not.
+    #[error("{path} takes {allow} only")]
+    MethodNotAllowed {
+        /// The dialect to answer in.
+        dialect: Dialect,
+        /// The value of the `allow` header.
+        allow: &'static str,
+        /// The path as it is served.
+        path: &'static str,
+    },
+    /// Nothing is served at this path.
+    #[error(
+        "no such path; this gateway serves POST /v1/chat/completions, POST /v1/messages \
+         and GET /v1/models"
+    )]
+    NotFound {
+        /// The dialect to answer in.
+        dialect: Dialect,
+    },
+}
+
+impl RouteError {
+    /// The dialect to answer in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::MethodNotAllowed { dialect, .. } | Self::NotFound { dialect } => *dialect,
+        }
+    }
+
+    /// The answer. A 405 also needs an `allow` header.
+    #[must_use]
+    pub fn to_error(&self) -> ApiError {
+        let kind = match self {
+            Self::MethodNotAllowed { .. } => ErrorKind::MethodNotAllowed,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+        };
+        ApiError::new(kind, self.to_string())
+    }
+}
+
+/// Finds out what a request asks for. `path` is without the query.
+///
+/// # Errors
+/// When nothing is served there; the error knows the dialect to answer in.
+pub fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Route, RouteError> {
+    let dialect = dialect_of(path, headers);
+    let (operation, allowed, served) = match path {
+        "/v1/chat/completions" => (Operation::Generate, Method::POST, "/v1/chat/completions"),
+        "/v1/messages" => (Operation::Generate, Method::POST, "/v1/messages"),
+        "/v1/models" => (Operation::ListModels, Method::GET, "/v1/models"),
+        _ => {
+            let model = path
+                .strip_prefix("/v1/models/")
+                .filter(|name| !name.is_empty())
+                .and_then(|name| percent_decode_str(name).decode_utf8().ok())
+                .ok_or(RouteError::NotFound { dialect })?;
+            (
+                Operation::ShowModel(model.into_owned()),
+                Method::GET,
+                "/v1/models/{model}",
+            )
+        }
+    };
+    if *method != allowed {
+        let allow = if allowed == Method::GET {
+            "GET"
+        } else {
+            "POST"
+        };
+        return Err(RouteError::MethodNotAllowed {
+            dialect,
+            allow,
+            path: served,
+        });
+    }
+    Ok(Route { dialect, operation })
+}
+
+/// The dialect to answer in, for any path.
+///
+/// `/v1/models` exists in both: Anthropic's clients are known by the
+/// `anthropic-version` header, which their API requires.
+#[must_use]
+pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+    let of_messages = path
+        .strip_prefix("/v1/messages")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if of_messages {
+        return Dialect::AnthropicMessages;
+    }
+    if path != "/v1/chat/completions" && headers.contains_key("anthropic-version") {
+        return Dialect::AnthropicMessages;
+    }
+    Dialect::OpenAiChat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn anthropic() -> HeaderMap {
+        HeaderMap::from_iter([(
+            http::HeaderName::from_static("anthropic-version"),
+            http::HeaderValue::from_static("2023-06-01"),
+        )])
+    }
+
+    #[test]
+    fn generate_paths_name_their_dialect() {
+        let none = HeaderMap::new();
+        let chat = route(&Method::POST, "/v1/chat/completions", &none).unwrap();
+        assert_eq!(chat.dialect, Dialect::OpenAiChat);
+        let messages = route(&Method::POST, "/v1/messages", &none).unwrap();
+        assert_eq!(messages.dialect, Dialect::AnthropicMessages);
+        // The path decides, whatever headers a client drags along.
+        let chat = route(&Method::POST, "/v1/chat/completions", &anthropic()).unwrap();
+        assert_eq!(chat.dialect, Dialect::OpenAiChat);
+    }
+
+    #[test]
+    fn models_follow_the_version_header() {
+        let openai = route(&Method::GET, "/v1/models", &HeaderMap::new()).unwrap();
+        assert_eq!(openai.dialect, Dialect::OpenAiChat);
+        let claude = route(&Method::GET, "/v1/models", &anthropic()).unwrap();
+        assert_eq!(claude.dialect, Dialect::AnthropicMessages);
+        assert_eq!(claude.operation, Operation::ListModels);
+    }
+
+    #[test]
+    fn model_names_keep_slashes_and_colons() {
+        for path in ["/v1/models/org/m:1", "/v1/models/org%2Fm%3A1"] {
+            let found = route(&Method::GET, path, &HeaderMap::new()).unwrap();
+            assert_eq!(found.operation, Operation::ShowModel("org/m:1".into()));
+        }
+        assert!(route(&Method::GET, "/v1/models/%ff", &HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn wrong_method_is_405_and_says_which() {
+        let refused = route(&Method::GET, "/v1/messages", &HeaderMap::new()).unwrap_err();
+        assert_eq!(refused.dialect(), Dialect::AnthropicMessages);
+        assert!(matches!(
+            refused,
+            RouteError::MethodNotAllowed { allow: "POST", .. }
+        ));
+        assert_eq!(refused.to_error().status(Dialect::AnthropicMessages), 405);
+    }
+
+    #[test]
+    fn unknown_path_is_404_in_the_clients_dialect() {
+        let none = HeaderMap::new();
+        for path in ["/", "/v1", "/v1/messagesx", "/v1/models/", "/v1/embeddings"] {
+            let refused = route(&Method::POST, path, &none).unwrap_err();
+            assert_eq!(
+                refused,
+                RouteError::NotFound {
+                    dialect: Dialect::OpenAiChat
+                },
+                "{path}"
+            );
+        }
+        let refused = route(&Method::POST, "/v1/messages/batches", &none).unwrap_err();
+        assert_eq!(refused.dialect(), Dialect::AnthropicMessages);
+    }
+}

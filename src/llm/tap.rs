@@ -1,0 +1,236 @@
+//! Watches a stream pass by, from a provider to a client of the same dialect.
+//!
+//! Whole events are forwarded as the bytes they came in; the beginning of an
+//! event is held back until the rest arrives. No client can use half an
+//! event, and so an error event can always follow what was sent, whenever the
+//! upstream breaks.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::sse::{Decoder, EVENT_LIMIT, Event, EventTooLarge, FrameKind, Source};
+use crate::stream::{End, Head, Outcome, StreamDecoder, Verdict};
+use crate::{ApiError, Dialect, ErrorKind, Failure, FailureKind, UsageReport, anthropic, openai};
+
+/// What a tap must know of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TapOptions {
+    /// Hide the chunk that only brings usage (`Rewritten::hide_usage`).
+    pub hide_usage: bool,
+    /// How many choices were asked for (`Peeked::choices`).
+    pub choices: u32,
+    /// Longest event that is held back: bytes.
+    pub event_limit: usize,
+}
+
+impl Default for TapOptions {
+    fn default() -> Self {
+        Self {
+            hide_usage: false,
+            choices: 1,
+            event_limit: EVENT_LIMIT,
+        }
+    }
+}
+
+/// Watches one streamed answer (`text/event-stream`, no content encoding).
+///
+/// ```
+/// use agentkube_llm::{Dialect, End, Head, Outcome, Tap, TapOptions};
+/// use bytes::Bytes;
+///
+/// let mut tap = Tap::new(Dialect::OpenAiChat, TapOptions::default());
+/// let chunk = Bytes::from_static(b"data: {\"choices\":[]}\n\nda");
+/// tap.feed(chunk)?;                        // for each chunk of the upstream
+/// assert_eq!(tap.head(), Head::Answer);    // until it is no longer awaited: may fail over
+/// let first = tap.pop();                   // what may go to the client now
+/// assert_eq!(first.as_deref(), Some(&b"data: {\"choices\":[]}\n\n"[..]));
+/// assert_eq!(tap.finish(End::Cut), Outcome::Truncated);
+/// let last = tap.pop();                    // the in-band error
+/// assert!(last.is_some_and(|event| event.starts_with(b"data: {\"error\":")));
+/// # Ok::<(), agentkube_llm::sse::EventTooLarge>(())
+/// ```
+pub struct Tap {
+    dialect: Dialect,
+    frames: Decoder,
+    stream: Box<dyn StreamDecoder>,
+    out: VecDeque<Bytes>,
+    last: Verdict,
+    broken: Option<Failure>,
+    outcome: Option<Outcome>,
+}
+
+impl Tap {
+    /// A tap on an answer in this dialect.
+    #[must_use]
+    pub fn new(dialect: Dialect, options: TapOptions) -> Self {
+        let stream: Box<dyn StreamDecoder> = match dialect {
+            Dialect::AnthropicMessages => Box::new(anthropic::stream::Decoder::default()),
+            Dialect::OpenAiChat => Box::new(openai::stream::Decoder::new(
+                options.choices,
+                options.hide_usage,
+            )),
+        };
+        Self {
+            dialect,
+            frames: Decoder::new(options.event_limit),
+            stream,
+            out: VecDeque::new(),
+            last: Verdict::Forward,
+            broken: None,
+            outcome: None,
+        }
+    }
+
+    /// Takes the next chunk of the upstream's body. Ignored after `finish` or
+    /// an error.
+    ///
+    /// # Errors
+    /// When an event is longer than the limit. The stream has then failed: an
+    /// error event is there to be popped, and the upstream should be dropped.
+    pub fn feed(&mut self, chunk: Bytes) -> Result<(), EventTooLarge> {
+        if self.broken.is_some() || self.outcome.is_some() {
+            return Ok(());
+        }
+        self.frames.feed(chunk);
+        let mut pending = 0..0;
+        let result = self.pump(&mut pending);
+        self.flush(pending);
+        if let Err(error) = result {
+            let failure = Failure::new(FailureKind::ServerError, "event_too_large");
+            let told = ApiError::new(ErrorKind::BadUpstream, error.to_string());
+            self.out.push_back(told.stream_event(self.dialect));
+            self.broken = Some(failure);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// The next bytes for the client, in order; none when all was taken.
+    pub fn pop(&mut self) -> Option<Bytes> {
+        self.out.pop_front()
+    }
+
+    /// What the first event was. While it is awaited, or when it is a
+    /// failure, nothing has to be sent and another upstream may be tried.
+    #[must_use]
+    pub fn head(&self) -> Head<'_> {
+        match (&self.broken, self.stream.head()) {
+            (Some(failure), Head::Awaited) => Head::Failed(failure),
+            (_, head) => head,
+        }
+    }
+
+    /// What is known of the usage, at any time: also when the client left.
+    #[must_use]
+    pub fn usage(&self) -> UsageReport {
+        self.stream.usage()
+    }
+
+    /// True when the dialect's terminator was seen: nothing of interest
+    /// follows.
+    #[must_use]
+    pub fn terminated(&self) -> bool {
+        self.stream.terminated()
+    }
+
+    /// Takes the end of the upstream's body. What the client still has to be
+    /// told is popped afterwards: nothing after a complete stream or a
+    /// failure that it already saw, the terminator when only that was
+    /// missing, an error event when the answer is not complete.
+    pub fn finish(&mut self, end: End) -> Outcome {
+        if let Some(outcome) = &self.outcome {
+            return outcome.clone();
+        }
+        let outcome = match self.broken.take() {
+            Some(failure) => Outcome::Failed(failure),
+            None => self.close(end),
+        };
+        self.outcome = Some(outcome.clone());
+        outcome
+    }
+
+    fn close(&mut self, end: End) -> Outcome {
+        self.drain_rest(end);
+        let terminated = self.stream.terminated();
+        let outcome = self.stream.end(end);
+        match outcome {
+            Outcome::Finished if !terminated => self.out.push_back(self.terminator()),
+            Outcome::Finished | Outcome::Failed(_) => {}
+            Outcome::Truncated => self
+                .out
+                .push_back(end.truncated().stream_event(self.dialect)),
+        }
+        outcome
+    }
+
+    /// Looks at what was held back when the body ended. The standard drops an
+    /// event without its blank line; where the body ended cleanly and the
+    /// event is whole otherwise, the blank line is all that is missing.
+    fn drain_rest(&mut self, end: End) {
+        let rest = self.frames.take_rest();
+        if rest.is_empty() || end != End::Clean {
+            return;
+        }
+        let Some(event) = Event::parse(&rest) else {
+            return;
+        };
+        let whole = event.data.as_ref() == b"[DONE]"
+            || serde_json::from_slice::<serde::de::IgnoredAny>(&event.data).is_ok();
+        if !whole || self.stream.event(&event) == Verdict::Hide {
+            return;
+        }
+        let ends_line = rest.ends_with(b"\n") || rest.ends_with(b"\r");
+        self.out.push_back(rest.clone());
+        self.out
+            .push_back(Bytes::from_static(if ends_line { b"\n" } else { b"\n\n" }));
+    }
+
+    /// Hands all whole frames of the chunk to the stream decoder; `pending`
+    /// is the part of the chunk that may be forwarded and was not yet.
+    fn pump(&mut self, pending: &mut Range<usize>) -> Result<(), EventTooLarge> {
+        while let Some(frame) = self.frames.next()? {
+            let verdict = match frame.kind {
+                FrameKind::Filler => Verdict::Forward,
+                FrameKind::LineFeed => self.last,
+                FrameKind::Block => match frame.event() {
+                    Some(event) => self.stream.event(&event),
+                    None => Verdict::Forward,
+                },
+            };
+            self.last = verdict;
+            let source = frame.source;
+            match (verdict, source) {
+                (Verdict::Forward, Source::Chunk(range)) if pending.end == range.start => {
+                    pending.end = range.end;
+                }
+                (Verdict::Forward, Source::Chunk(range)) => {
+                    let done = std::mem::replace(pending, range);
+                    self.flush(done);
+                }
+                (Verdict::Forward, Source::Carry(len)) => {
+                    let carry = self.frames.take_carry();
+                    self.out.push_back(carry);
+                    *pending = len..len;
+                }
+                (Verdict::Hide, Source::Chunk(_) | Source::Carry(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, range: Range<usize>) {
+        if !range.is_empty() {
+            self.out.push_back(self.frames.slice(range));
+        }
+    }
+
+    fn terminator(&self) -> Bytes {
+        match self.dialect {
+            Dialect::AnthropicMessages => anthropic::stream::terminator(),
+            Dialect::OpenAiChat => openai::stream::terminator(),
+        }
+    }
+}
