@@ -1,0 +1,95 @@
+"""The objects under test, as they would be applied to a cluster."""
+
+import json
+
+from rig import free_port
+
+NAMESPACE = "sdk"
+# Where the scripted provider's behaviours may stand; see the test kit's scripts.
+BEHAVIOURS = (
+    "badrequest broken cut cuthead gated lateerror miderror overloaded plain quota "
+    "ratelimited stall stallhead tools unauthorized unfinished"
+).split()
+OPENAI_KEY, ANTHROPIC_KEY = "sk-upstream-openai", "sk-ant-upstream-anthropic"
+TOOLS_TOKEN = "upstream-tools-token"
+
+
+def secret(name, **entries):
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "stringData": {key.replace("_", "-"): value for key, value in entries.items()},
+    }
+
+
+def obj(kind, name, spec):
+    return {
+        "apiVersion": "agentkube.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"port": free_port(), **spec},
+    }
+
+
+def models(upstream):
+    """A gateway with both providers; every behaviour is served by both, under
+    `<behaviour>-openai-*` and `<behaviour>-claude-*`."""
+    return obj("LLMGateway", "models", {
+        "upstreams": [
+            {
+                "name": "openai",
+                "provider": "openai",
+                "endpoint": f"{upstream}/v1",
+                "credentialsRef": {"name": "openai-key", "key": "api-key"},
+                "models": ["gpt-5.1", "gpt-5.1-mini"] + [f"{b}-openai-*" for b in BEHAVIOURS],
+            },
+            {
+                "name": "anthropic",
+                "provider": "anthropic",
+                "endpoint": upstream,
+                "credentialsRef": {"name": "anthropic-key", "key": "api-key"},
+                "models": ["claude-sonnet-4-6", "claude-haiku-4-5"]
+                + [f"{b}-claude-*" for b in BEHAVIOURS],
+            },
+        ],
+        "routing": {
+            "defaultModel": "gpt-5.1",
+            "modelMap": [
+                {"from": "fast", "to": "gpt-5.1-mini"},
+                {"from": "haiku", "to": "claude-haiku-4-5"},
+            ],
+        },
+    })
+
+
+def keyless(upstream):
+    """A gateway whose Secret does not exist."""
+    return obj("LLMGateway", "keyless", {
+        "upstreams": [{
+            "name": "openai",
+            "provider": "openai",
+            "endpoint": upstream,
+            "credentialsRef": {"name": "absent-secret", "key": "api-key"},
+            "models": ["gpt-5.1"],
+        }],
+    })
+
+
+def tools(name, endpoint, **tools_filter):
+    """A proxy in front of one tool server."""
+    return obj("MCP", name, {
+        "upstreams": [{
+            "name": "everything",
+            "kind": "http",
+            "endpoint": endpoint,
+            "auth": {"mode": "bearer", "secretRef": {"name": "tools-token", "key": "token"}},
+            "tools": tools_filter,
+        }],
+    })
+
+
+def write(path, *objects):
+    """JSON is YAML; several documents are one file."""
+    path.write_text("\n---\n".join(json.dumps(document, indent=2) for document in objects))
+    return path
