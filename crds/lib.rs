@@ -15,14 +15,27 @@
     )
 )]
 
+mod admission;
 pub mod agent;
 pub mod agent_policy;
+pub mod field;
+pub mod keys;
+mod kind;
 pub mod llm_gateway;
 pub mod mcp;
+pub mod names;
+mod nearest;
+mod schema;
 mod schemas;
 pub mod shared;
+mod yaml_text;
 
+pub use admission::{NotEnforced, check_cel, defaults, not_enforced, unsupported};
 pub use agent::{Agent, AgentSpec, AgentStatus};
 pub use agent_policy::{AgentPolicy, AgentPolicySpec, AgentPolicyStatus};
+pub use field::{FieldError, FieldPath, Reason};
+pub use kind::{API_VERSION, GROUP, Kind, VERSION};
 pub use llm_gateway::{LLMGateway, LLMGatewaySpec, LLMGatewayStatus};
 pub use mcp::{MCP, MCPSpec, MCPStatus};
+pub use nearest::nearest;
+pub use schema::{crd, crds, open_api_schema as schema, yaml, yaml_of};

@@ -1,0 +1,209 @@
+//! Fields that are in the API but do nothing yet, in one table.
+//!
+//! A field is never silently without effect: as long as it has a row in [`REFUSED`], an object
+//! that sets it is refused; with a row in [`NOT_ENFORCED`] it is admitted with a warning that
+//! status repeats. The step that makes a field work removes its row.
+
+use serde_json::{Map, Value};
+
+use crate::Kind;
+use crate::field::{FieldError, FieldPath, Reason};
+
+/// What a row forbids of the value at its path.
+#[derive(Clone, Copy)]
+enum Unless {
+    /// The field must be absent or empty.
+    Absent,
+    /// The field must be present and not empty.
+    Present,
+    /// The field may have these values only.
+    OneOf(&'static [&'static str]),
+}
+
+use Unless::{Absent, OneOf, Present};
+
+/// kind, path (`[]` goes through a list), what is possible today, what to do instead.
+const REFUSED: &[(Kind, &str, Unless, &str)] = &[
+    (
+        Kind::LLMGateway,
+        "spec.upstreams[].provider",
+        OneOf(&["anthropic", "ollama", "openai", "vllm"]),
+        "use openai, anthropic, ollama or vllm",
+    ),
+    (
+        Kind::LLMGateway,
+        "spec.upstreams[].models",
+        Present,
+        "list the models; asking the upstream for them comes later",
+    ),
+    (Kind::LLMGateway, "spec.budgets", Absent, "remove it"),
+    (Kind::LLMGateway, "spec.prices", Absent, "remove it"),
+    (Kind::LLMGateway, "spec.state", Absent, "remove it"),
+    (
+        Kind::LLMGateway,
+        "spec.translation",
+        OneOf(&["lenient"]),
+        "remove it, or write lenient",
+    ),
+    (
+        Kind::LLMGateway,
+        "spec.auth.mode",
+        OneOf(&["apikey", "none"]),
+        "use apikey or none",
+    ),
+    (
+        Kind::MCP,
+        "spec.upstreams[].kind",
+        OneOf(&["http"]),
+        "use kind http",
+    ),
+    (
+        Kind::MCP,
+        "spec.upstreams[].transport",
+        OneOf(&["auto", "streamable-http"]),
+        "use auto or streamable-http",
+    ),
+    (
+        Kind::MCP,
+        "spec.upstreams[].auth.mode",
+        OneOf(&["none", "bearer"]),
+        "use none or bearer",
+    ),
+    (Kind::MCP, "spec.access", Absent, "remove it"),
+    (
+        Kind::MCP,
+        "spec.toolPinning",
+        OneOf(&["disabled"]),
+        "remove it, or write disabled",
+    ),
+    (
+        Kind::MCP,
+        "spec.auth.mode",
+        OneOf(&["apikey", "none"]),
+        "use apikey or none",
+    ),
+    (
+        Kind::AgentPolicy,
+        "spec",
+        Absent,
+        "policies are not enforced, so they are not admitted either",
+    ),
+];
+
+/// A setting that is admitted although it has no effect yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotEnforced {
+    kind: Kind,
+    /// The field.
+    pub field: &'static str,
+    /// What that means, for the warning and for the condition.
+    pub message: &'static str,
+}
+
+const NOT_ENFORCED: &[NotEnforced] = &[
+    NotEnforced {
+        kind: Kind::LLMGateway,
+        field: "spec.rateLimit",
+        message: "not enforced yet: requests pass without this limit",
+    },
+    NotEnforced {
+        kind: Kind::LLMGateway,
+        field: "spec.guardrails",
+        message: "not enforced yet: prompts and answers pass unfiltered",
+    },
+    NotEnforced {
+        kind: Kind::LLMGateway,
+        field: "spec.caching",
+        message: "not enforced yet: every request goes to the provider",
+    },
+];
+
+/// What an object sets that does not work yet: errors, and warnings.
+#[must_use]
+pub fn unsupported(kind: Kind, object: &Value) -> (Vec<FieldError>, Vec<FieldError>) {
+    let mut refused = Vec::new();
+    for (_, path, unless, instead) in REFUSED.iter().filter(|row| row.0 == kind) {
+        at(object, path, FieldPath::root(), &mut |field, value| {
+            if let Some(what) = unless.violated(value) {
+                let message = format!("{what}not supported yet: {instead}");
+                refused.push(FieldError::new(field, Reason::NotSupported, message));
+            }
+        });
+    }
+    let warnings = not_enforced(kind, object)
+        .into_iter()
+        .map(|it| FieldError::new(it.field, Reason::NotSupported, it.message))
+        .collect();
+    (refused, warnings)
+}
+
+/// The settings of an object that are admitted although they have no effect yet.
+#[must_use]
+pub fn not_enforced(kind: Kind, object: &Value) -> Vec<NotEnforced> {
+    let set = |field: &str| {
+        let pointer = format!("/{}", field.replace('.', "/"));
+        object.pointer(&pointer).is_some_and(|value| !is_off(value))
+    };
+    NOT_ENFORCED
+        .iter()
+        .filter(|row| row.kind == kind && set(row.field))
+        .copied()
+        .collect()
+}
+
+/// Empty, or a cache that is not turned on.
+fn is_off(value: &Value) -> bool {
+    is_empty(Some(value)) || value.get("enabled") == Some(&Value::Bool(false))
+}
+
+impl Unless {
+    fn violated(self, value: Option<&Value>) -> Option<String> {
+        match self {
+            Self::Absent => (!is_empty(value)).then(String::new),
+            Self::Present => is_empty(value).then(String::new),
+            // A value that is no string is the schema's to refuse.
+            Self::OneOf(values) => {
+                let value = value?.as_str()?;
+                (!values.contains(&value)).then(|| format!("{value} is "))
+            }
+        }
+    }
+}
+
+fn is_empty(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Object(entries)) => Map::is_empty(entries),
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => false,
+    }
+}
+
+/// Calls `visit` for every place that a path names, present or not.
+fn at(
+    value: &Value,
+    path: &str,
+    here: FieldPath,
+    visit: &mut impl FnMut(FieldPath, Option<&Value>),
+) {
+    let (step, rest) = path.split_once('.').unwrap_or((path, ""));
+    let (name, through_list) = match step.strip_suffix("[]") {
+        Some(name) => (name, true),
+        None => (step, false),
+    };
+    let here = here.child(name);
+    let below = value.get(name);
+    if through_list {
+        let items = below.and_then(Value::as_array).into_iter().flatten();
+        for (index, item) in items.enumerate() {
+            at(item, rest, here.index(index), visit);
+        }
+    } else if rest.is_empty() {
+        visit(here, below);
+    } else if let Some(below) = below {
+        at(below, rest, here, visit);
+    }
+}
+
+#[cfg(test)]
+mod tests;
