@@ -37,9 +37,6 @@ func kubernetesBinary(ctx context.Context) (string, error) {
 		return "", err
 	}
 	dir := filepath.Join(cache, key)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
 	binary := filepath.Join(dir, "kubernetes")
 	unlock, err := lock(filepath.Join(dir, "lock"))
 	if err != nil {
@@ -104,6 +101,9 @@ func contentKey(source string, build []string) (string, error) {
 
 // lock waits until no other process holds the file.
 func lock(path string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err

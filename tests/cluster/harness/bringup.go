@@ -70,6 +70,9 @@ func (b *bringup) await(ctx context.Context, component, what string, check func(
 		case gone := <-b.died:
 			return fmt.Errorf("%s died (%v) while waiting until %s\n%s", gone.component, gone.err, what, b.logTail(gone.component))
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) { // by the user: no riddle
+				return context.Cause(ctx)
+			}
 			return fmt.Errorf("%w while waiting until %s: %w\n%s", context.Cause(ctx), what, err, b.logTail(component))
 		case <-time.After(100 * time.Millisecond):
 		}

@@ -92,7 +92,7 @@ func (b *bringup) apiServer() []string {
 	}
 	// An advertised address may not be a loopback address. No Pod runs that
 	// could dial this one, which RFC 5737 keeps for documentation.
-	return append(argv, "--bind-address=127.0.0.1", "--advertise-address=192.0.2.1")
+	return append(argv, "--bind-address=127.0.0.1", "--advertise-address=198.51.100.1")
 }
 
 func (b *bringup) controllerManager() []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"flag"
 	"fmt"
@@ -55,6 +56,7 @@ func imageBuild(name string, args []string) error {
 		spec.files = append(spec.files, imageFile{src, dest})
 	}
 	if binary != "" {
+		warnUnlessStatic(binary)
 		dest := "/usr/local/bin/" + filepath.Base(binary)
 		spec.files = append(spec.files, imageFile{binary, dest})
 		if len(spec.entrypoint) == 0 {
@@ -79,6 +81,21 @@ func imageBuild(name string, args []string) error {
 	}
 	fmt.Println(output)
 	return nil
+}
+
+// warnUnlessStatic says what would otherwise come out of a container as "no
+// such file or directory", about a file that is there.
+func warnUnlessStatic(binary string) {
+	program, err := elf.Open(binary)
+	if err != nil {
+		return // a script, say
+	}
+	defer program.Close()
+	for _, part := range program.Progs {
+		if part.Type == elf.PT_INTERP {
+			say("warning: %s is linked dynamically and runs only in an image that holds its loader and libraries", binary)
+		}
+	}
 }
 
 // fullImageName adds what clients leave out. The kubelet looks images up by

@@ -103,7 +103,7 @@ func (l layer) copy(src, name string) error {
 
 // entry writes one entry after the folders that lead to it.
 func (l layer) entry(header *tar.Header, content io.Reader) error {
-	if err := l.folder(path.Dir(header.Name), 0o755); err != nil {
+	if err := l.folder(path.Dir(path.Clean(header.Name)), 0o755); err != nil {
 		return err
 	}
 	if err := l.WriteHeader(header); err != nil || content == nil {

@@ -64,7 +64,12 @@ func nodeInit(args []string) error {
 	if err := os.Stdout.Close(); err != nil {
 		return err
 	}
-	reapForever()
+	// It ends by SIGKILL only. About SIGCHLD see pause.
+	signal.Ignore(syscall.SIGCHLD, syscall.SIGHUP)
+	politeRequests := make(chan os.Signal, 1)
+	signal.Notify(politeRequests, syscall.SIGTERM, syscall.SIGINT)
+	for range politeRequests {
+	}
 	return nil
 }
 
@@ -116,19 +121,4 @@ func nodeNetwork() error {
 		}
 	}
 	return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644)
-}
-
-// reapForever does what the first process of a namespace must: it adopts and
-// reaps orphans, here those of containerd. It ends by SIGKILL only.
-func reapForever() {
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, syscall.SIGCHLD)
-	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	for range children {
-		for {
-			if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 && !errors.Is(err, syscall.EINTR) {
-				break
-			}
-		}
-	}
 }

@@ -41,23 +41,32 @@ func ensureNodeTools() error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("level node lacks %s; Debian has them in %s", strings.Join(missing, ", "), strings.Join(debianPackages, " "))
 	}
-	if err := phase("install "+strings.Join(missing, ", "), installPackages); err != nil {
-		return err
-	}
-	if missing := missingNodeTools(); len(missing) > 0 {
-		return fmt.Errorf("level node still lacks %s after installing %s", strings.Join(missing, ", "), strings.Join(debianPackages, " "))
-	}
-	return nil
+	return phase("install "+strings.Join(missing, ", "), installNodeTools)
 }
 
-func installPackages() error {
-	install := append([]string{"install", "--yes", "--no-install-recommends"}, debianPackages...)
+func installNodeTools() error {
+	cache, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	unlock, err := lock(filepath.Join(cache, "packages.lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if len(missingNodeTools()) == 0 {
+		return nil // another `up` was first
+	}
+	install := append([]string{"install", "--yes", "--no-install-recommends", "--option=DPkg::Lock::Timeout=300"}, debianPackages...)
 	for _, args := range [][]string{{"update"}, install} {
 		cmd := exec.Command("apt-get", args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if err := quietly(cmd); err != nil {
 			return fmt.Errorf("apt-get %s: %w", args[0], err)
 		}
+	}
+	if missing := missingNodeTools(); len(missing) > 0 {
+		return fmt.Errorf("%s are still missing after apt-get install %s", strings.Join(missing, ", "), strings.Join(debianPackages, " "))
 	}
 	return nil
 }
