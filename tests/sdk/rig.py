@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from http import client
 
 # How long anything may take before the test fails; nothing takes this long.
 DEADLINE = 30
@@ -156,10 +157,14 @@ def http(url, body=None, headers=None, method=None):
     headers = {"content-type": "application/json", **(headers or {})}
     request = urllib.request.Request(url, data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+        answer = urllib.request.urlopen(request, timeout=DEADLINE)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        try:
             return Answer(answer.status, answer.headers, answer.read())
-    except urllib.error.HTTPError as answer:
-        return Answer(answer.code, answer.headers, answer.read())
+        except client.IncompleteRead as cut:
+            return Answer(answer.status, answer.headers, cut.partial)
 
 
 def listening(port, process):
