@@ -58,7 +58,7 @@ func (c *cluster) writeCredentials() error {
 }
 
 func (c *cluster) writeKubeconfig(user string) error {
-	view := struct{ Server, CA, Certificate, Key, User string }{User: user, Server: c.server()}
+	view := struct{ Server, CA, Certificate, Key, User string }{User: user, Server: fmt.Sprintf("https://127.0.0.1:%d", c.Ports.API)}
 	for file, field := range map[string]*string{
 		"ca.crt": &view.CA, user + ".crt": &view.Certificate, user + ".key": &view.Key,
 	} {
@@ -69,13 +69,4 @@ func (c *cluster) writeKubeconfig(user string) error {
 		*field = base64.StdEncoding.EncodeToString(raw)
 	}
 	return render("kubeconfig.yaml", c.kubeconfig(user), view)
-}
-
-// server is the API server's address for clients outside of Pods.
-func (c *cluster) server() string {
-	host := "127.0.0.1"
-	if c.Level == levelNode {
-		host = nodeIP
-	}
-	return fmt.Sprintf("https://%s:%d", host, c.Ports.API)
 }

@@ -57,6 +57,9 @@ func (c *cluster) environ() []string {
 	for _, variable := range c.variables() {
 		env = append(env, variable[0]+"="+variable[1])
 	}
+	if c.Level == levelNode { // where no proxy can be reached
+		env = append(env, "NO_PROXY=*", "no_proxy=*")
+	}
 	return append(env, "PATH="+c.path("bin")+":"+os.Getenv("PATH"))
 }
 
