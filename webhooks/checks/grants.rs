@@ -1,0 +1,65 @@
+//! References to other objects of ours: whether they exist and admit us.
+
+use agentkube_crds::{Kind, Reason};
+
+use super::Subject;
+use crate::findings::Findings;
+use crate::node::Node;
+use crate::target::{Found, TargetRef};
+
+pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
+    let spec = subject.spec();
+    match subject.kind {
+        Kind::MCP => {
+            for upstream in subject.upstreams() {
+                reference(subject, &upstream.get("mcpRef"), Kind::MCP, out);
+            }
+        }
+        Kind::Agent => {
+            reference(subject, &spec.get("llmGatewayRef"), Kind::LLMGateway, out);
+            for node in spec.get("mcpRefs").items() {
+                reference(subject, &node, Kind::MCP, out);
+            }
+        }
+        Kind::LLMGateway | Kind::AgentPolicy => {}
+    }
+}
+
+/// The object that a reference names, whether or not it exists.
+pub(super) fn target(subject: &Subject<'_>, node: &Node<'_>, kind: Kind) -> Option<TargetRef> {
+    let name = node.get("name").text().filter(|name| !name.is_empty())?;
+    let namespace = node.get("namespace").text().unwrap_or(subject.namespace);
+    Some(TargetRef {
+        kind,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+fn reference(subject: &Subject<'_>, node: &Node<'_>, kind: Kind, out: &mut Findings) {
+    let Some(target) = target(subject, node, kind) else {
+        return;
+    };
+    let name = format!("{} \"{}/{}\"", kind.as_str(), target.namespace, target.name);
+    match target.find(subject.namespace, subject.lookup) {
+        Found::Usable(_) => {}
+        Found::Missing => {
+            let message = format!("{name} does not exist yet");
+            out.missing(subject.strict, &node.get("name"), message);
+        }
+        Found::Refused(grant) => {
+            let message = format!(
+                "{name} does not admit namespace {:?}: {grant}",
+                subject.namespace
+            );
+            out.error(node, Reason::Forbidden, message);
+        }
+        Found::Undecided(_) => {
+            let message = format!(
+                "whether {name} admits namespace {:?} is up to its labels",
+                subject.namespace
+            );
+            out.warn(node, Reason::Forbidden, message);
+        }
+    }
+}

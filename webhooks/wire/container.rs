@@ -1,0 +1,111 @@
+//! One container: variables appended by name, the mount of the tools file.
+
+use agentkube_crds::{FieldError, Reason};
+use serde_json::{Value, json};
+
+use super::{PROVIDER_KEYS, Variable, Wiring, tools_file};
+use crate::findings::Findings;
+use crate::lookup::Lookup;
+use crate::node::Node;
+
+pub(super) fn wire(container: &mut Value, path: &str, wiring: &Wiring, found: &mut Findings) {
+    let Some(container) = container.as_object_mut() else {
+        return;
+    };
+    let env = container.entry("env").or_insert_with(|| json!([]));
+    if env.is_null() {
+        *env = json!([]);
+    }
+    if let Some(env) = env.as_array_mut() {
+        for variable in &wiring.env {
+            add(env, path, variable, wiring.gateway.is_some(), found);
+        }
+        if wiring.gateway.is_some() {
+            remove_provider_keys(env, path, &wiring.env, found);
+        }
+    }
+    if wiring.mcp_json.is_some() {
+        tools_file::add_mount(container, path, found);
+    }
+}
+
+/// Variables that come from whole Secrets are not spelled out in the Pod, so a
+/// provider's key among them can only be pointed at.
+pub(super) fn warn_of_imported_keys(
+    container: &Value,
+    path: &str,
+    lookup: &dyn Lookup,
+    namespace: &str,
+    found: &mut Findings,
+) {
+    let imports = Node::root(container).get("envFrom");
+    for (index, import) in imports.items().enumerate() {
+        let Some(name) = import.get("secretRef").get("name").text() else {
+            continue;
+        };
+        let prefix = import.get("prefix").text().unwrap_or_default();
+        let Some(facts) = lookup.secret(namespace, name) else {
+            continue;
+        };
+        let imported = facts.keys.iter().map(|key| format!("{prefix}{key}"));
+        for key in imported.filter(|key| is_stray(key)) {
+            let field = format!("{path}.envFrom[{index}]");
+            let message = format!("{key} of this Secret lets the container bypass the gateway");
+            found
+                .warnings
+                .push(FieldError::new(field, Reason::Forbidden, message));
+        }
+    }
+}
+
+/// `OPENAI_API_KEY` is set by us, and what is set wins over what is imported.
+fn is_stray(key: &str) -> bool {
+    key != "OPENAI_API_KEY" && PROVIDER_KEYS.contains(&key)
+}
+
+fn add(env: &mut Vec<Value>, path: &str, variable: &Variable, gateway: bool, found: &mut Findings) {
+    let ours = variable.to_json();
+    let name = variable.name.as_str();
+    let Some(index) = env.iter().position(|item| is_named(item, name)) else {
+        env.push(ours);
+        return;
+    };
+    let Some(theirs) = env.get_mut(index) else {
+        return;
+    };
+    if *theirs == ours {
+        return;
+    }
+    let message = if gateway && PROVIDER_KEYS.contains(&name) {
+        *theirs = ours;
+        format!("{name} is replaced by the key for the gateway")
+    } else {
+        format!("{name} is kept as written, so it does not come from agentkube")
+    };
+    found.warnings.push(FieldError::new(
+        format!("{path}.env[{index}]"),
+        Reason::Forbidden,
+        message,
+    ));
+}
+
+fn remove_provider_keys(env: &mut Vec<Value>, path: &str, ours: &[Variable], found: &mut Findings) {
+    let strays = PROVIDER_KEYS
+        .into_iter()
+        .filter(|key| ours.iter().all(|own| own.name != *key));
+    for key in strays {
+        while let Some(index) = env.iter().position(|item| is_named(item, key)) {
+            env.remove(index);
+            let message = format!("{key} is removed: it would bypass the gateway");
+            found.warnings.push(FieldError::new(
+                format!("{path}.env"),
+                Reason::Forbidden,
+                message,
+            ));
+        }
+    }
+}
+
+fn is_named(item: &Value, name: &str) -> bool {
+    item.get("name").and_then(Value::as_str) == Some(name)
+}
