@@ -90,22 +90,27 @@ impl<P: Plan> PlanWatch<P> {
         self.0.changed().await.is_ok()
     }
 
+    /// Waits for the first plan. `None` when the source is gone before that.
+    pub async fn loaded(&mut self) -> Option<Arc<Loaded<P>>> {
+        let published = self.0.wait_for(|published| published.loaded.is_some());
+        published.await.ok()?.loaded.clone()
+    }
+
     /// Marks what is published now as seen and returns it.
     pub fn take(&mut self) -> Option<Arc<Loaded<P>>> {
         self.0.borrow_and_update().loaded.clone()
     }
 
-    /// The answer of `GET /digest`; `None` until a first plan was loaded.
+    /// The answer of `GET /digest` of a plane that serves `loaded`.
     #[must_use]
-    pub fn report(&self, upstreams: Vec<UpstreamReport>) -> Option<DigestReport> {
+    pub fn report(&self, loaded: &Loaded<P>, upstreams: Vec<UpstreamReport>) -> DigestReport {
         let published = self.0.borrow();
-        let loaded = published.loaded.as_ref()?;
         let clients = |digest| LoadedDigest {
             digest,
             rejected: published.clients_rejected.clone(),
         };
         let empty = || PlanDigest::of(b"");
-        Some(DigestReport {
+        DigestReport {
             plan: LoadedDigest {
                 digest: loaded.digest.clone(),
                 rejected: published.plan_rejected.clone(),
@@ -117,7 +122,7 @@ impl<P: Plan> PlanWatch<P> {
                 }
             },
             upstreams,
-        })
+        }
     }
 
     /// Why there is nothing to serve, or something older than what lies there.

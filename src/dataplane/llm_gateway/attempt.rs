@@ -1,0 +1,339 @@
+//! One attempt at one upstream: send, read the head of the answer, and only then
+//! say whether it is one.
+
+use std::time::{Duration, SystemTime};
+
+use agentkube_llm::{Dialect, End, Head, Rewritten, Tap, TapOptions, answer, classify};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION};
+use http::{Method, Response, StatusCode, Uri, response};
+use http_body::Body as HttpBody;
+use http_body_util::{BodyExt, Full};
+use tower::{Service, ServiceExt};
+
+use super::clock::Clock;
+use super::dial::{Dial, UpstreamRequest};
+use super::failed::{Failed, Kind, Refusal};
+use super::headers;
+use super::metrics::Outcome;
+use super::settle::Settlement;
+use super::stream::{RestBody, StreamBody};
+use super::table::{Candidate, Key, Upstream};
+use crate::edge::Body;
+
+/// Of an answer in one piece, how much is read before any of it goes to the
+/// client, so that one that is cut can fail over. More is passed on as it comes.
+const WHOLE: usize = 4 * 1024 * 1024;
+
+/// Of a refusal.
+const REFUSAL: usize = 1024 * 1024;
+
+/// Of a stream before its first event: comments and pings.
+const PREAMBLE: usize = 256 * 1024;
+
+/// What an attempt sends.
+pub(super) struct Outbound<'a> {
+    pub(super) dialect: Dialect,
+    /// The client's headers, already stripped.
+    pub(super) headers: &'a HeaderMap,
+    /// The client's query, with its question mark.
+    pub(super) query: &'a str,
+    pub(super) body: Rewritten,
+    /// How many answers were asked for.
+    pub(super) choices: u32,
+}
+
+/// Makes one attempt. On success the response is ready to go to the client.
+pub(super) async fn attempt<D: Dial>(
+    candidate: &Candidate<D::Client>,
+    outbound: Outbound<'_>,
+) -> Result<Response<Body>, Failed> {
+    let upstream = &candidate.upstream;
+    let timeouts = &upstream.spec.timeouts;
+    let mut settlement = Settlement::open(candidate);
+    let mut clock = Clock::start(timeouts.first_token);
+    let tap = TapOptions {
+        hide_usage: outbound.body.hide_usage,
+        choices: outbound.choices,
+        ..TapOptions::default()
+    };
+    let dialect = outbound.dialect;
+    let result = match clock.within(send(upstream, outbound)).await {
+        None => Err(late(timeouts.first_token)),
+        Some(Err(failed)) => Err(failed),
+        Some(Ok(response)) => {
+            let (mut head, body) = response.into_parts();
+            let exchange = Exchange {
+                upstream,
+                dialect,
+                clock,
+                settlement: &mut settlement,
+            };
+            let body = exchange.read(&head, body, tap).await;
+            headers::to_client(&mut head.headers);
+            body.map(|body| Response::from_parts(clean(head), body))
+        }
+    };
+    if let Err(failed) = &result {
+        settlement.close(failed.kind.outcome());
+    }
+    result
+}
+
+/// What an attempt holds while it reads the head of an answer.
+struct Exchange<'a, C> {
+    upstream: &'a Upstream<C>,
+    dialect: Dialect,
+    clock: Clock,
+    settlement: &'a mut Settlement,
+}
+
+impl<C> Exchange<'_, C> {
+    async fn read<B>(
+        mut self,
+        head: &response::Parts,
+        body: B,
+        tap: TapOptions,
+    ) -> Result<Body, Failed>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<crate::edge::BoxError>> + Send + Unpin + 'static,
+    {
+        if head.status.is_redirection() {
+            return Err(redirected(head));
+        }
+        if !head.status.is_success() {
+            return Err(self.refused(head, body).await);
+        }
+        let encoded = head.headers.contains_key(CONTENT_ENCODING);
+        if is_event_stream(&head.headers) && !encoded {
+            self.stream(body, tap).await
+        } else {
+            self.whole(body, encoded).await
+        }
+    }
+
+    async fn refused<B>(&mut self, head: &response::Parts, mut body: B) -> Failed
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let mut bytes = BytesMut::new();
+        // A refusal that is cut is still one.
+        while bytes.len() < REFUSAL {
+            match self.clock.within(body.frame()).await {
+                Some(Some(Ok(frame))) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        bytes.extend_from_slice(&chunk);
+                    }
+                }
+                _ => break,
+            }
+        }
+        let body = bytes.freeze();
+        let failure = classify(head.status, &head.headers, &body, SystemTime::now());
+        let mut failed = Failed::provider(failure, head.status, &self.upstream.spec);
+        failed.refusal = Some(Refusal {
+            status: head.status,
+            headers: head.headers.clone(),
+            body,
+        });
+        failed
+    }
+
+    /// Reads until the first event: until then nothing reached the client and
+    /// another upstream may still be tried.
+    async fn stream<B>(mut self, mut body: B, options: TapOptions) -> Result<Body, Failed>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<crate::edge::BoxError>> + Send + Unpin + 'static,
+    {
+        let mut tap = Tap::new(self.dialect, options);
+        let mut preamble = 0;
+        while matches!(tap.head(), Head::Awaited) && preamble < PREAMBLE {
+            let frame = self.clock.within(body.frame()).await;
+            let end = match frame {
+                None => return Err(late(self.upstream.spec.timeouts.first_token)),
+                Some(Some(Ok(frame))) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        preamble += chunk.len();
+                        // An event over the limit shows in the head.
+                        let _ = tap.feed(chunk);
+                    }
+                    continue;
+                }
+                Some(Some(Err(_))) => End::Cut,
+                Some(None) => End::Clean,
+            };
+            tap.finish(end);
+            if matches!(tap.head(), Head::Awaited) {
+                return Err(Failed::new(
+                    Kind::ServerError,
+                    "the provider's stream was empty",
+                ));
+            }
+        }
+        if let Head::Failed(failure) = tap.head() {
+            let spec = &self.upstream.spec;
+            return Err(Failed::provider(failure.clone(), StatusCode::OK, spec));
+        }
+        self.settlement.first_token();
+        let settlement = self.settlement.take();
+        let idle = self.upstream.spec.timeouts.idle;
+        self.clock.restart(idle);
+        let stream = StreamBody::new(body, tap, self.clock, idle, settlement);
+        Ok(Body::stream(stream))
+    }
+
+    async fn whole<B>(mut self, mut body: B, encoded: bool) -> Result<Body, Failed>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<crate::edge::BoxError>> + Send + Unpin + 'static,
+    {
+        let idle = self.upstream.spec.timeouts.idle;
+        let mut whole = Whole::Nothing;
+        loop {
+            match self.clock.within(body.frame()).await {
+                None => return Err(Failed::new(Kind::Timeout, "the provider's answer stalled")),
+                Some(Some(Err(_))) => {
+                    return Err(Failed::new(
+                        Kind::ServerError,
+                        "the provider's answer was cut",
+                    ));
+                }
+                Some(None) => break,
+                Some(Some(Ok(frame))) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        whole.push(chunk);
+                    }
+                }
+            }
+            if whole.len() > WHOLE {
+                self.settlement.first_token();
+                let settlement = self.settlement.take();
+                self.clock.restart(idle);
+                let rest = RestBody::new(whole.take(), body, self.clock, idle, settlement);
+                return Ok(Body::stream(rest));
+            }
+            if body.is_end_stream() {
+                break;
+            }
+            self.clock.restart(idle);
+        }
+        let bytes = whole.take();
+        self.settlement.first_token();
+        if !encoded {
+            let answer = answer::read(self.dialect, &bytes).map_err(|failure| {
+                Failed::provider(failure, StatusCode::OK, &self.upstream.spec)
+            })?;
+            self.settlement.used(answer.usage);
+        }
+        self.settlement.close(Outcome::Ok);
+        Ok(Body::full(bytes))
+    }
+}
+
+/// An answer in one piece; nearly always it comes in one chunk.
+enum Whole {
+    Nothing,
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Whole {
+    fn push(&mut self, chunk: Bytes) {
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => Self::One(chunk),
+            Self::One(first) => {
+                let mut many = BytesMut::with_capacity((first.len() + chunk.len()) * 2);
+                many.extend_from_slice(&first);
+                many.extend_from_slice(&chunk);
+                Self::Many(many)
+            }
+            Self::Many(mut many) => {
+                many.extend_from_slice(&chunk);
+                Self::Many(many)
+            }
+        };
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::One(bytes) => bytes.len(),
+            Self::Many(bytes) => bytes.len(),
+        }
+    }
+
+    fn take(&mut self) -> Bytes {
+        match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => Bytes::new(),
+            Self::One(bytes) => bytes,
+            Self::Many(bytes) => bytes.freeze(),
+        }
+    }
+}
+
+async fn send<C, B>(upstream: &Upstream<C>, outbound: Outbound<'_>) -> Result<Response<B>, Failed>
+where
+    C: Service<UpstreamRequest, Response = Response<B>, Error = crate::upstream::SendError> + Clone,
+{
+    let mut request = UpstreamRequest::new(Full::new(outbound.body.body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = target(&upstream.uri, outbound.query);
+    let headers = request.headers_mut();
+    *headers = outbound.headers.clone();
+    for (name, value) in upstream.profile.default_headers {
+        headers
+            .entry(*name)
+            .or_insert(http::HeaderValue::from_static(value));
+    }
+    if let Key::Present(name, value) = &upstream.key {
+        headers.insert(name.clone(), value.clone());
+    }
+    let answer = upstream.client.clone().oneshot(request).await;
+    answer.map_err(Failed::send)
+}
+
+fn target(uri: &Uri, query: &str) -> Uri {
+    if query.is_empty() {
+        return uri.clone();
+    }
+    // Both halves came from valid URIs, so the whole is one.
+    format!("{uri}{query}")
+        .parse()
+        .unwrap_or_else(|_| uri.clone())
+}
+
+fn late(limit: Duration) -> Failed {
+    let what = format!("the provider sent nothing within {}ms", limit.as_millis());
+    Failed::new(Kind::Timeout, what)
+}
+
+fn redirected(head: &response::Parts) -> Failed {
+    let status = head.status.as_u16();
+    let host = head
+        .headers
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok()?.parse::<Uri>().ok())
+        .and_then(|location| location.host().map(str::to_owned));
+    let what = match host {
+        Some(host) => format!("it redirects to {host} ({status}); redirects are not followed"),
+        None => format!("it redirects ({status}); redirects are not followed"),
+    };
+    Failed::new(Kind::ServerError, what)
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        let media = value.split(|b| *b == b';').next().unwrap_or_default();
+        media
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"text/event-stream")
+    })
+}
+
+/// The status and the headers: nothing else of the upstream's head is ours.
+fn clean(head: response::Parts) -> response::Parts {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = head.status;
+    parts.headers = head.headers;
+    parts
+}

@@ -1,0 +1,211 @@
+//! Fallback and retry: which upstream gets a request, and which one next.
+//!
+//! An upstream that breaks or errs is tried again a little later; one that is
+//! slow, full or refuses us is left for the next one at once, and tried again
+//! only when there is none. Nothing is retried once the first event of an answer
+//! is on its way, nor what is the client's own fault.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentkube_llm::{ApiError, Dialect, Peeked, rewrite};
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::attempt::{Outbound, attempt};
+use super::dial::Dial;
+use super::dice::Dice;
+use super::error::{Exhausted, GatewayError, Provenance, Why};
+use super::failed::{Failed, Kind};
+use super::order::order;
+use super::table::{Candidate, Key, ModelRoute, Table};
+use crate::edge::Body;
+
+/// First pause before an upstream is tried again; doubled each time.
+const BACKOFF: Duration = Duration::from_millis(50);
+
+/// Longest such pause.
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Longest Retry-After that is waited for here; a longer one the client is told.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// A request for an answer of a model: all that the layers below need.
+pub(super) struct ChatCall<C> {
+    pub(super) table: Arc<Table<C>>,
+    pub(super) route: Arc<ModelRoute<C>>,
+    pub(super) dialect: Dialect,
+    /// The client's headers, already stripped.
+    pub(super) headers: HeaderMap,
+    /// The client's query, with its question mark.
+    pub(super) query: String,
+    pub(super) peeked: Peeked,
+    pub(super) raw: Bytes,
+}
+
+/// Serves a request from the first upstream that can.
+pub(super) async fn dispatch<D: Dial>(
+    call: &ChatCall<D::Client>,
+    dice: &dyn Dice,
+) -> Result<Response<Body>, GatewayError> {
+    let candidates = order(call.candidates()?, dice, Instant::now());
+    let mut exhausted = Exhausted {
+        model: Arc::clone(&call.route.model),
+        attempts: 0,
+        tried: Vec::new(),
+    };
+    let last = candidates.len() - 1;
+    for (place, candidate) in candidates.into_iter().enumerate() {
+        let why = match ready(candidate) {
+            Err(why) => why,
+            Ok(()) => {
+                let served = serve::<D>(
+                    call,
+                    candidate,
+                    place == last,
+                    dice,
+                    &mut exhausted.attempts,
+                )
+                .await;
+                let provenance = Provenance {
+                    upstream: candidate.upstream.name.clone(),
+                    model: call.route.header.clone(),
+                    attempts: exhausted.attempts,
+                };
+                match served {
+                    Ok(mut response) => {
+                        provenance.mark(&mut response);
+                        return Ok(response);
+                    }
+                    Err(failed) if failed.is_final() => {
+                        return Err(GatewayError::Refused(provenance, failed));
+                    }
+                    Err(failed) => Why::Failed(failed),
+                }
+            }
+        };
+        let goes_on = match &why {
+            Why::Failed(failed) => call.retries_on(failed.kind),
+            Why::NoCredentials(_) | Why::Resting(_) => true,
+        };
+        let name = candidate.upstream.spec.name.clone();
+        exhausted.tried.push((name, why));
+        if !goes_on {
+            break;
+        }
+    }
+    Err(GatewayError::Exhausted(exhausted))
+}
+
+/// Whether an upstream can be tried at all.
+fn ready<C>(candidate: &Candidate<C>) -> Result<(), Why> {
+    if let Key::Missing(entry, why) = &candidate.upstream.key {
+        return Err(Why::NoCredentials(format!("{entry} {why}")));
+    }
+    let breaker = &candidate.slot.breaker;
+    breaker.admit(Instant::now()).map_err(Why::Resting)
+}
+
+/// Tries one upstream, again where that may help.
+async fn serve<D: Dial>(
+    call: &ChatCall<D::Client>,
+    candidate: &Candidate<D::Client>,
+    is_last: bool,
+    dice: &dyn Dice,
+    attempts: &mut u32,
+) -> Result<Response<Body>, Failed> {
+    let retries = call.table.loaded.plan.routing.retries.attempts;
+    let mut again = 0;
+    loop {
+        *attempts += 1;
+        let failed = match attempt::<D>(candidate, call.outbound(candidate)).await {
+            Ok(response) => return Ok(response),
+            Err(failed) => failed,
+        };
+        let pause = pause(&failed, is_last, again, dice);
+        let pause = pause.filter(|_| again < retries && call.retries_on(failed.kind));
+        let Some(pause) = pause else {
+            note(candidate, &failed);
+            return Err(failed);
+        };
+        tokio::time::sleep(pause).await;
+        again += 1;
+    }
+}
+
+/// How long to wait before the same upstream is tried again; none when that
+/// would not help, or somebody else can serve sooner.
+fn pause(failed: &Failed, is_last: bool, again: u32, dice: &dyn Dice) -> Option<Duration> {
+    let same = match failed.kind {
+        Kind::Connect | Kind::ServerError => true,
+        Kind::Overloaded | Kind::RateLimited => is_last,
+        Kind::BadRequest | Kind::NotFound | Kind::Timeout | Kind::Credentials | Kind::Quota => {
+            false
+        }
+    };
+    if !same {
+        return None;
+    }
+    if let Some(asked) = failed.retry_after {
+        return (is_last && asked <= MAX_WAIT).then_some(asked);
+    }
+    let backoff = BACKOFF.saturating_mul(1 << again.min(10)).min(MAX_BACKOFF);
+    // Up to half of it as jitter, so that clients of one outage do not march.
+    let half = u64::try_from(backoff.as_millis() / 2).unwrap_or(0);
+    Some(backoff + Duration::from_millis(dice.below(half)))
+}
+
+/// What a failure teaches about an upstream.
+fn note<C>(candidate: &Candidate<C>, failed: &Failed) {
+    let upstream = &candidate.upstream;
+    let name = upstream.spec.name.as_str();
+    if failed.is_final() {
+        candidate.slot.breaker.answered();
+        upstream.health.well();
+        return;
+    }
+    let now = Instant::now();
+    if failed.kind.trips_breaker() {
+        candidate.slot.breaker.failed(now);
+    }
+    let hold = match failed.kind {
+        Kind::Quota => Some(Duration::MAX),
+        _ => failed.retry_after,
+    };
+    if let Some(hold) = hold {
+        candidate.slot.breaker.hold(now, hold);
+    }
+    upstream.health.failing(&failed.what);
+    warn!(upstream = name, model = %candidate.model, why = %failed.what, "upstream failed");
+}
+
+impl<C> ChatCall<C> {
+    fn candidates(&self) -> Result<&[Candidate<C>], ApiError> {
+        let other = match self.dialect {
+            Dialect::OpenAiChat => Dialect::AnthropicMessages,
+            Dialect::AnthropicMessages => Dialect::OpenAiChat,
+        };
+        match self.route.candidates(self.dialect) {
+            [] => Err(ApiError::other_dialect(&self.route.model, other)),
+            candidates => Ok(candidates),
+        }
+    }
+
+    fn retries_on(&self, kind: Kind) -> bool {
+        let on = &self.table.loaded.plan.routing.retries.retry_on;
+        kind.retry_on().is_some_and(|kind| on.contains(&kind))
+    }
+
+    fn outbound(&self, candidate: &Candidate<C>) -> Outbound<'_> {
+        let usage = candidate.upstream.profile.stream_usage;
+        Outbound {
+            dialect: self.dialect,
+            headers: &self.headers,
+            query: &self.query,
+            body: rewrite(&self.raw, &self.peeked, &candidate.model, usage),
+            choices: self.peeked.choices,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! A request from its head to an answer: route, authenticate, collect, peek,
+//! resolve the model, dispatch.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use agentkube_llm::models::{self, Model};
+use agentkube_llm::{ApiError, Dialect, ErrorKind, Operation, RouteError, names, peek, route};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use http_body::Body as HttpBody;
+use tower::Service;
+
+use super::dial::Dial;
+use super::dice::Dice;
+use super::dispatch::{ChatCall, dispatch};
+use super::error::GatewayError;
+use super::headers;
+use super::plane::GatewayRoute;
+use super::table::{Lookup, ModelRoute, Table};
+use crate::edge::{Body, Routed, collect};
+
+/// The gateway's own service, inside the shared layers.
+pub struct GatewayService<D: Dial> {
+    table: Arc<ArcSwap<Table<D::Client>>>,
+    dice: Arc<dyn Dice>,
+    body_limit: usize,
+}
+
+impl<D: Dial> Clone for GatewayService<D> {
+    fn clone(&self) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+            dice: Arc::clone(&self.dice),
+            body_limit: self.body_limit,
+        }
+    }
+}
+
+impl<D: Dial> std::fmt::Debug for GatewayService<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GatewayService")
+    }
+}
+
+impl<D: Dial> GatewayService<D> {
+    pub(super) fn new(
+        table: Arc<ArcSwap<Table<D::Client>>>,
+        dice: Arc<dyn Dice>,
+        body_limit: usize,
+    ) -> Self {
+        Self {
+            table,
+            dice,
+            body_limit,
+        }
+    }
+}
+
+impl<D, B> Service<Routed<GatewayRoute, B>> for GatewayService<D>
+where
+    D: Dial,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = GatewayFault;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, GatewayFault>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), GatewayFault>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, routed: Routed<GatewayRoute, B>) -> Self::Future {
+        // One snapshot a request: a plan that changes under way does not matter.
+        let table = self.table.load_full();
+        let dice = Arc::clone(&self.dice);
+        let limit = self.body_limit;
+        Box::pin(async move {
+            answer::<D, B>(table, &*dice, limit, routed)
+                .await
+                .map_err(GatewayFault)
+        })
+    }
+}
+
+/// The error that [`GatewayService`] hands to the edge.
+#[derive(Debug)]
+pub struct GatewayFault(pub(super) GatewayError);
+
+async fn answer<D, B>(
+    table: Arc<Table<D::Client>>,
+    dice: &dyn Dice,
+    limit: usize,
+    routed: Routed<GatewayRoute, B>,
+) -> Result<Response<Body>, GatewayError>
+where
+    D: Dial,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+{
+    let Routed { route, request } = routed;
+    if route == GatewayRoute::Livez {
+        return Ok(Response::new(Body::full("ok\n")));
+    }
+    let (mut head, body) = request.into_parts();
+    table.loaded.clients.authenticate(&head.headers)?;
+    let operation = operation(&head)?;
+    let dialect = route.dialect();
+    match operation {
+        Operation::Generate => {}
+        Operation::ListModels => return Ok(list(&table, dialect)),
+        Operation::ShowModel(name) => return show(&table, dialect, &name),
+    }
+    uncompressed(&head.headers)?;
+    let raw = collect(body, limit).await?;
+    let peeked = peek(&raw).map_err(|error| error.to_error())?;
+    let route = resolve(&table, peeked.model.as_deref())?;
+    headers::to_upstream(&mut head.headers);
+    let call = ChatCall {
+        query: query(&head.uri),
+        table,
+        route,
+        dialect,
+        headers: head.headers,
+        peeked,
+        raw,
+    };
+    dispatch::<D>(&call, dice).await
+}
+
+fn operation(head: &http::request::Parts) -> Result<Operation, GatewayError> {
+    match route(&head.method, head.uri.path(), &head.headers) {
+        Ok(route) => Ok(route.operation),
+        Err(error @ RouteError::MethodNotAllowed { allow, .. }) => {
+            Err(GatewayError::Method(error.to_error(), allow))
+        }
+        Err(error @ RouteError::NotFound { .. }) => Err(error.to_error().into()),
+    }
+}
+
+fn uncompressed(headers: &HeaderMap) -> Result<(), GatewayError> {
+    match headers.get(CONTENT_ENCODING) {
+        None => Ok(()),
+        Some(encoding) if encoding == "identity" => Ok(()),
+        Some(_) => {
+            let message = "compressed request bodies are not supported; send it as it is";
+            let error = ApiError::new(ErrorKind::InvalidRequest, message);
+            Err(GatewayError::Status(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                error,
+            ))
+        }
+    }
+}
+
+fn resolve<C: Clone>(
+    table: &Table<C>,
+    model: Option<&str>,
+) -> Result<Arc<ModelRoute<C>>, GatewayError> {
+    match table.lookup(model) {
+        Lookup::Found(route) => Ok(route),
+        Lookup::NoneNamed => {
+            let message = "the request names no model and this gateway has no default";
+            let error = ApiError::new(ErrorKind::InvalidRequest, message);
+            Err(error.param("model").into())
+        }
+        Lookup::Unknown => Err(unknown(table, model.unwrap_or_default()).into()),
+    }
+}
+
+fn unknown<C: Clone>(table: &Table<C>, model: &str) -> ApiError {
+    names::unknown_model(model, table.names().map(|(name, _)| name))
+}
+
+fn list<C: Clone>(table: &Table<C>, dialect: Dialect) -> Response<Body> {
+    let models: Vec<Model<'_>> = table
+        .names()
+        .map(|(id, route)| Model {
+            id,
+            owner: route.owner(),
+        })
+        .collect();
+    json(models::list(dialect, &models))
+}
+
+fn show<C: Clone>(
+    table: &Table<C>,
+    dialect: Dialect,
+    id: &str,
+) -> Result<Response<Body>, GatewayError> {
+    let route = table.find(id).ok_or_else(|| unknown(table, id))?;
+    let owner = route.owner();
+    Ok(json(models::show(dialect, &Model { id, owner })))
+}
+
+fn json(body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::full(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+fn query(uri: &http::Uri) -> String {
+    uri.query()
+        .filter(|query| !query.is_empty())
+        .map_or_else(String::new, |query| format!("?{query}"))
+}

@@ -1,0 +1,212 @@
+//! Answers on their way to the client, chunk by chunk and pull-based: the
+//! upstream is read when the client took what came before.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use agentkube_llm::{End, Tap};
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame};
+
+use super::clock::Clock;
+use super::metrics::Outcome;
+use super::settle::Settlement;
+use crate::edge::BoxError;
+
+/// After the dialect's own terminator only the end of the body is awaited, so
+/// that the connection can be used again; not for long.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A streamed answer whose first event came.
+///
+/// # Guarantees
+/// - Whole events only, so an in-band error can always follow.
+/// - An answer that is cut or stalls ends in an error event, never in the
+///   terminator of its dialect.
+/// - Dropped, it cancels the request; usage is settled with what is known.
+pub(super) struct StreamBody<B> {
+    /// Gone once it ended.
+    upstream: Option<B>,
+    tap: Tap,
+    clock: Clock,
+    idle: Duration,
+    settlement: Settlement,
+    done: bool,
+}
+
+impl<B> StreamBody<B> {
+    pub(super) fn new(
+        upstream: B,
+        tap: Tap,
+        clock: Clock,
+        idle: Duration,
+        settlement: Settlement,
+    ) -> Self {
+        Self {
+            upstream: Some(upstream),
+            tap,
+            clock,
+            idle,
+            settlement,
+            done: false,
+        }
+    }
+
+    fn took(&mut self, chunk: Bytes) {
+        let wait = match self.tap.feed(chunk) {
+            Ok(()) if self.tap.terminated() => LINGER,
+            Ok(()) => self.idle,
+            Err(_) => return self.end(End::Cut),
+        };
+        self.clock.restart(wait);
+    }
+
+    /// The upstream's body ended; what the client still has to be told is in the
+    /// tap.
+    fn end(&mut self, end: End) {
+        self.upstream = None;
+        let outcome = self.tap.finish(end);
+        self.settlement.used(self.tap.usage());
+        match outcome {
+            agentkube_llm::Outcome::Finished => self.settlement.close(Outcome::Ok),
+            agentkube_llm::Outcome::Truncated => {
+                self.settlement.broke_off("the provider's stream was cut");
+            }
+            agentkube_llm::Outcome::Failed(failure) => {
+                let code = failure.code.as_deref().unwrap_or("error");
+                let why = format!("the provider's stream failed ({code})");
+                self.settlement.broke_off(&why);
+            }
+        }
+    }
+}
+
+impl<B> HttpBody for StreamBody<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(bytes) = this.tap.pop() {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            let Some(upstream) = &mut this.upstream else {
+                this.done = true;
+                return Poll::Ready(None);
+            };
+            match Pin::new(upstream).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        this.took(chunk);
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => this.end(End::Cut),
+                Poll::Ready(None) => this.end(End::Clean),
+                Poll::Pending => match this.clock.poll_expired(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => this.end(End::Stalled),
+                },
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.done
+    }
+}
+
+impl<B> Drop for StreamBody<B> {
+    fn drop(&mut self) {
+        self.settlement.used(self.tap.usage());
+        if self.tap.terminated() {
+            // The client has all of it and did not wait for the end of the body.
+            self.settlement.close(Outcome::Ok);
+        }
+    }
+}
+
+/// An answer in one piece that is too large to be read first.
+pub(super) struct RestBody<B> {
+    read: Option<Bytes>,
+    upstream: Option<B>,
+    clock: Clock,
+    idle: Duration,
+    settlement: Settlement,
+}
+
+impl<B> RestBody<B> {
+    pub(super) fn new(
+        read: Bytes,
+        upstream: B,
+        clock: Clock,
+        idle: Duration,
+        settlement: Settlement,
+    ) -> Self {
+        Self {
+            read: Some(read),
+            upstream: Some(upstream),
+            clock,
+            idle,
+            settlement,
+        }
+    }
+
+    /// The connection to the client is cut: it cannot take this for the whole.
+    fn fail(&mut self, why: &'static str) -> BoxError {
+        self.upstream = None;
+        self.settlement.broke_off(why);
+        why.into()
+    }
+}
+
+impl<B> HttpBody for RestBody<B>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        if let Some(bytes) = this.read.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        let Some(upstream) = &mut this.upstream else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(upstream).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.clock.restart(this.idle);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(_))) => {
+                let error = this.fail("the provider's answer was cut");
+                Poll::Ready(Some(Err(error)))
+            }
+            Poll::Ready(None) => {
+                this.upstream = None;
+                this.settlement.close(Outcome::Ok);
+                Poll::Ready(None)
+            }
+            Poll::Pending => this.clock.poll_expired(cx).map(|()| {
+                let error = this.fail("the provider's answer stalled");
+                Some(Err(error))
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.read.is_none() && self.upstream.is_none()
+    }
+}
