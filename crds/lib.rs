@@ -31,11 +31,11 @@ pub mod shared;
 mod yaml_text;
 
 pub use admission::{NotEnforced, check_cel, defaults, not_enforced, unsupported};
-pub use agent::{Agent, AgentSpec, AgentStatus};
+pub use agent::{Agent, AgentSpec, AgentStatus, CheckedAgent};
 pub use agent_policy::{AgentPolicy, AgentPolicySpec, AgentPolicyStatus};
 pub use field::{FieldError, FieldPath, Reason};
 pub use kind::{API_VERSION, GROUP, Kind, VERSION};
-pub use llm_gateway::{LLMGateway, LLMGatewaySpec, LLMGatewayStatus};
-pub use mcp::{MCP, MCPSpec, MCPStatus};
+pub use llm_gateway::{CheckedGateway, LLMGateway, LLMGatewaySpec, LLMGatewayStatus};
+pub use mcp::{CheckedMcp, MCP, MCPSpec, MCPStatus};
 pub use nearest::nearest;
 pub use schema::{crd, crds, open_api_schema as schema, yaml, yaml_of};

@@ -19,27 +19,34 @@ pub(crate) fn dns_label_32(_: &mut SchemaGenerator) -> Schema {
 
 /// An http or https URL.
 pub(crate) fn http_url(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 2048,
-        "x-kubernetes-validations": [{
-            "rule": "self.matches('^https?://[^/@?#\\\\s][^@#\\\\s]*$')",
-            "message": "write an http:// or https:// URL without user, password or fragment",
-        }],
-    })
+    url(
+        "self.matches('^(?i:https?)://[^/?#@\\\\s]+([/?][^#\\\\s]*)?$')",
+        "write an http:// or https:// URL without user, password or fragment",
+    )
+}
+
+/// An http or https URL below which paths are added.
+pub(crate) fn base_url(_: &mut SchemaGenerator) -> Schema {
+    url(
+        "self.matches('^(?i:https?)://[^/?#@\\\\s]+(/[^?#\\\\s]*)?$')",
+        "write an http:// or https:// URL without user, password, query or fragment",
+    )
 }
 
 /// A redis or rediss URL.
 pub(crate) fn redis_url(_: &mut SchemaGenerator) -> Schema {
+    url(
+        "self.matches('^(?i:rediss?)://[^/?#@\\\\s]+(/[^?#\\\\s]*)?$')",
+        "write a redis:// or rediss:// URL without user, password or fragment",
+    )
+}
+
+fn url(rule: &str, message: &str) -> Schema {
     json_schema!({
         "type": "string",
         "minLength": 1,
         "maxLength": 2048,
-        "x-kubernetes-validations": [{
-            "rule": "self.matches('^rediss?://[^/@?#\\\\s][^@#\\\\s]*$')",
-            "message": "write a redis:// or rediss:// URL without user, password or fragment",
-        }],
+        "x-kubernetes-validations": [{"rule": rule, "message": message}],
     })
 }
 

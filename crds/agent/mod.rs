@@ -1,11 +1,13 @@
 //! `Agent`: a coding agent's CLI in a pod, wired to a gateway and to tools.
 
+mod checked;
 mod status;
 
 use kube_derive::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use checked::{CheckedAgent, CheckedGoal};
 pub use status::{AgentPhase, AgentStatus, WiredTarget, Wiring};
 
 use crate::schemas;

@@ -1,5 +1,7 @@
 //! `LLMGateway`: one endpoint in front of several model providers.
 
+mod checked;
+mod checked_upstream;
 mod guardrails;
 mod limits;
 mod routing;
@@ -12,6 +14,7 @@ use kube_derive::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use checked::CheckedGateway;
 pub use guardrails::{
     CustomPii, FilterAction, Guardrails, InputFilter, OutputFilter, PiiApply, PiiEntity, PiiMode,
     PiiSpec,

@@ -68,7 +68,7 @@ pub struct LlmUpstream {
     /// vllm, ollama: a trailing `/v1` is optional; anthropic, bedrock, vertex: the host;
     /// azure-openai: the resource's host. A Service name of the cluster and a path prefix
     /// are fine. Required for ollama, vllm and azure-openai.
-    #[schemars(schema_with = "schemas::http_url")]
+    #[schemars(schema_with = "schemas::base_url")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The Secret of this namespace that holds the credentials. openai, anthropic

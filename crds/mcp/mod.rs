@@ -1,5 +1,7 @@
 //! `MCP`: one tool surface in front of several MCP tool servers.
 
+mod checked;
+mod checked_upstream;
 mod settings;
 mod status;
 mod upstream;
@@ -7,6 +9,7 @@ mod upstream;
 use kube_derive::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+pub use checked::CheckedMcp;
 pub use settings::{AccessRule, McpLimits, NamePrefixPolicy, ToolNamesSpec, ToolPinning};
 pub use status::{MCPStatus, McpUpstreamStatus};
 pub use upstream::{

@@ -2,8 +2,10 @@
 
 mod access;
 mod budget;
+mod convert;
 mod env;
 mod numbers;
+pub(crate) mod parse;
 mod pod_template;
 mod reference;
 mod status;

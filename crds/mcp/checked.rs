@@ -1,0 +1,158 @@
+//! `MCP` → what a proxy can serve.
+
+use agentkube_plan::{
+    ClientAuth, NamePrefix, ObjectName, ProxyLimits, ProxyPlan, ProxyUpstream, SecretEntry,
+    ToolNames, UpstreamAuth,
+};
+use serde_json::Value;
+
+use super::{MCP, McpLimits, NamePrefixPolicy, ToolNamesSpec};
+use crate::admission::unsupported;
+use crate::field::{FieldError, FieldPath, Reason};
+use crate::shared::parse::{Errors, not_empty, object_name, read, repeated};
+use crate::shared::{AllowedNamespaces, PodTemplate};
+use crate::{Kind, names};
+
+/// An `MCP` of which every value is legal and supported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedMcp {
+    /// The object.
+    pub object: ObjectName,
+    /// Port of the Service.
+    pub port: u16,
+    /// Data-plane pods.
+    pub replicas: u32,
+    /// The tool servers, in the order of the spec.
+    pub upstreams: Vec<ProxyUpstream>,
+    /// How tools of several servers are told apart.
+    pub tool_names: ToolNames,
+    /// Names for the Host and Origin checks: the Service's, then those of the spec.
+    pub hosts: Vec<String>,
+    /// Bounds of one replica.
+    pub limits: ProxyLimits,
+    /// Who may call.
+    pub auth: ClientAuth,
+    /// Whose agents and MCPs may use it.
+    pub allowed_namespaces: AllowedNamespaces,
+    /// How its pods are scheduled and labelled.
+    pub pod_template: PodTemplate,
+}
+
+impl CheckedMcp {
+    /// The plan of its data plane.
+    #[must_use]
+    pub fn plan(&self) -> ProxyPlan {
+        ProxyPlan {
+            object: self.object.clone(),
+            upstreams: self.upstreams.clone(),
+            tool_names: self.tool_names,
+            hosts: self.hosts.clone(),
+            limits: self.limits,
+            auth: self.auth,
+        }
+    }
+
+    /// The Secret entries that it reads, each with the index of its upstream.
+    pub fn secrets(&self) -> impl Iterator<Item = (usize, &SecretEntry)> {
+        let upstreams = self.upstreams.iter().enumerate();
+        upstreams.filter_map(|(index, upstream)| match &upstream.auth {
+            UpstreamAuth::None => None,
+            UpstreamAuth::Bearer { secret } => Some((index, secret)),
+        })
+    }
+}
+
+impl MCP {
+    /// Reads the JSON of an object.
+    ///
+    /// # Errors
+    /// The first field that has the wrong type.
+    pub fn read(raw: &Value) -> Result<Self, FieldError> {
+        read(Kind::MCP, raw)
+    }
+
+    /// Every value of the object, checked. An object that admission let through parses.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at its field path.
+    pub fn parse(&self) -> Result<CheckedMcp, Vec<FieldError>> {
+        let raw = serde_json::to_value(self).unwrap_or_default();
+        let spec = FieldPath::spec();
+        let mut errors = Errors::default();
+        errors.extend(unsupported(Kind::MCP, &raw).0);
+
+        let path = spec.child("upstreams");
+        not_empty(&path, &self.spec.upstreams, &mut errors);
+        repeated(
+            &path,
+            self.spec.upstreams.iter().map(|it| it.name.as_str()),
+            &mut errors,
+        );
+        let mut upstreams = Vec::new();
+        for (index, upstream) in self.spec.upstreams.iter().enumerate() {
+            upstreams.push(upstream.parse(&path.index(index), &mut errors));
+        }
+        let upstreams: Option<Vec<ProxyUpstream>> = upstreams.into_iter().collect();
+        let limits = self.spec.limits.parse(&spec.child("limits"), &mut errors);
+
+        let object = object_name(&self.metadata);
+        let checked = || {
+            Some(CheckedMcp {
+                port: self.spec.port,
+                replicas: self.spec.replicas,
+                upstreams: upstreams?,
+                tool_names: self.spec.tool_names.parse(),
+                hosts: self.hosts(&object),
+                limits: limits?,
+                auth: self.spec.auth.mode.parse()?,
+                allowed_namespaces: self.spec.allowed_namespaces.clone(),
+                pod_template: self.spec.pod_template.clone().unwrap_or_default(),
+                object,
+            })
+        };
+        let checked = checked();
+        errors.unless_found(checked)
+    }
+
+    fn hosts(&self, object: &ObjectName) -> Vec<String> {
+        let mut hosts = names::service_hosts(Kind::MCP, &object.namespace, &object.name);
+        for host in &self.spec.hosts {
+            let host = host.trim_end_matches('.').to_ascii_lowercase();
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts
+    }
+}
+
+impl ToolNamesSpec {
+    fn parse(&self) -> ToolNames {
+        ToolNames {
+            prefix: match self.prefix {
+                NamePrefixPolicy::Always => NamePrefix::Always,
+                NamePrefixPolicy::Auto => NamePrefix::Auto,
+                NamePrefixPolicy::Never => NamePrefix::Never,
+            },
+            max_length: self.max_length,
+        }
+    }
+}
+
+impl McpLimits {
+    fn parse(&self, path: &FieldPath, errors: &mut Errors) -> Option<ProxyLimits> {
+        let field = path.child("messageBytes");
+        let message_bytes = errors.keep(self.message_bytes.parse(&field).and_then(|bytes| {
+            let message = "a message needs room: write a size such as 16Mi";
+            let error = || FieldError::new(field.as_str(), Reason::Invalid, message);
+            (bytes > 0).then_some(bytes).ok_or_else(error)
+        }));
+        let session_idle = errors.keep(self.session_idle.parse(&path.child("sessionIdle")));
+        Some(ProxyLimits {
+            message_bytes: message_bytes?,
+            concurrent_calls: self.concurrent_calls,
+            sessions: self.sessions,
+            session_idle: session_idle?,
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! One tool server, checked.
+
+use agentkube_plan::{
+    HttpTransport, ProxyTimeouts, ProxyUpstream, ToolFilter, UpstreamAuth, UpstreamKind,
+};
+
+use super::{
+    AuthKind, McpTimeouts, McpUpstream, ToolsMode, ToolsSpec, Transport, UpstreamAuthSpec,
+    UpstreamKindName,
+};
+use crate::field::{FieldError, FieldPath, Reason};
+use crate::shared::parse::{Errors, http_url};
+
+impl McpUpstream {
+    pub(super) fn parse(&self, path: &FieldPath, errors: &mut Errors) -> Option<ProxyUpstream> {
+        let kind = self.reached(path, errors);
+        let auth = self.auth.parse(&path.child("auth"), errors);
+        let tools = errors.keep(self.tools.parse(&path.child("tools")));
+        let timeouts = self.timeouts.parse(&path.child("timeouts"), errors);
+        let breaker = self.breaker.parse(&path.child("breaker"), errors);
+        Some(ProxyUpstream {
+            name: self.name.clone(),
+            kind: kind?,
+            auth: auth?,
+            tools: vec![tools?],
+            timeouts: timeouts?,
+            breaker: breaker?,
+        })
+    }
+
+    /// Other kinds and transports are refused by the table of what is not supported yet.
+    fn reached(&self, path: &FieldPath, errors: &mut Errors) -> Option<UpstreamKind> {
+        match self.kind {
+            UpstreamKindName::Http => {}
+            UpstreamKindName::McpRef | UpstreamKindName::Stdio => return None,
+        }
+        let path = path.child("endpoint");
+        let Some(endpoint) = &self.endpoint else {
+            let message = "an upstream of kind http needs its endpoint, the URL of the tool server";
+            errors.push(FieldError::new(path, Reason::Required, message));
+            return None;
+        };
+        errors.keep(http_url(endpoint, &path))?;
+        Some(UpstreamKind::Http {
+            endpoint: endpoint.clone(),
+            transport: match self.transport.unwrap_or_default() {
+                Transport::Auto => HttpTransport::Auto,
+                Transport::StreamableHttp => HttpTransport::StreamableHttp,
+                Transport::Sse => return None,
+            },
+        })
+    }
+}
+
+impl UpstreamAuthSpec {
+    /// Other modes are refused by the table of what is not supported yet.
+    fn parse(&self, path: &FieldPath, errors: &mut Errors) -> Option<UpstreamAuth> {
+        match self.mode {
+            AuthKind::None => Some(UpstreamAuth::None),
+            AuthKind::Bearer => {
+                let path = path.child("secretRef");
+                let Some(secret) = &self.secret_ref else {
+                    let message = "this auth mode needs secretRef {name, key}: the Secret of this \
+                                   namespace that holds the credential";
+                    errors.push(FieldError::new(path, Reason::Required, message));
+                    return None;
+                };
+                let secret = errors.keep(secret.entry(&path))?;
+                Some(UpstreamAuth::Bearer { secret })
+            }
+            AuthKind::Basic | AuthKind::Header | AuthKind::Oauth2 => None,
+        }
+    }
+}
+
+impl ToolsSpec {
+    fn parse(&self, path: &FieldPath) -> Result<ToolFilter, FieldError> {
+        let list = |name: &str, list: &Option<Vec<String>>| {
+            list.clone().filter(|list| !list.is_empty()).ok_or_else(|| {
+                let message = format!("tools mode {name} needs the list {name}");
+                FieldError::new(path.child(name), Reason::Required, message)
+            })
+        };
+        match self.mode {
+            ToolsMode::All => Ok(ToolFilter::All),
+            ToolsMode::Allow => list("allow", &self.allow).map(ToolFilter::Allow),
+            ToolsMode::Deny => list("deny", &self.deny).map(ToolFilter::Deny),
+        }
+    }
+}
+
+impl McpTimeouts {
+    fn parse(&self, path: &FieldPath, errors: &mut Errors) -> Option<ProxyTimeouts> {
+        let connect = errors.keep(self.connect.parse(&path.child("connect")));
+        let idle = errors.keep(self.idle.parse(&path.child("idle")));
+        let total = errors.keep(self.total.parse(&path.child("total")));
+        Some(ProxyTimeouts {
+            connect: connect?,
+            idle: idle?,
+            total: total?,
+        })
+    }
+}
