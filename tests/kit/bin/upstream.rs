@@ -1,7 +1,7 @@
 //! The scripted provider as a program, for tests outside Rust.
 //!
 //! `agentkube-testkit-upstream [ADDR]` (default 127.0.0.1:0) prints
-//! `{"url": …}` when it listens. It serves until it is killed, or, with
+//! `{"url": …}` when it listens. It serves until SIGTERM or Ctrl-C, or, with
 //! `AGENTKUBE_TESTKIT_STDIN` set, until its standard input closes.
 
 use std::io::{Read, Write};
@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use agentkube_testkit::{Gates, Upstream, scripts};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,11 +19,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let upstream = Upstream::bind(addr, Arc::clone(&gates), scripts::by_model(gates)).await?;
     println!("{}", serde_json::json!({"url": upstream.url("")}));
     std::io::stdout().flush()?;
-    if std::env::var_os("AGENTKUBE_TESTKIT_STDIN").is_some() {
-        // Whoever started it holds the other end: it never outlives its test.
-        tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
-    } else {
-        std::future::pending::<()>().await;
+    // As the first process of a container it has no default action for SIGTERM.
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+        () = starter_gone() => {}
     }
     Ok(())
+}
+
+/// Resolves when standard input closes, if that was asked for: whoever started
+/// the program holds the other end, so that it never outlives its test.
+async fn starter_gone() {
+    if std::env::var_os("AGENTKUBE_TESTKIT_STDIN").is_none() {
+        std::future::pending::<()>().await;
+    }
+    // A failed read is a closed one.
+    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await;
 }
