@@ -155,3 +155,6 @@ impl ErrorKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,8 @@ fn distance(wanted: &str, candidate: &str) -> Option<u32> {
         (candidate, wanted)
     };
     let apart = long.len() - short.len();
-    let allowed = 1 + short.len() / 4;
+    // Something must be left in common.
+    let allowed = (1 + short.len() / 4).min(short.len().saturating_sub(1));
     if apart <= allowed {
         let edits = strsim::damerau_levenshtein(wanted, candidate);
         if edits <= allowed {

@@ -2,6 +2,7 @@
 
 use crate::error::{ApiError, ErrorKind};
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::sse::Event;
 use crate::usage::UsageReport;
 
@@ -55,7 +56,7 @@ pub enum Outcome {
 
 /// What happens to an event on its way to a client of the same dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It passes, byte by byte.
     Forward,
     /// The client did not ask for it, or must not believe it.
@@ -67,18 +68,15 @@ pub enum Verdict {
 /// # Guarantees
 /// - `end` gives the same outcome however often it is called.
 /// - After a failure, no terminator passes.
-pub trait StreamDecoder: Send {
+pub(crate) trait StreamDecoder: Send {
     /// Takes the next event.
     fn event(&mut self, event: &Event<'_>) -> Verdict;
 
     /// Takes the end of the body, and says how the stream ended.
     fn end(&mut self, end: End) -> Outcome;
 
-    /// What the first event was.
-    fn head(&self) -> Head<'_>;
-
-    /// True when the dialect's own terminator was seen.
-    fn terminated(&self) -> bool;
+    /// How far the answer has come.
+    fn progress(&self) -> &Progress;
 
     /// What is known of the usage.
     fn usage(&self) -> UsageReport;

@@ -117,7 +117,7 @@ impl Tap {
     /// failure, nothing has to be sent and another upstream may be tried.
     #[must_use]
     pub fn head(&self) -> Head<'_> {
-        match (&self.broken, self.stream.head()) {
+        match (&self.broken, self.stream.progress().head()) {
             (Some(failure), Head::Awaited) => Head::Failed(failure),
             (_, head) => head,
         }
@@ -133,7 +133,7 @@ impl Tap {
     /// follows.
     #[must_use]
     pub fn terminated(&self) -> bool {
-        self.stream.terminated()
+        self.stream.progress().is_terminated()
     }
 
     /// Takes the end of the upstream's body. What the client still has to be
@@ -154,7 +154,7 @@ impl Tap {
 
     fn close(&mut self, end: End) -> Outcome {
         self.drain_rest(end);
-        let terminated = self.stream.terminated();
+        let terminated = self.stream.progress().is_terminated();
         let outcome = self.stream.end(end);
         match outcome {
             Outcome::Finished if !terminated => self.out.push_back(self.terminator()),
@@ -182,10 +182,14 @@ impl Tap {
         if !whole || self.stream.event(&event) == Verdict::Hide {
             return;
         }
-        let ends_line = rest.ends_with(b"\n") || rest.ends_with(b"\r");
-        self.out.push_back(rest.clone());
-        self.out
-            .push_back(Bytes::from_static(if ends_line { b"\n" } else { b"\n\n" }));
+        // Behind a CR, one LF would only complete that line's end.
+        let missing: &[u8] = if rest.ends_with(b"\n") {
+            b"\n"
+        } else {
+            b"\n\n"
+        };
+        self.out.push_back(rest);
+        self.out.push_back(Bytes::from_static(missing));
     }
 
     /// Hands all whole frames of the chunk to the stream decoder; `pending`
@@ -234,3 +238,6 @@ impl Tap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

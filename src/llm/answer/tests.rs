@@ -1,1 +1,105 @@
 use super::*;
+use crate::{Usage, fixtures};
+
+fn usage(dialect: Dialect, fixture: &str) -> UsageReport {
+    read(dialect, &fixtures::read(fixture)).unwrap().usage
+}
+
+#[test]
+fn openai_answers_say_what_they_cost() {
+    let text = Usage {
+        input: 19,
+        output: 10,
+        ..Usage::default()
+    };
+    assert_eq!(
+        usage(Dialect::OpenAiChat, "openai/chat_text.json"),
+        UsageReport::Final(text)
+    );
+    let tools = Usage {
+        input: 82,
+        output: 17,
+        ..Usage::default()
+    };
+    assert_eq!(
+        usage(Dialect::OpenAiChat, "openai/chat_tools.json"),
+        UsageReport::Final(tools)
+    );
+}
+
+#[test]
+fn anthropic_answers_say_what_they_cost() {
+    let text = Usage {
+        input: 25,
+        output: 12,
+        ..Usage::default()
+    };
+    let dialect = Dialect::AnthropicMessages;
+    assert_eq!(
+        usage(dialect, "anthropic/messages_text.json"),
+        UsageReport::Final(text)
+    );
+    let tools = Usage {
+        input: 472,
+        output: 89,
+        ..Usage::default()
+    };
+    assert_eq!(
+        usage(dialect, "anthropic/messages_tools.json"),
+        UsageReport::Final(tools)
+    );
+}
+
+#[test]
+fn cached_tokens_count_once_in_both_conventions() {
+    let openai = usage(Dialect::OpenAiChat, "openai/chat_cached.json")
+        .counts()
+        .unwrap();
+    assert_eq!(
+        (openai.input, openai.cached_input, openai.cache_write),
+        (2006, 1920, 0)
+    );
+    let claude = usage(Dialect::AnthropicMessages, "anthropic/messages_cached.json");
+    let claude = claude.counts().unwrap();
+    assert_eq!(
+        (claude.input, claude.cached_input, claude.cache_write),
+        (2009, 1800, 188)
+    );
+}
+
+#[test]
+fn usage_of_another_shape_is_unreadable_not_zero() {
+    let drifted = read(Dialect::OpenAiChat, br#"{"usage":{"tokens":7}}"#).unwrap();
+    assert_eq!(drifted.usage, UsageReport::Unreadable);
+    let absent = read(Dialect::OpenAiChat, br#"{"choices":[],"usage":null}"#).unwrap();
+    assert_eq!(absent.usage, UsageReport::Absent);
+}
+
+#[test]
+fn an_error_under_a_200_is_a_failure() {
+    for (dialect, fixture, kind) in [
+        (
+            Dialect::OpenAiChat,
+            "openai/error_quota.json",
+            FailureKind::Quota,
+        ),
+        (
+            Dialect::AnthropicMessages,
+            "anthropic/error_529.json",
+            FailureKind::Overloaded,
+        ),
+    ] {
+        assert_eq!(
+            read(dialect, &fixtures::read(fixture)).unwrap_err().kind,
+            kind
+        );
+    }
+}
+
+#[test]
+fn a_page_of_html_under_a_200_is_a_failure() {
+    for body in [&b"<html>"[..], b"", b"[]", b"\"x\""] {
+        let failure = read(Dialect::OpenAiChat, body).unwrap_err();
+        assert_eq!(failure.code.as_deref(), Some("unreadable_answer"));
+    }
+}

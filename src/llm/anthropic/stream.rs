@@ -8,10 +8,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::usage::Counts;
+use crate::UsageReport;
 use crate::classify;
+use crate::progress::{Phase, Progress};
 use crate::sse::{self, Event};
-use crate::stream::{End, Head, Outcome, StreamDecoder, Verdict};
-use crate::{Failure, FailureKind, UsageReport};
+use crate::stream::{End, Outcome, StreamDecoder, Verdict};
 
 /// `message_stop`.
 pub(crate) fn terminator() -> Bytes {
@@ -21,30 +22,11 @@ pub(crate) fn terminator() -> Bytes {
 /// Reads one streamed message.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
-    state: State,
+    progress: Progress,
     counts: Option<Counts>,
     /// `message_delta` brought counts: they are those of the whole answer.
     counted: bool,
     unreadable: bool,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    AwaitFirst,
-    AwaitStopReason,
-    AwaitStop,
-    Stopped,
-    /// Ended without `message_stop`, complete nevertheless.
-    Closed,
-    Truncated,
-    /// What came first, if anything, was no answer.
-    NoAnswer(Failure),
-    Failed {
-        failure: Failure,
-        /// By the first event already.
-        at_head: bool,
-    },
 }
 
 /// The events that matter.
@@ -85,12 +67,12 @@ impl Kind {
 impl Decoder {
     fn first(&mut self, kind: Kind, event: &Event<'_>) -> Verdict {
         match kind {
-            Kind::Stop => self.no_answer("empty_stream"),
+            Kind::Stop => self.progress.no_answer("empty_stream"),
             Kind::Start | Kind::Delta | Kind::Other => {
                 if serde_json::from_slice::<Tag<'_>>(&event.data).is_err() {
-                    return self.no_answer("unreadable_stream");
+                    return self.progress.no_answer("unreadable_stream");
                 }
-                self.state = State::AwaitStopReason;
+                self.progress.begin();
                 self.read(kind, event)
             }
             Kind::Ping | Kind::Error => self.read(kind, event),
@@ -101,12 +83,8 @@ impl Decoder {
         match kind {
             Kind::Start => self.start(&event.data),
             Kind::Delta => self.delta(&event.data),
-            Kind::Stop => self.state = State::Stopped,
-            Kind::Error => {
-                let at_head = matches!(self.state, State::AwaitFirst);
-                let failure = classify::in_stream(&event.data);
-                self.state = State::Failed { failure, at_head };
-            }
+            Kind::Stop => self.progress.terminate(),
+            Kind::Error => return self.progress.fail(classify::in_stream(&event.data)),
             Kind::Ping | Kind::Other => {}
         }
         Verdict::Forward
@@ -128,11 +106,11 @@ impl Decoder {
             self.counted = true;
         }
         self.count(message.usage);
-        let stopped = message
+        if message
             .delta
-            .is_some_and(|delta| delta.stop_reason.is_some());
-        if stopped && matches!(self.state, State::AwaitStopReason) {
-            self.state = State::AwaitStop;
+            .is_some_and(|delta| delta.stop_reason.is_some())
+        {
+            self.progress.finish();
         }
     }
 
@@ -143,53 +121,23 @@ impl Decoder {
             None => self.unreadable = true,
         }
     }
-
-    fn no_answer(&mut self, code: &str) -> Verdict {
-        self.state = State::NoAnswer(Failure::new(FailureKind::ServerError, code));
-        Verdict::Hide
-    }
 }
 
 impl StreamDecoder for Decoder {
     fn event(&mut self, event: &Event<'_>) -> Verdict {
-        match &self.state {
-            State::AwaitFirst => self.first(Kind::of(event), event),
-            State::AwaitStopReason | State::AwaitStop => self.read(Kind::of(event), event),
-            State::Stopped | State::Closed | State::Truncated => Verdict::Forward,
-            State::Failed { .. } | State::NoAnswer(_) => Verdict::Hide,
+        match self.progress.phase() {
+            Phase::First => self.first(Kind::of(event), event),
+            Phase::Within => self.read(Kind::of(event), event),
+            Phase::Over(verdict) => verdict,
         }
     }
 
     fn end(&mut self, end: End) -> Outcome {
-        match (&self.state, end) {
-            (State::AwaitFirst, _) => {
-                self.no_answer("empty_stream");
-            }
-            (State::AwaitStop, End::Clean) => self.state = State::Closed,
-            (State::AwaitStopReason | State::AwaitStop, _) => self.state = State::Truncated,
-            _ => {}
-        }
-        match &self.state {
-            State::Stopped | State::Closed => Outcome::Finished,
-            State::Failed { failure, .. } => Outcome::Failed(failure.clone()),
-            _ => Outcome::Truncated,
-        }
+        self.progress.end(end)
     }
 
-    fn head(&self) -> Head<'_> {
-        match &self.state {
-            State::AwaitFirst => Head::Awaited,
-            State::NoAnswer(failure)
-            | State::Failed {
-                failure,
-                at_head: true,
-            } => Head::Failed(failure),
-            _ => Head::Answer,
-        }
-    }
-
-    fn terminated(&self) -> bool {
-        matches!(self.state, State::Stopped)
+    fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     fn usage(&self) -> UsageReport {
@@ -199,8 +147,7 @@ impl StreamDecoder for Decoder {
         let Some(counts) = &self.counts else {
             return UsageReport::Absent;
         };
-        let ended = matches!(self.state, State::Stopped | State::Closed);
-        if ended && self.counted {
+        if self.counted && self.progress.is_complete() {
             UsageReport::Final(counts.normalised())
         } else {
             UsageReport::Partial(counts.normalised())
@@ -239,6 +186,3 @@ struct Stop<'a> {
     #[serde(borrow)]
     stop_reason: Option<Cow<'a, str>>,
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,11 +9,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::usage;
+use crate::UsageReport;
 use crate::classify;
 use crate::json::may_hold;
+use crate::progress::{Phase, Progress};
 use crate::sse::{self, Event};
-use crate::stream::{End, Head, Outcome, StreamDecoder, Verdict};
-use crate::{Failure, FailureKind, UsageReport};
+use crate::stream::{End, Outcome, StreamDecoder, Verdict};
 
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
 static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
@@ -27,7 +28,7 @@ pub(crate) fn terminator() -> Bytes {
 /// Reads one streamed chat completion.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    state: State,
+    progress: Progress,
     usage: UsageReport,
     hide_usage: bool,
     choices: u32,
@@ -35,64 +36,38 @@ pub(crate) struct Decoder {
     finished: u128,
 }
 
-#[derive(Debug)]
-enum State {
-    AwaitFirst,
-    AwaitFinish,
-    /// Every choice that was asked for has its finish reason.
-    AwaitDone,
-    Done,
-    /// Ended without `[DONE]`, complete nevertheless.
-    Closed,
-    Truncated,
-    /// What came first, if anything, was no answer.
-    NoAnswer(Failure),
-    Failed {
-        failure: Failure,
-        /// By the first event already.
-        at_head: bool,
-    },
-}
-
 impl Decoder {
     /// `choices` is how many were asked for (`n`).
     pub(crate) fn new(choices: u32, hide_usage: bool) -> Self {
-        let choices = choices.max(1);
-        let usage = UsageReport::Absent;
         Self {
-            state: State::AwaitFirst,
-            usage,
+            progress: Progress::default(),
+            usage: UsageReport::Absent,
             hide_usage,
-            choices,
+            choices: choices.max(1),
             finished: 0,
         }
     }
 
     fn first(&mut self, event: &Event<'_>, data: &[u8]) -> Verdict {
         if data == b"[DONE]" {
-            return self.no_answer("empty_stream");
+            return self.progress.no_answer("empty_stream");
         }
         let verdict = self.chunk(event, data);
-        if !matches!(self.state, State::AwaitFirst) {
+        if self.progress.phase() != Phase::First {
             return verdict;
         }
         if !is_object(data) {
-            return self.no_answer("unreadable_stream");
+            return self.progress.no_answer("unreadable_stream");
         }
-        self.state = State::AwaitFinish;
+        self.progress.begin();
         self.settle();
         verdict
-    }
-
-    fn no_answer(&mut self, code: &str) -> Verdict {
-        self.state = State::NoAnswer(Failure::new(FailureKind::ServerError, code));
-        Verdict::Hide
     }
 
     /// Parses a chunk if it can hold something of interest.
     fn chunk(&mut self, event: &Event<'_>, data: &[u8]) -> Verdict {
         if event.name == b"error" {
-            return self.fail(classify::in_stream(data));
+            return self.progress.fail(classify::in_stream(data));
         }
         let has_usage = may_hold(data, &USAGE);
         if !has_usage && !may_hold(data, &FINISH) && ERROR.find(data).is_none() {
@@ -105,7 +80,7 @@ impl Decoder {
             return Verdict::Forward;
         };
         if chunk.is_failure() {
-            return self.fail(classify::in_stream(data));
+            return self.progress.fail(classify::in_stream(data));
         }
         let choices = chunk.choices();
         for choice in choices
@@ -132,17 +107,9 @@ impl Decoder {
     }
 
     fn settle(&mut self) {
-        let enough = self.finished.count_ones() >= self.choices;
-        if enough && matches!(self.state, State::AwaitFinish) {
-            self.state = State::AwaitDone;
+        if self.finished.count_ones() >= self.choices {
+            self.progress.finish();
         }
-    }
-
-    /// The provider says that it failed. The client reads its own words.
-    fn fail(&mut self, failure: Failure) -> Verdict {
-        let at_head = matches!(self.state, State::AwaitFirst);
-        self.state = State::Failed { failure, at_head };
-        Verdict::Forward
     }
 }
 
@@ -152,55 +119,29 @@ impl StreamDecoder for Decoder {
         if data.is_empty() {
             return Verdict::Forward;
         }
-        match &self.state {
-            State::AwaitFirst => self.first(event, data),
-            State::AwaitFinish | State::AwaitDone if data == b"[DONE]" => {
-                self.state = State::Done;
+        match self.progress.phase() {
+            Phase::First => self.first(event, data),
+            Phase::Within if data == b"[DONE]" => {
+                self.progress.terminate();
                 Verdict::Forward
             }
-            State::AwaitFinish | State::AwaitDone => self.chunk(event, data),
-            State::Done | State::Closed | State::Truncated => Verdict::Forward,
-            // vLLM sends `[DONE]` after an error as well.
-            State::Failed { .. } | State::NoAnswer(_) => Verdict::Hide,
+            Phase::Within => self.chunk(event, data),
+            Phase::Over(verdict) => verdict,
         }
     }
 
     fn end(&mut self, end: End) -> Outcome {
-        match (&self.state, end) {
-            (State::AwaitFirst, _) => {
-                self.no_answer("empty_stream");
-            }
-            (State::AwaitDone, End::Clean) => self.state = State::Closed,
-            (State::AwaitFinish | State::AwaitDone, _) => self.state = State::Truncated,
-            _ => {}
-        }
-        match &self.state {
-            State::Done | State::Closed => Outcome::Finished,
-            State::Failed { failure, .. } => Outcome::Failed(failure.clone()),
-            _ => Outcome::Truncated,
-        }
+        self.progress.end(end)
     }
 
-    fn head(&self) -> Head<'_> {
-        match &self.state {
-            State::AwaitFirst => Head::Awaited,
-            State::NoAnswer(failure)
-            | State::Failed {
-                failure,
-                at_head: true,
-            } => Head::Failed(failure),
-            _ => Head::Answer,
-        }
-    }
-
-    fn terminated(&self) -> bool {
-        matches!(self.state, State::Done)
+    fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     fn usage(&self) -> UsageReport {
-        match (&self.state, self.usage) {
-            (State::Done | State::Closed, UsageReport::Partial(usage)) => UsageReport::Final(usage),
-            (_, usage) => usage,
+        match self.usage.counts() {
+            Some(usage) if self.progress.is_complete() => UsageReport::Final(usage),
+            _ => self.usage,
         }
     }
 }
@@ -245,6 +186,3 @@ impl Chunk<'_> {
 fn is_object(data: &[u8]) -> bool {
     data.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok()
 }
-
-#[cfg(test)]
-mod tests;

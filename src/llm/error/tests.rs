@@ -1,0 +1,116 @@
+use super::*;
+
+const DIALECTS: [Dialect; 2] = [Dialect::AnthropicMessages, Dialect::OpenAiChat];
+
+const KINDS: [ErrorKind; 14] = [
+    ErrorKind::BadUpstream,
+    ErrorKind::Internal,
+    ErrorKind::InvalidRequest,
+    ErrorKind::MethodNotAllowed,
+    ErrorKind::ModelNotFound,
+    ErrorKind::NotFound,
+    ErrorKind::Overloaded,
+    ErrorKind::PermissionDenied,
+    ErrorKind::Quota,
+    ErrorKind::RateLimited,
+    ErrorKind::Timeout,
+    ErrorKind::TooLarge,
+    ErrorKind::Unauthenticated,
+    ErrorKind::Unavailable,
+];
+
+fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+#[test]
+fn openai_clients_read_their_own_shape() {
+    let error = ApiError::new(ErrorKind::Unauthenticated, "no such key").request_id("r1");
+    assert_eq!(error.status(Dialect::OpenAiChat), 401);
+    assert_eq!(
+        error.body(Dialect::OpenAiChat),
+        r#"{"error":{"message":"no such key","type":"invalid_request_error","param":null,"code":"invalid_api_key","request_id":"r1"}}"#
+    );
+}
+
+#[test]
+fn anthropic_clients_read_theirs() {
+    let error = ApiError::new(ErrorKind::Unauthenticated, "no such key").request_id("r1");
+    assert_eq!(error.status(Dialect::AnthropicMessages), 401);
+    assert_eq!(
+        error.body(Dialect::AnthropicMessages),
+        r#"{"type":"error","error":{"type":"authentication_error","message":"no such key"},"request_id":"r1"}"#
+    );
+    let error = ApiError::new(ErrorKind::NotFound, "x");
+    assert_eq!(
+        error.body(Dialect::AnthropicMessages),
+        r#"{"type":"error","error":{"type":"not_found_error","message":"x"}}"#
+    );
+}
+
+#[test]
+fn overload_has_a_status_of_its_own_at_anthropic() {
+    assert_eq!(
+        ErrorKind::Overloaded
+            .status(Dialect::AnthropicMessages)
+            .as_u16(),
+        529
+    );
+    assert_eq!(
+        ErrorKind::Overloaded.status(Dialect::OpenAiChat).as_u16(),
+        503
+    );
+}
+
+#[test]
+fn every_kind_is_an_error_in_every_dialect() {
+    for dialect in DIALECTS {
+        for kind in KINDS {
+            let error = ApiError::new(kind, "m");
+            let status = error.status(dialect);
+            assert!(
+                status.is_client_error() || status.is_server_error(),
+                "{kind:?}"
+            );
+            assert_eq!(json(&error.body(dialect))["error"]["message"], "m");
+        }
+    }
+}
+
+#[test]
+fn what_the_upstream_did_never_blames_the_clients_key() {
+    for dialect in DIALECTS {
+        assert_eq!(ErrorKind::BadUpstream.status(dialect).as_u16(), 502);
+    }
+}
+
+#[test]
+fn events_carry_the_same_text_on_one_line() {
+    let error = ApiError::new(ErrorKind::Overloaded, "a\nb\u{2028}c\n\ndata: [DONE]");
+    for dialect in DIALECTS {
+        let event = error.stream_event(dialect);
+        let event = std::str::from_utf8(&event).unwrap();
+        assert!(!event.contains('\u{2028}'));
+        assert_eq!(
+            event.matches('\n').count(),
+            event.trim_end().lines().count() + 1
+        );
+        let data: Vec<&str> = event
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .collect();
+        assert_eq!(data.len(), 1);
+        assert_eq!(data[0].as_bytes(), error.body(dialect));
+    }
+}
+
+#[test]
+fn a_model_of_the_other_dialect_is_400_and_says_where_to_go() {
+    let error = ApiError::other_dialect("claude-opus-4-7", Dialect::AnthropicMessages);
+    assert_eq!(error.status(Dialect::OpenAiChat), 400);
+    assert_eq!(
+        error.message(),
+        "`claude-opus-4-7` is served by an upstream that speaks Anthropic Messages; translation \
+         is not supported yet; call /v1/messages"
+    );
+}
