@@ -35,6 +35,12 @@ async fn starter_gone() {
     if std::env::var_os("AGENTKUBE_TESTKIT_STDIN").is_none() {
         std::future::pending::<()>().await;
     }
-    // A failed read is a closed one.
-    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await;
+    let (gone, wait) = tokio::sync::oneshot::channel();
+    // A thread, since the runtime would wait for a blocking task when it ends.
+    std::thread::spawn(move || {
+        // A failed read is a closed one.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        drop(gone);
+    });
+    let _: Result<(), _> = wait.await;
 }
