@@ -53,7 +53,7 @@ func kubernetesBinary(ctx context.Context) (string, error) {
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
-			return err
+			return errors.Join(err, os.RemoveAll(binary+".next"))
 		}
 		return os.Rename(binary+".next", binary)
 	})

@@ -5,6 +5,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -91,4 +92,15 @@ func takeState(args []string) (string, []string, error) {
 	}
 	dir, err := defaultState()
 	return dir, args, err
+}
+
+// parse accepts flags only.
+func parse(flags *flag.FlagSet, args []string) error {
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(err, errUsage)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%s takes no argument %q", flags.Name(), flags.Arg(0))
+	}
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -106,15 +105,4 @@ func (c *cluster) writeKubectl() error {
 	}
 	script := "#!/bin/sh\nexec " + strings.Join(argv, " ") + " \"$@\"\n"
 	return os.WriteFile(c.path("bin", "kubectl"), []byte(script), 0o755)
-}
-
-// parse accepts flags only.
-func parse(flags *flag.FlagSet, args []string) error {
-	if err := flags.Parse(args); err != nil {
-		return errors.Join(err, errUsage)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%s takes no argument %q", filepath.Base(flags.Name()), flags.Arg(0))
-	}
-	return nil
 }
