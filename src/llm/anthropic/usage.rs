@@ -91,6 +91,7 @@ mod tests {
         let mut seen = counts(r#"{"input_tokens":25,"output_tokens":1}"#);
         seen.update(&counts(r#"{"output_tokens":15}"#));
         seen.update(&counts(r#"{"input_tokens":0,"output_tokens":20}"#));
+        seen.update(&counts(r#"{"input_tokens":25}"#));
         let usage = seen.normalised();
         assert_eq!((usage.input, usage.output), (25, 20));
     }

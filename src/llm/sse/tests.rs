@@ -99,6 +99,13 @@ fn examples_of_the_standard_read_as_it_says() {
 }
 
 #[test]
+fn one_leading_byte_order_mark_is_ignored() {
+    assert_eq!(data_of("\u{FEFF}data: a\n\ndata: b\n\n"), ["a", "b"]);
+    assert_eq!(data_of("\u{FEFF}\u{FEFF}data: a\n\n"), [""; 0]);
+    assert_eq!(data_of("data: a\n\n\u{FEFF}data: b\n\n"), ["a"]);
+}
+
+#[test]
 fn the_last_name_wins_and_unknown_fields_are_ignored() {
     let (events, _) = decode(&[b"event: a\nfoo: x\nevent: b\ndata: 1\n:c\n\n"]);
     assert_eq!(events, [(b"b".to_vec(), b"1".to_vec())]);

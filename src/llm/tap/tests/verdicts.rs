@@ -170,6 +170,10 @@ fn one_of_two_choices_finished_is_not_all_finished() {
     let seen = with(fixture, asked, End::Clean);
     assert_eq!(seen.outcome, Outcome::Truncated);
     assert!(!text(&seen.all()).contains("[DONE]"));
+    let together = b"data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"},\
+        {\"index\":1,\"finish_reason\":null}]}\n\n";
+    let seen = watch(Dialect::OpenAiChat, asked, &[together], End::Clean);
+    assert_eq!(seen.outcome, Outcome::Truncated);
 }
 
 #[test]
