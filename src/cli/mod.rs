@@ -1,17 +1,67 @@
-//! The command line: one file a subcommand.
+//! The command line: one file or folder a subcommand.
+//!
+//! Flags win over environment variables (`AGENTKUBE_…`), those over defaults.
 
+mod crds;
+mod dataplane;
+mod demo;
+mod explain;
+mod lint;
+mod logging;
 mod manifest;
+mod offline;
+mod operator;
+mod output;
+mod process;
+mod run;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-/// agentkube.
+/// A Kubernetes control plane and two data planes for AI agents.
 #[derive(Debug, Parser)]
-pub(crate) struct Cli {}
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve manifests in one process, without a cluster
+    Run(run::RunArgs),
+    /// Give the answer that admission would give, without a cluster
+    Lint(lint::LintArgs),
+    /// Show how a Pod or an Agent would be wired
+    Explain(explain::ExplainArgs),
+    /// Print the CustomResourceDefinitions
+    Crds(crds::CrdsArgs),
+    /// The control plane: admission webhooks and reconcilers
+    Operator(operator::OperatorArgs),
+    /// The data plane of an LLMGateway
+    Gateway(dataplane::PlaneArgs),
+    /// The data plane of an MCP
+    McpProxy(dataplane::PlaneArgs),
+    /// Demo providers and a demo MCP server that need no key and no network
+    DemoUpstream(demo::DemoArgs),
+}
 
 impl Cli {
+    /// Runs the subcommand to its end.
     pub(crate) fn run(self) -> ExitCode {
-        ExitCode::SUCCESS
+        match self.command {
+            Command::Run(args) => run::main(args),
+            Command::Lint(args) => lint::main(&args),
+            Command::Explain(args) => explain::main(&args),
+            Command::Crds(args) => crds::main(&args),
+            Command::Operator(args) => operator::main(args),
+            Command::Gateway(args) => dataplane::gateway(args),
+            Command::McpProxy(args) => dataplane::mcp_proxy(args),
+            Command::DemoUpstream(args) => process::block_on(async {
+                let stop = process::stop_signal()?;
+                args.run(stop.cancelled_owned()).await.map_err(|error| process::chain(&error))
+            }),
+        }
     }
 }

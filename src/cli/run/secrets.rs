@@ -55,6 +55,21 @@ impl fmt::Display for SecretFlag {
 }
 
 impl SecretFlag {
+    /// Namespace of the Secret.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Name of the Secret.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Entry in the Secret.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     fn value(&self) -> Result<Vec<u8>, String> {
         match &self.source {
             Source::Environment(name) => std::env::var(name)

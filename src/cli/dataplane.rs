@@ -1,0 +1,79 @@
+//! `agentkube gateway` and `agentkube mcp-proxy`: what data-plane Pods run.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use agentkube_dataplane::edge::Drain;
+use agentkube_dataplane::llm_gateway::run_gateway;
+use agentkube_dataplane::mcp_proxy::run_proxy;
+use agentkube_plan::{ADMIN_PORT, TRAFFIC_PORT};
+use tokio::net::TcpListener;
+
+use super::{logging, process};
+
+/// Arguments of the data planes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  agentkube gateway --plan /etc/agentkube
+
+DIR holds plan/plan.json, clients/clients.json and secrets/<secret>/<entry>.")]
+pub(crate) struct PlaneArgs {
+    /// Directory of the mounted plan, client table and credentials
+    #[arg(long, env = "AGENTKUBE_PLAN", value_name = "DIR")]
+    plan: PathBuf,
+    /// Address that carries traffic
+    #[arg(long, env = "AGENTKUBE_LISTEN", value_name = "ADDR", default_value_t = any(TRAFFIC_PORT))]
+    listen: SocketAddr,
+    /// Address of /livez, /readyz, /metrics and /digest
+    #[arg(long, env = "AGENTKUBE_ADMIN", value_name = "ADDR", default_value_t = any(ADMIN_PORT))]
+    admin: SocketAddr,
+    /// Seconds that requests under way may take after SIGTERM
+    #[arg(long, env = "AGENTKUBE_GRACE", value_name = "SECONDS", default_value_t = 25)]
+    grace: u64,
+}
+
+/// Serves an LLMGateway until SIGTERM.
+pub(crate) fn gateway(args: PlaneArgs) -> ExitCode {
+    serve(args, async |PlaneArgs { plan, .. }, traffic, admin, drain| {
+        run_gateway(&plan, traffic, admin, drain).await
+    })
+}
+
+/// Serves an MCP until SIGTERM.
+pub(crate) fn mcp_proxy(args: PlaneArgs) -> ExitCode {
+    serve(args, async |PlaneArgs { plan, .. }, traffic, admin, drain| {
+        run_proxy(&plan, traffic, admin, drain).await
+    })
+}
+
+fn serve(
+    args: PlaneArgs,
+    plane: impl AsyncFnOnce(PlaneArgs, TcpListener, TcpListener, Drain) -> std::io::Result<()>,
+) -> ExitCode {
+    logging::install(logging::Format::Json, "info");
+    process::block_on(async {
+        let traffic = bind(args.listen).await?;
+        let admin = bind(args.admin).await?;
+        let stop = process::stop_signal()?;
+        let drain = Drain::new(Duration::from_secs(args.grace));
+        let signal = drain.clone();
+        let watch = tokio::spawn(async move {
+            stop.cancelled().await;
+            signal.start();
+        });
+        let ended = plane(args, traffic, admin, drain).await;
+        watch.abort();
+        ended.map_err(|error| process::chain(&error))
+    })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+const fn any(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port)
+}

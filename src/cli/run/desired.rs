@@ -1,0 +1,163 @@
+//! From manifests to what is to be served: load, judge, resolve.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use agentkube_crds::{Kind, LLMGateway, MCP};
+use agentkube_dataplane::source::{Plan as _, Secrets};
+use agentkube_operator::resolve;
+use agentkube_plan::{ClientAuth, GatewayPlan, ProxyPlan, SecretEntry};
+use agentkube_webhooks::admit::Mode;
+use serde::de::DeserializeOwned;
+
+use super::admission;
+use super::clients::Clients;
+use super::report::Reporter;
+use super::secrets::{SecretFlag, SecretValues};
+use super::state::StateDir;
+use crate::cli::manifest::{Manifest, Unreadable, load};
+use crate::cli::offline::{Judged, Offline};
+
+/// Which object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Identity {
+    pub(super) kind: Kind,
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}/{}", self.kind.singular(), self.namespace, self.name)
+    }
+}
+
+/// One object that is to be served.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Desired {
+    pub(super) identity: Identity,
+    pub(super) port: u16,
+    pub(super) plan: Plan,
+    pub(super) clients: Clients,
+    pub(super) secrets: Secrets,
+}
+
+/// The plan of either plane.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Plan {
+    Gateway(GatewayPlan),
+    Proxy(ProxyPlan),
+}
+
+impl Desired {
+    /// Reads the manifests, prints what admission says, and resolves them.
+    ///
+    /// # Errors
+    /// When a file cannot be read, an object is denied, or there is nothing to
+    /// serve.
+    pub(super) fn load(
+        paths: &[PathBuf],
+        flags: &[SecretFlag],
+        state: &StateDir,
+        report: &Reporter,
+    ) -> Result<Vec<Self>, String> {
+        let manifests = load(paths).map_err(|found| unreadable(&found))?;
+        let values = SecretValues::gather(&manifests, flags)?;
+        let offline = Offline::judge(manifests, flags, Mode::Local);
+        admission::answer(&offline, report)?;
+        let manifests: Vec<Manifest> =
+            offline.judged.iter().map(|judged| judged.manifest.clone()).collect();
+        let context = Context { offline: &offline, manifests: &manifests, values: &values, state };
+        let mut desired = Vec::new();
+        for judged in &offline.judged {
+            desired.extend(context.one(judged)?);
+        }
+        if desired.is_empty() {
+            return Err("nothing to serve: no LLMGateway and no MCP in these files".to_owned());
+        }
+        Ok(desired)
+    }
+}
+
+struct Context<'a> {
+    offline: &'a Offline,
+    manifests: &'a [Manifest],
+    values: &'a SecretValues,
+    state: &'a StateDir,
+}
+
+impl Context<'_> {
+    /// What is to be served of one object; nothing for the kinds that `run` does
+    /// not serve.
+    fn one(&self, judged: &Judged) -> Result<Option<Desired>, String> {
+        let Some(kind) = judged.kind else { return Ok(None) };
+        let identity = Identity {
+            kind,
+            namespace: judged.manifest.namespace().to_owned(),
+            name: judged.manifest.name().to_owned(),
+        };
+        let index = &self.offline.index;
+        let (port, plan) = match kind {
+            Kind::LLMGateway => {
+                let gateway: LLMGateway = typed(judged)?;
+                let resolved = resolve::gateway(&gateway, index).map_err(|it| refused(&identity, &it))?;
+                (resolved.port, Plan::Gateway(resolved.plan))
+            }
+            Kind::MCP => {
+                let mcp: MCP = typed(judged)?;
+                let resolved = resolve::mcp(&mcp, index).map_err(|it| refused(&identity, &it))?;
+                (resolved.port, Plan::Proxy(resolved.plan))
+            }
+            Kind::Agent | Kind::AgentPolicy => return Ok(None),
+        };
+        let (auth, entries) = match &plan {
+            Plan::Gateway(plan) => (plan.auth(), plan.secrets()),
+            Plan::Proxy(plan) => (plan.auth(), plan.secrets()),
+        };
+        let secrets = self.secrets(&identity.namespace, &entries);
+        let clients = self.clients(&identity, auth)?;
+        Ok(Some(Desired { identity, port, plan, clients, secrets }))
+    }
+
+    fn secrets(&self, namespace: &str, entries: &[&SecretEntry]) -> Secrets {
+        let mut secrets = Secrets::new();
+        for entry in entries {
+            let found = self.values.entries(namespace, &entry.name);
+            if let Some(value) = found.and_then(|values| values.get(&entry.key)) {
+                secrets.insert((*entry).clone(), value.clone());
+            }
+        }
+        secrets
+    }
+
+    fn clients(&self, identity: &Identity, auth: ClientAuth) -> Result<Clients, String> {
+        let Identity { kind, namespace, name } = identity;
+        if auth == ClientAuth::None {
+            return Ok(Clients::default());
+        }
+        let labelled = Clients::labelled(*kind, namespace, name, self.manifests, self.values);
+        if labelled.is_named() {
+            return Ok(labelled);
+        }
+        let key = self.state.local_key(kind.singular(), namespace, name);
+        key.map(Clients::local).map_err(|error| format!("the key of {identity}: {error}"))
+    }
+}
+
+fn typed<T: DeserializeOwned>(judged: &Judged) -> Result<T, String> {
+    let object = judged.verdict.object.as_ref().unwrap_or(&judged.manifest.object);
+    serde_json::from_value(object.clone()).map_err(|error| format!("{}: {error}", judged.object()))
+}
+
+fn refused(identity: &Identity, errors: &[agentkube_crds::FieldError]) -> String {
+    let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    format!("{identity}: {}", all.join("; "))
+}
+
+fn unreadable(found: &[Unreadable]) -> String {
+    let line = |it: &Unreadable| {
+        let Unreadable { file, position, message } = it;
+        format!("{}:{}:{}: {message}", file.display(), position.line, position.column)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\nerror: ")
+}

@@ -1,0 +1,116 @@
+//! `agentkube run`: manifests in, every gateway and proxy in one process.
+//!
+//! Admission comes first, exactly as in a cluster; what it denies is not served.
+
+mod admission;
+mod clients;
+mod desired;
+mod follow;
+mod parts;
+mod planes;
+mod ports;
+mod report;
+mod secrets;
+mod state;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use agentkube_dataplane::edge::Drain;
+
+pub(crate) use secrets::SecretFlag;
+
+use super::demo::{self, Demo};
+use super::output::Output;
+use super::{logging, process};
+use desired::Desired;
+use follow::Follower;
+use planes::Planes;
+use report::Reporter;
+use state::StateDir;
+
+/// How long requests under way may take after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Arguments of `agentkube run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  agentkube run examples/quickstart --demo
+  agentkube run gateway.yaml --secret platform/anthropic-key/api-key=ANTHROPIC_API_KEY")]
+pub(crate) struct RunArgs {
+    /// Manifest files, or directories of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Also start the demo providers and the demo MCP server that examples/quickstart names
+    #[arg(long)]
+    demo: bool,
+    /// Address that every object listens on, each at its own port
+    #[arg(long, env = "AGENTKUBE_LISTEN", value_name = "IP", default_value_t = LOOPBACK)]
+    listen: IpAddr,
+    /// Address of /livez, /readyz, /metrics and /plan
+    #[arg(long, env = "AGENTKUBE_ADMIN", value_name = "ADDR", default_value_t = SocketAddr::new(LOOPBACK, 9090))]
+    admin: SocketAddr,
+    /// A Secret's value: NAMESPACE/NAME/KEY=ENV_VAR or NAMESPACE/NAME/KEY=@FILE
+    #[arg(long = "secret", value_name = "SECRET")]
+    secrets: Vec<SecretFlag>,
+    /// Where generated keys are kept [default: $XDG_STATE_HOME/agentkube]
+    #[arg(long, env = "AGENTKUBE_STATE_DIR", value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Serves until SIGTERM or Ctrl-C.
+pub(crate) fn main(args: RunArgs) -> ExitCode {
+    logging::install(logging::Format::Text, "warn");
+    process::block_on(run(args))
+}
+
+async fn run(args: RunArgs) -> Result<(), String> {
+    let stop = process::stop_signal()?;
+    let state = StateDir::locate(args.state_dir.clone())?;
+    let report = Reporter::new(args.output);
+    let desired = Desired::load(&args.paths, &args.secrets, &state, &report)?;
+    let demo = match args.demo {
+        true => Some(start_demo().await?),
+        false => None,
+    };
+
+    let drain = Drain::new(GRACE);
+    let mut planes = Planes::start(args.admin, args.listen, drain.clone())?;
+    report.served(&planes.replace(desired).await?);
+    report.ready(planes.admin());
+
+    let mut follower = Follower::new(&args.paths);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = follower.changed() => {}
+        }
+        // The last good state goes on being served when the new one is not good.
+        match Desired::load(&args.paths, &args.secrets, &state, &report) {
+            Ok(desired) => match planes.replace(desired).await {
+                Ok(served) => report.reloaded(&served),
+                Err(message) => report.kept(&message),
+            },
+            Err(message) => report.kept(&message),
+        }
+    }
+    report.stopping();
+    drain.start();
+    planes.drained().await;
+    if let Some(demo) = demo {
+        demo.shutdown().await;
+    }
+    Ok(())
+}
+
+async fn start_demo() -> Result<Demo, String> {
+    let started = Demo::start(demo::UPSTREAM_ADDR, demo::MCP_ADDR).await;
+    started.map_err(|error| process::chain(&error))
+}
