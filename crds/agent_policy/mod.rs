@@ -159,7 +159,7 @@ pub struct McpRules {
     /// Tools that no filter may let through: names or globs.
     #[schemars(schema_with = "schemas::tool_patterns_256")]
     #[x_kube(merge_strategy = ListMerge::Set)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forbidden_tools: Option<Vec<String>>,
     /// Images that stdio servers may have: globs.
     #[schemars(length(max = 256), inner(length(min = 1, max = 256)))]

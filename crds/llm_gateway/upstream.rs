@@ -69,7 +69,7 @@ pub struct LlmUpstream {
     /// azure-openai: the resource's host. A Service name of the cluster and a path prefix
     /// are fine. Required for ollama, vllm and azure-openai.
     #[schemars(schema_with = "schemas::base_url")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The Secret of this namespace that holds the credentials. openai, anthropic
     /// (required), azure-openai, vllm: an API key. vertex: a service account's JSON. bedrock:

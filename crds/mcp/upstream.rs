@@ -49,7 +49,7 @@ pub struct McpUpstream {
     /// http: URL of the server, used as written. One without a path is also tried at `/mcp`
     /// when `/` answers 404 or 405.
     #[schemars(schema_with = "schemas::http_url")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// http: the transport. `auto` (default), `streamable-http`, or `sse` (the legacy HTTP+SSE
     /// transport).
@@ -242,12 +242,12 @@ pub struct ToolsSpec {
     /// allow: exact names, or globs such as `list_*`.
     #[schemars(schema_with = "schemas::tool_patterns_1024")]
     #[x_kube(merge_strategy = ListMerge::Set)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow: Option<Vec<String>>,
     /// deny: exact names, or globs such as `delete_*`.
     #[schemars(schema_with = "schemas::tool_patterns_1024")]
     #[x_kube(merge_strategy = ListMerge::Set)]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deny: Option<Vec<String>>,
 }
 
