@@ -110,6 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn thinking_tokens_are_part_of_the_output_not_added() {
+        let usage = counts(
+            r#"{"input_tokens":9,"output_tokens":118,
+                "output_tokens_details":{"thinking_tokens":90}}"#,
+        )
+        .normalised();
+        assert_eq!((usage.output, usage.reasoning), (118, 90));
+    }
+
+    #[test]
     fn drifted_shape_is_unreadable_not_zero() {
         for json in [
             "{}",
