@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use agentkube_crds::{Agent, FieldError, Kind};
+use agentkube_crds::{Agent, FieldError, Kind, keys};
 use agentkube_webhooks::wire::{Missing, Source, Variable, Wants, WireRequest, Wired, is_wired, wire};
 use agentkube_webhooks::{FileIndex, Lookup as _};
 use clap::ValueEnum;
@@ -155,7 +155,7 @@ impl Explained {
 /// Where a variable's value comes from; a key is named, never shown.
 fn source(variable: &Variable) -> String {
     match &variable.source {
-        Source::Value(value) => value.clone(),
-        Source::Secret { name, key } => format!("(Secret {name:?}, key {key:?})"),
+        Source::Text(value) => value.clone(),
+        Source::KeyIn(secret) => format!("(Secret {secret:?}, key {:?})", keys::API_KEY),
     }
 }

@@ -1,5 +1,8 @@
 """The operator as a process beside a real control plane."""
 
+import os
+import pathlib
+
 import pytest
 from support import ROOT, Operator, apply, kubectl
 
@@ -12,9 +15,9 @@ def crds():
 
 
 @pytest.fixture(scope="session")
-def operator(crds, tmp_path_factory):
+def operator(crds):
     """One operator for all stories, its webhooks registered by loopback URL."""
     apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: agentkube-system}\n")
-    running = Operator(tmp_path_factory.mktemp("operator") / "operator.log").start()
+    running = Operator(pathlib.Path(os.environ["STORY_LOGS"]) / "operator.log").start()
     yield running
     running.stop()
