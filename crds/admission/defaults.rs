@@ -65,6 +65,7 @@ mod tests {
                 "port": null,
                 "replicas": 3,
                 "upstreams": [{"name": "a", "kind": "http", "endpoint": "http://a", "auth": {}}],
+                "limits": {"sessions": 1},
                 "unknown": 1,
             },
         });
@@ -73,10 +74,15 @@ mod tests {
         assert_eq!(filled["spec"]["replicas"], 3);
         assert_eq!(filled["spec"]["auth"], json!({"mode": "apikey"}));
         assert_eq!(filled["spec"]["unknown"], 1);
+        assert_eq!(filled["spec"]["limits"]["sessionIdle"], "30m");
+        assert_eq!(filled["spec"]["limits"]["sessions"], 1);
         let upstream = &filled["spec"]["upstreams"][0];
         assert_eq!(upstream["auth"], json!({"mode": "none"}));
-        assert_eq!(upstream["tools"], json!({"mode": "all"}));
-        assert_eq!(upstream["timeouts"]["total"], "10m");
+        assert_eq!(
+            upstream.get("tools"),
+            None,
+            "an item keeps absent objects absent"
+        );
         assert_eq!(
             upstream.get("transport"),
             None,

@@ -32,7 +32,9 @@ use crate::shared::{BreakerSpec, DurationText, EnvVar, ObjectRef, SecretRef};
     validation = Rule::new("self.kind == 'stdio' || !has(self.stdio)").message(
         "stdio belongs to kind stdio: remove it, or write kind stdio"
     ).field_path(".stdio").reason(Reason::FieldValueForbidden),
-    validation = Rule::new("self.kind == 'http' || self.auth.mode == 'none'").message(
+    validation = Rule::new(
+        "self.kind == 'http' || !has(self.auth) || self.auth.mode == 'none'"
+    ).message(
         "auth belongs to kind http: a stdio server takes its credentials from stdio.env, an \
          mcpRef from the MCP that it names"
     ).field_path(".auth.mode").reason(Reason::FieldValueForbidden)

@@ -1,6 +1,10 @@
 //! What it means that a field is absent.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use std::collections::BTreeMap;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray,
+};
 use serde_json::Value;
 
 /// A null is no value of ours: the API server drops it, so that `endpoint: null` and an absent
@@ -24,5 +28,19 @@ pub(super) fn drop_empty_defaults(schema: &mut JSONSchemaProps) {
         });
     if empty {
         schema.default = None;
+    }
+}
+
+/// A list item keeps an absent object absent; what is absent in it has its default all the same
+/// when it is used. `kubectl apply` and GitOps tools compare lists as a whole: every field that
+/// the API server adds to an item is a difference that never goes away.
+pub(super) fn drop_object_defaults_in_items(schema: &mut JSONSchemaProps) {
+    let Some(JSONSchemaPropsOrArray::Schema(item)) = &mut schema.items else {
+        return;
+    };
+    for field in item.properties.iter_mut().flat_map(BTreeMap::values_mut) {
+        if field.type_.as_deref() == Some("object") {
+            field.default = None;
+        }
     }
 }
