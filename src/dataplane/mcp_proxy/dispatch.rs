@@ -1,0 +1,170 @@
+//! What is done with a message, by its method.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use http::{HeaderMap, StatusCode};
+
+use agentkube_mcp::inbound::Session;
+use agentkube_mcp::method::{ListKind, Method};
+use agentkube_mcp::{Era, ErrorObject, Id, Kind, Message, error, message};
+
+use super::calls::Call;
+use super::forward::{Errand, forward};
+use super::locate::{self, Found};
+use super::reply::Reply;
+use super::serving::Serving;
+use super::upstream::{Outgoing, UpstreamError};
+use super::{greet, lists};
+
+/// Who sent a message, and what serves it.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'a> {
+    pub(super) serving: &'a Arc<Serving>,
+    pub(super) session: Session,
+    /// The headers of the request, for `Mcp-Param-*`.
+    pub(super) headers: &'a HeaderMap,
+}
+
+impl Caller<'_> {
+    pub(super) fn era(&self) -> Era {
+        self.session.era()
+    }
+}
+
+/// Answers one message. The call ends with the answer, or with its stream.
+pub(super) async fn dispatch(
+    caller: &Caller<'_>,
+    message: &Message<'_>,
+    call: Option<Call>,
+) -> Reply {
+    match message.kind() {
+        Kind::Request { id, method } => request(caller, message, id, method, call).await,
+        Kind::Notification { method } => {
+            notification(caller, message, method);
+            Reply::Accepted
+        }
+        // 2026-07-28: "Clients MUST NOT send JSON-RPC responses".
+        Kind::Result { .. } | Kind::Error { .. } if caller.era() == Era::Modern => {
+            let text = "a client sends requests and notifications, no responses";
+            let error = ErrorObject::new(error::INVALID_REQUEST, text);
+            Reply::failure(None, StatusCode::BAD_REQUEST, &error)
+        }
+        // We never ask a client anything, so nobody waits for it.
+        Kind::Result { .. } | Kind::Error { .. } => Reply::Accepted,
+    }
+}
+
+async fn request(
+    caller: &Caller<'_>,
+    message: &Message<'_>,
+    id: &Id<'_>,
+    name: &str,
+    call: Option<Call>,
+) -> Reply {
+    let method = Method::parse(name);
+    let found = match method {
+        Method::Initialize => return greet::initialize(caller, message, id).await,
+        Method::Discover if caller.era() == Era::Modern => {
+            return greet::discover(caller, id).await;
+        }
+        Method::Ping => return Reply::result(id, "{}"),
+        Method::List(kind) => return lists::answer(caller, message, id, kind).await,
+        Method::SetLevel => return set_level(caller, message, id).await,
+        // Changes are not followed yet, and not promised in the capabilities.
+        Method::Discover | Method::Listen | Method::Subscribe | Method::Unsubscribe => {
+            Err(ErrorObject::unknown_method(name))
+        }
+        Method::ToolCall => locate::named(caller.serving, message, ListKind::Tools).await,
+        Method::PromptGet => locate::named(caller.serving, message, ListKind::Prompts).await,
+        Method::ResourceRead => locate::resource(caller, message).await,
+        Method::Complete => locate::reference(caller, message).await,
+        Method::Other => match caller.serving.only() {
+            Some(only) => Ok(Found::whole(only)),
+            None => Err(ErrorObject::unknown_method(name)),
+        },
+    };
+    match found {
+        Ok(found) => {
+            forward(Errand {
+                caller,
+                message,
+                id,
+                method,
+                found,
+                call,
+            })
+            .await
+        }
+        Err(error) => failure(caller, id, &error),
+    }
+}
+
+/// A failure under the status that the client's era gives it.
+pub(super) fn failure(caller: &Caller<'_>, id: &Id<'_>, error: &ErrorObject) -> Reply {
+    let status = match caller.era() {
+        Era::Modern => error.modern_status(),
+        Era::Legacy => StatusCode::OK,
+    };
+    Reply::failure(Some(id), status, error)
+}
+
+/// The failure of an upstream. A missing Secret is 503: not the call is wrong,
+/// and it will work once the Secret is there.
+pub(super) fn upstream_failure(id: &Id<'_>, upstream: &str, error: &UpstreamError) -> Reply {
+    let status = match error {
+        UpstreamError::MissingSecret(_) | UpstreamError::UnusableSecret(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        _ => StatusCode::OK,
+    };
+    Reply::failure(Some(id), status, &upstream_error(upstream, error))
+}
+
+/// The failure of an upstream as an error object.
+pub(super) fn upstream_error(upstream: &str, failure: &UpstreamError) -> ErrorObject {
+    ErrorObject::new(
+        error::INTERNAL_ERROR,
+        format!("upstream {upstream:?}: {failure}"),
+    )
+}
+
+/// `logging/setLevel`: to every upstream that logs.
+async fn set_level(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>) -> Reply {
+    let Some(level) = message.param("level") else {
+        let error = ErrorObject::new(error::INVALID_PARAMS, "params.level must be a string");
+        return failure(caller, id, &error);
+    };
+    let upstreams = &caller.serving.upstreams;
+    let outcomes = join_all(upstreams.iter().map(|upstream| upstream.set_level(&level))).await;
+    if outcomes.iter().any(|outcome| matches!(outcome, Ok(true))) {
+        return Reply::result(id, "{}");
+    }
+    let failed = upstreams
+        .iter()
+        .zip(&outcomes)
+        .find_map(|(upstream, outcome)| Some((&upstream.name, outcome.as_ref().err()?)));
+    match failed {
+        Some((name, error)) => upstream_failure(id, name, error),
+        None => failure(caller, id, &ErrorObject::unknown_method("logging/setLevel")),
+    }
+}
+
+/// Notifications that end here: the session is ours alone, ids and tokens are
+/// of this hop.
+fn notification(caller: &Caller<'_>, message: &Message<'_>, method: &str) {
+    if matches!(
+        method,
+        "notifications/initialized"
+            | "notifications/cancelled"
+            | "notifications/progress"
+            | "notifications/roots/list_changed"
+    ) {
+        return;
+    }
+    if let Some(only) = caller.serving.only() {
+        let (name, params) = (method.to_owned(), message.object().value("params"));
+        let text = message::notification(method, params);
+        only.notify_soon(caller.era(), move |_| Outgoing::plain(&name, text));
+    }
+}

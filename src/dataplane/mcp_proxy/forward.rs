@@ -1,0 +1,174 @@
+//! One request to one upstream and its answer back.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use agentkube_mcp::bridge::{self, Rewrite};
+use agentkube_mcp::method::Method;
+use agentkube_mcp::{Era, Id, Message, header, json, meta, param};
+
+use super::calls::Call;
+use super::dispatch::{Caller, upstream_failure};
+use super::locate::Found;
+use super::relay::{Asker, Relay, Step};
+use super::reply::Reply;
+use super::upstream::{Answer, Asked, Lane, Outgoing, UpstreamError};
+
+/// How long the first event of a stream is waited for. An answer that comes as
+/// the only event can then be plain JSON under the status that its code has; a
+/// longer call must show its head and its progress.
+const FIRST_EVENT: Duration = Duration::from_millis(250);
+
+/// A request whose upstream is known.
+pub(super) struct Errand<'a, 'm> {
+    pub(super) caller: &'a Caller<'a>,
+    pub(super) message: &'a Message<'m>,
+    pub(super) id: &'a Id<'m>,
+    pub(super) method: Method,
+    pub(super) found: Found,
+    pub(super) call: Option<Call>,
+}
+
+/// Sends the request and answers with what comes back.
+pub(super) async fn forward(errand: Errand<'_, '_>) -> Reply {
+    let upstream = errand.found.upstream.clone();
+    let era = errand.caller.era();
+    let asked = upstream.ask(era, errand.found.repeatable, |lane, id| {
+        errand.outgoing(lane, id)
+    });
+    let asked = match asked.await {
+        Ok(asked) => asked,
+        Err(UpstreamError::UnknownMethod) => {
+            let method = errand.message.method().unwrap_or_default();
+            let error = agentkube_mcp::ErrorObject::unknown_method(method);
+            return super::dispatch::failure(errand.caller, errand.id, &error);
+        }
+        Err(error) => return upstream_failure(errand.id, &upstream.name, &error),
+    };
+    let asker = errand.asker();
+    let Asked {
+        lane,
+        id,
+        answer,
+        cancel,
+    } = asked;
+    match answer {
+        Answer::Message(bytes) => match asker.translate(&upstream, &lane, &bytes) {
+            Ok((status, text)) => {
+                cancel.done();
+                Reply::Whole { status, text }
+            }
+            Err(error) => upstream_failure(errand.id, &upstream.name, &error),
+        },
+        Answer::Accepted => {
+            let error = UpstreamError::Garbled("it is empty".to_owned());
+            upstream_failure(errand.id, &upstream.name, &error)
+        }
+        Answer::Events(events) => {
+            let mut relay = Relay::new(upstream, lane, id, events, asker, cancel, errand.call);
+            match timeout(FIRST_EVENT, relay.step()).await {
+                Ok(Step::Last { status, text }) => Reply::Whole { status, text },
+                Ok(Step::Event(event)) => {
+                    relay.put_back(event);
+                    Reply::Stream(Box::new(relay))
+                }
+                Err(_) => Reply::Stream(Box::new(relay)),
+            }
+        }
+    }
+}
+
+impl Errand<'_, '_> {
+    fn asker(&self) -> Asker {
+        let meta = self.message.meta();
+        let text = |key| {
+            meta.as_ref()
+                .and_then(|meta| meta.value(key))
+                .map(str::to_owned)
+        };
+        Asker {
+            id: self.id.clone().into_owned(),
+            era: self.caller.era(),
+            method: self.method,
+            progress_token: text(meta::PROGRESS_TOKEN),
+            log_level: text(meta::LOG_LEVEL),
+            info: self.caller.serving.info.clone(),
+        }
+    }
+
+    /// The request as it goes over this lane, under this id. The id also names
+    /// the progress of the call, so that both are unique in a shared session.
+    fn outgoing(&self, lane: &Lane, id: u64) -> Outgoing {
+        let token = id.to_string();
+        let found = &self.found;
+        let named = found.named.as_ref();
+        let rewrite = Rewrite {
+            named: named.map(|(key, value)| (*key, Cow::Borrowed(value.as_str()))),
+            reference: found.reference.clone(),
+            progress_token: Some(&token),
+        };
+        let params = match lane {
+            Lane::Modern(offer) => {
+                let info = &self.caller.serving.info;
+                let level = found
+                    .upstream
+                    .level()
+                    .filter(|_| self.caller.era() == Era::Legacy);
+                let params =
+                    bridge::modern_params(self.message.params(), &rewrite, offer.version, info);
+                Some(with_level(params, level.as_deref()))
+            }
+            _ => bridge::legacy_params(self.message.params(), &rewrite),
+        };
+        let mut edit = self.message.object().edit();
+        edit.set("id", token.as_str());
+        if let Some(params) = params {
+            edit.set("params", params);
+        }
+        Outgoing {
+            body: edit.finish(),
+            method: self.message.method().unwrap_or_default().to_owned(),
+            name: named
+                .filter(|_| self.method.named_by().is_some())
+                .map(|(_, value)| value.clone()),
+            params: self.mirrored(),
+        }
+    }
+
+    /// `Mcp-Param-*`: the client's own, which the upstream compares with the
+    /// body; of a legacy client, which sends none, made from the arguments.
+    fn mirrored(&self) -> Vec<(http::HeaderName, http::HeaderValue)> {
+        match self.caller.era() {
+            Era::Modern => {
+                let headers = self.caller.headers.iter();
+                let params =
+                    headers.filter(|(name, _)| name.as_str().starts_with(header::PARAM_PREFIX));
+                params
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect()
+            }
+            Era::Legacy => {
+                let arguments = self
+                    .message
+                    .params()
+                    .and_then(|params| params.value("arguments"));
+                param::headers(&self.found.params, arguments)
+            }
+        }
+    }
+}
+
+fn with_level(params: String, level: Option<&str>) -> String {
+    let Some(level) = level else { return params };
+    let edited = json::Object::parse(&params).and_then(|object| {
+        let meta = object.object("_meta")?;
+        let meta = meta
+            .edit()
+            .set_if_absent(meta::LOG_LEVEL, json::quote(level))
+            .finish();
+        Some(object.edit().set("_meta", meta).finish())
+    });
+    edited.unwrap_or(params)
+}

@@ -1,0 +1,227 @@
+//! From the name in a request to the upstream that owns it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use agentkube_mcp::method::ListKind;
+use agentkube_mcp::param::ParamHeader;
+use agentkube_mcp::{Era, ErrorObject, Message, error, json};
+
+use super::dispatch::{Caller, upstream_error};
+use super::serving::Serving;
+use super::upstream::{Catalogue, Entry, Upstream};
+
+/// A list that is younger than this is not read again for a name that it does
+/// not hold, so that calls of unknown tools are not amplified.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Where a request goes, and what it is about there.
+pub(super) struct Found {
+    pub(super) upstream: Arc<Upstream>,
+    /// The parameter that names it and the upstream's own value.
+    pub(super) named: Option<(&'static str, String)>,
+    /// `ref` of a completion, as JSON text.
+    pub(super) reference: Option<String>,
+    /// Arguments that are mirrored in headers.
+    pub(super) params: Vec<ParamHeader>,
+    /// Doing it twice does no harm.
+    pub(super) repeatable: bool,
+}
+
+impl Found {
+    /// The request as it is.
+    pub(super) fn whole(upstream: &Arc<Upstream>) -> Self {
+        Self {
+            upstream: Arc::clone(upstream),
+            named: None,
+            reference: None,
+            params: Vec::new(),
+            repeatable: false,
+        }
+    }
+}
+
+/// The owner of the tool or the prompt in `params.name`.
+///
+/// A tool that a filter hides is not in the list, so it takes the same path as
+/// one that does not exist, and is answered in the same words.
+pub(super) async fn named(
+    serving: &Serving,
+    message: &Message<'_>,
+    kind: ListKind,
+) -> Result<Found, ErrorObject> {
+    let name = message.param("name").ok_or_else(|| missing("name"))?;
+    let (upstream, catalogue) = owner(serving, kind, &name)
+        .await?
+        .ok_or_else(|| match kind {
+            ListKind::Prompts => ErrorObject::unknown_prompt(&name),
+            _ => ErrorObject::unknown_tool(&name),
+        })?;
+    let entry = catalogue.entry(&name);
+    Ok(Found {
+        named: entry.map(|entry| ("name", entry.name.clone())),
+        params: entry.map(|entry| entry.params.clone()).unwrap_or_default(),
+        repeatable: kind == ListKind::Prompts || entry.is_some_and(|entry| entry.repeatable),
+        ..Found::whole(upstream)
+    })
+}
+
+/// The owner of the resource in `params.uri`.
+pub(super) async fn resource(
+    caller: &Caller<'_>,
+    message: &Message<'_>,
+) -> Result<Found, ErrorObject> {
+    let uri = message.param("uri").ok_or_else(|| missing("uri"))?;
+    let upstream = resource_owner(caller, &uri).await?;
+    let named = Some(("uri", uri.into_owned()));
+    Ok(Found {
+        named,
+        repeatable: true,
+        ..Found::whole(upstream)
+    })
+}
+
+/// The owner of the prompt or the template in `params.ref`.
+pub(super) async fn reference(
+    caller: &Caller<'_>,
+    message: &Message<'_>,
+) -> Result<Found, ErrorObject> {
+    let reference = message.params().and_then(|params| params.object("ref"));
+    let reference = reference.ok_or_else(|| missing("ref"))?;
+    let ambiguous =
+        |error: json::Ambiguous| ErrorObject::new(error::INVALID_PARAMS, format!("ref: {error}"));
+    reference
+        .distinct(&["type", "name", "uri"])
+        .map_err(ambiguous)?;
+    if let Some(uri) = reference.text("uri") {
+        let upstream = resource_owner(caller, &uri).await?;
+        return Ok(Found {
+            repeatable: true,
+            ..Found::whole(upstream)
+        });
+    }
+    let name = reference.text("name").ok_or_else(|| missing("ref.name"))?;
+    let owner = owner(caller.serving, ListKind::Prompts, &name).await?;
+    let (upstream, catalogue) = owner.ok_or_else(|| ErrorObject::unknown_prompt(&name))?;
+    let own = catalogue
+        .entry(&name)
+        .map_or(name.as_ref(), |entry| &entry.name);
+    let renamed = reference.edit().set("name", json::quote(own)).finish();
+    Ok(Found {
+        reference: Some(renamed),
+        repeatable: true,
+        ..Found::whole(upstream)
+    })
+}
+
+fn missing(param: &str) -> ErrorObject {
+    ErrorObject::new(
+        error::INVALID_PARAMS,
+        format!("params.{param} is missing or of another type"),
+    )
+}
+
+type Owner<'s> = (&'s Arc<Upstream>, Arc<Catalogue>);
+
+/// The first upstream of the plan whose list holds the exposed name; lists that
+/// do not hold it are read again once.
+async fn owner<'s>(
+    serving: &'s Serving,
+    kind: ListKind,
+    exposed: &str,
+) -> Result<Option<Owner<'s>>, ErrorObject> {
+    let candidates: Vec<_> = serving
+        .upstreams
+        .iter()
+        .filter(|upstream| upstream.namer.could_expose(exposed))
+        .collect();
+    let known = candidates.iter().find_map(|upstream| {
+        let catalogue = upstream.known(kind)?;
+        catalogue
+            .entry(exposed)
+            .is_some()
+            .then_some((*upstream, catalogue))
+    });
+    if known.is_some() {
+        return Ok(known);
+    }
+    let lists = refresh(&candidates, kind).await;
+    let mut unread = None;
+    for (upstream, list) in candidates.into_iter().zip(lists) {
+        match list {
+            Ok(catalogue) if catalogue.entry(exposed).is_some() => {
+                return Ok(Some((upstream, catalogue)));
+            }
+            Ok(_) => {}
+            Err(error) => unread = unread.or(Some(upstream_error(&upstream.name, &error))),
+        }
+    }
+    // Whether an upstream that is down has it nobody knows: neither for a
+    // hidden tool nor for one that does not exist.
+    unread.map_or(Ok(None), Err)
+}
+
+async fn refresh(
+    upstreams: &[&Arc<Upstream>],
+    kind: ListKind,
+) -> Vec<Result<Arc<Catalogue>, super::upstream::UpstreamError>> {
+    let now = Instant::now();
+    let since = now.checked_sub(FRESH).unwrap_or(now);
+    join_all(
+        upstreams
+            .iter()
+            .map(|upstream| upstream.catalogue(kind, since)),
+    )
+    .await
+}
+
+/// The upstream that has the resource, or a template that makes such URIs.
+async fn resource_owner<'s>(
+    caller: &Caller<'s>,
+    uri: &str,
+) -> Result<&'s Arc<Upstream>, ErrorObject> {
+    let serving: &'s Serving = caller.serving;
+    if let Some(only) = serving.only() {
+        return Ok(only);
+    }
+    if let Some((upstream, _)) = owner(serving, ListKind::Resources, uri)
+        .await
+        .ok()
+        .flatten()
+    {
+        return Ok(upstream);
+    }
+    let all: Vec<_> = serving.upstreams.iter().collect();
+    let lists = refresh(&all, ListKind::Templates).await;
+    let makes = |entry: &Entry| {
+        entry.name == uri
+            || entry
+                .template
+                .as_ref()
+                .is_some_and(|made| made.matches(uri))
+    };
+    let mut unread = None;
+    for (upstream, list) in all.into_iter().zip(lists) {
+        match list {
+            Ok(list) if list.entries.iter().any(makes) => return Ok(upstream),
+            Ok(_) => {}
+            Err(error) => unread = unread.or(Some(upstream_error(&upstream.name, &error))),
+        }
+    }
+    Err(unread.unwrap_or_else(|| unknown_resource(caller.era(), uri)))
+}
+
+fn unknown_resource(era: Era, uri: &str) -> ErrorObject {
+    let code = match era {
+        Era::Legacy => error::RESOURCE_NOT_FOUND,
+        Era::Modern => error::INVALID_PARAMS,
+    };
+    let data = Some(format!("{{\"uri\":{}}}", json::quote(uri)));
+    ErrorObject {
+        data,
+        ..ErrorObject::new(code, format!("Resource not found: {uri}"))
+    }
+}

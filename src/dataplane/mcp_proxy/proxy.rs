@@ -1,0 +1,178 @@
+//! The proxy of one MCP object: what the command line starts.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use agentkube_mcp::method::ListKind;
+use agentkube_plan::{DigestReport, ProxyPlan};
+use arc_swap::ArcSwapOption;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::route::McpPlane;
+use super::service::{Inner, ProxyService};
+use super::serving::Serving;
+use super::upstream::Upstream;
+use crate::admin::PlaneStatus;
+use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics};
+use crate::source::PlanWatch;
+use crate::upstream::TlsRoots;
+
+/// Requests under way at once, whatever the plan allows: as many as connections.
+const MAX_REQUESTS: usize = 20_000;
+
+/// How often an upstream that is well is looked at when nobody calls it.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// The pauses after failed looks double from the first to the last.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// What a proxy needs besides its plan. Made once a process, shared by its
+/// proxies.
+#[derive(Clone, Debug)]
+pub struct ProxyParts {
+    /// What upstreams are verified against.
+    pub roots: TlsRoots,
+    /// Request metrics.
+    pub edge: EdgeMetrics,
+}
+
+/// The proxy of one MCP object: its service, its status, and what keeps it up
+/// to date. Clones are the same proxy.
+#[derive(Clone)]
+pub struct Proxy(Arc<State>);
+
+pub(super) struct State {
+    labels: ObjectLabels,
+    metrics: ObjectMetrics<super::Route>,
+    watch: PlanWatch<ProxyPlan>,
+    roots: TlsRoots,
+    serving: ArcSwapOption<Serving>,
+    /// Held while a new plan takes over, so that upstreams are made once.
+    replacing: Mutex<()>,
+}
+
+impl Proxy {
+    /// A proxy, as soon as its source has a plan. `None` when the source is gone
+    /// before that.
+    pub async fn start(mut watch: PlanWatch<ProxyPlan>, parts: ProxyParts) -> Option<Self> {
+        let loaded = watch.loaded().await?;
+        let labels = ObjectLabels::new(ObjectKind::Mcp, &loaded.plan.object);
+        Some(Self(Arc::new(State {
+            metrics: parts.edge.object(&labels),
+            labels,
+            watch,
+            roots: parts.roots,
+            serving: ArcSwapOption::empty(),
+            replacing: Mutex::default(),
+        })))
+    }
+
+    /// What [`edge::serve`] serves. Clones and later calls share everything but
+    /// the bound on calls under way.
+    #[must_use]
+    pub fn service(&self) -> ProxyService {
+        let inner = Inner::new(Arc::clone(&self.0));
+        edge::stack(McpPlane, self.0.metrics.clone(), MAX_REQUESTS, inner)
+    }
+
+    /// For the admin server.
+    #[must_use]
+    pub fn status(&self) -> Arc<dyn PlaneStatus> {
+        Arc::new(self.clone())
+    }
+
+    /// Looks at the upstreams until the drain, so that their state is known
+    /// before anybody calls: at once, then every minute, sooner after failures.
+    pub async fn follow(self, drain: Drain) {
+        let mut watch = self.0.watch.clone();
+        loop {
+            let mut looking = JoinSet::new();
+            if let Some(serving) = self.0.serving() {
+                for upstream in &serving.upstreams {
+                    looking.spawn(look_after(Arc::clone(upstream)));
+                }
+            }
+            tokio::select! {
+                () = drain.started() => return,
+                open = watch.changed() => {
+                    if !open {
+                        drain.started().await;
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    /// What is to be served now; `None` until a first plan was loaded.
+    pub(super) fn serving(&self) -> Option<Arc<Serving>> {
+        let current = self.watch.current()?;
+        let fits = |serving: &Option<Arc<Serving>>| {
+            serving
+                .as_ref()
+                .is_some_and(|serving| Arc::ptr_eq(&serving.loaded, &current))
+        };
+        let serving = self.serving.load_full();
+        if fits(&serving) {
+            return serving;
+        }
+        let _replacing = self
+            .replacing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = self.serving.load_full();
+        if fits(&before) {
+            return before;
+        }
+        let next = Arc::new(Serving::new(current, before.as_deref(), &self.roots));
+        self.serving.store(Some(Arc::clone(&next)));
+        Some(next)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Proxy").field(&self.0.labels.name).finish()
+    }
+}
+
+impl PlaneStatus for Proxy {
+    fn object(&self) -> Option<ObjectLabels> {
+        self.0.serving().map(|_| self.0.labels.clone())
+    }
+
+    fn ready(&self) -> bool {
+        self.0.watch.current().is_some()
+    }
+
+    fn digest(&self) -> Option<DigestReport> {
+        let serving = self.0.serving()?;
+        let upstreams = serving.upstreams.iter().map(|upstream| upstream.report());
+        Some(self.0.watch.report(&serving.loaded, upstreams.collect()))
+    }
+
+    fn plan(&self) -> Option<serde_json::Value> {
+        serde_json::to_value(&self.0.watch.current()?.plan).ok()
+    }
+}
+
+async fn look_after(upstream: Arc<Upstream>) {
+    let (mut pause, longest) = LOOK_AGAIN;
+    loop {
+        let looked = upstream.catalogue(ListKind::Tools, Instant::now()).await;
+        match looked {
+            Ok(_) => {
+                pause = LOOK_AGAIN.0;
+                tokio::time::sleep(LOOK).await;
+            }
+            Err(_) => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(longest);
+            }
+        }
+    }
+}

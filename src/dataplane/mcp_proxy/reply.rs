@@ -1,0 +1,92 @@
+//! Answers to a client: nothing, one JSON document, or a stream of events.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+use agentkube_mcp::{ErrorObject, Id, message, sse};
+
+use super::relay::Relay;
+use crate::edge::Body;
+
+/// The answer to one message.
+pub(super) enum Reply {
+    /// A notification or a response was taken: 202.
+    Accepted,
+    /// One message.
+    Whole {
+        /// HTTP status of a modern client's answer.
+        status: StatusCode,
+        /// The message.
+        text: String,
+    },
+    /// Notifications, then the answer.
+    Stream(Box<Relay>),
+}
+
+impl Reply {
+    /// A successful answer. `result` is JSON text.
+    pub(super) fn result(id: &Id<'_>, result: &str) -> Self {
+        Self::Whole {
+            status: StatusCode::OK,
+            text: message::result(id, result),
+        }
+    }
+
+    /// A failed answer under a status.
+    pub(super) fn failure(id: Option<&Id<'_>>, status: StatusCode, error: &ErrorObject) -> Self {
+        Self::Whole {
+            status,
+            text: message::failure(id, error),
+        }
+    }
+
+    /// The final answer alone, for a batch or for a client that takes no stream.
+    pub(super) async fn whole(self) -> Option<(StatusCode, String)> {
+        match self {
+            Self::Accepted => None,
+            Self::Whole { status, text } => Some((status, text)),
+            Self::Stream(relay) => Some(relay.last().await),
+        }
+    }
+
+    /// The answer as HTTP.
+    pub(super) fn into_response(self) -> Response<Body> {
+        match self {
+            Self::Accepted => empty(StatusCode::ACCEPTED),
+            Self::Whole { status, text } => json(status, text),
+            Self::Stream(relay) => stream(Body::stream(relay.into_body())),
+        }
+    }
+}
+
+/// A JSON document.
+pub(super) fn json(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// No body.
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// A message as a stream of one event.
+pub(super) fn one_event(message: &str) -> Response<Body> {
+    stream(Body::full(sse::frame(message)))
+}
+
+fn stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // 2026-07-28, Streamable HTTP: keeps reverse proxies from holding events back.
+    let buffering = HeaderName::from_static("x-accel-buffering");
+    headers.insert(buffering, HeaderValue::from_static("no"));
+    response
+}

@@ -1,0 +1,57 @@
+//! `agentkube mcp-proxy --plan DIR`: what a proxy pod runs.
+
+use std::io;
+use std::path::Path;
+
+use agentkube_plan::ProxyPlan;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use super::{Proxy, ProxyParts};
+use crate::admin::Admin;
+use crate::edge::{Drain, EdgeMetrics, serve};
+use crate::source::DirSource;
+use crate::upstream::TlsRoots;
+
+/// Serves the proxy whose plan lies in `dir`, with its admin server, until the
+/// drain. Without a plan it waits for one: alive, not ready.
+///
+/// # Errors
+/// When TLS towards upstreams cannot be set up.
+pub async fn run_proxy(
+    dir: &Path,
+    traffic: TcpListener,
+    admin: TcpListener,
+    drain: Drain,
+) -> io::Result<()> {
+    let mut registry = Registry::default();
+    let parts = ProxyParts {
+        roots: TlsRoots::load().map_err(io::Error::other)?,
+        edge: EdgeMetrics::register(&mut registry),
+    };
+    let admin_server = Admin::new(registry);
+    // The admin server answers while traffic drains.
+    let stop = Drain::new(drain.grace());
+    let tasks = TaskTracker::new();
+    let served = admin_server
+        .clone()
+        .serve(admin, drain.clone(), stop.clone());
+    tasks.spawn(served);
+
+    let source = DirSource::<ProxyPlan>::open(dir);
+    let watch = source.watch();
+    tasks.spawn(source.run(drain.clone()));
+    if let Some(proxy) = Proxy::start(watch, parts).await {
+        admin_server.set_planes(vec![proxy.status()]);
+        let service = proxy.service();
+        tasks.spawn(proxy.follow(drain.clone()));
+        serve(traffic, service, drain).await;
+    }
+    info!("drained");
+    stop.start();
+    tasks.close();
+    tasks.wait().await;
+    Ok(())
+}

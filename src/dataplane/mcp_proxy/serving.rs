@@ -1,0 +1,82 @@
+//! What is being served: a plan with the upstreams that live through it.
+
+use std::sync::Arc;
+
+use agentkube_mcp::json;
+use agentkube_plan::{NamePrefix, ProxyPlan};
+
+use super::guard::Guard;
+use super::upstream::Upstream;
+use crate::source::Loaded;
+use crate::upstream::TlsRoots;
+
+/// One loaded plan, ready to serve.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) loaded: Arc<Loaded<ProxyPlan>>,
+    pub(super) upstreams: Vec<Arc<Upstream>>,
+    pub(super) guard: Guard,
+    /// Who the proxy is, as JSON text, to both sides.
+    pub(super) info: Arc<str>,
+}
+
+impl Serving {
+    /// Serves this plan. Upstreams that did not change are taken over from what
+    /// was served before, with their sessions and lists.
+    pub(super) fn new(
+        loaded: Arc<Loaded<ProxyPlan>>,
+        before: Option<&Self>,
+        roots: &TlsRoots,
+    ) -> Self {
+        let plan = &loaded.plan;
+        let info: Arc<str> = info(plan).into();
+        let upstreams = plan.upstreams.iter().map(|config| {
+            let kept = before
+                .into_iter()
+                .flat_map(|before| &before.upstreams)
+                .find(|upstream| upstream.serves(plan, config, &loaded.secrets));
+            kept.map_or_else(
+                || {
+                    Arc::new(Upstream::new(
+                        plan,
+                        config,
+                        &loaded.secrets,
+                        roots,
+                        Arc::clone(&info),
+                    ))
+                },
+                Arc::clone,
+            )
+        });
+        Self {
+            upstreams: upstreams.collect(),
+            guard: Guard::new(&plan.hosts),
+            info,
+            loaded,
+        }
+    }
+
+    /// The only upstream, when names pass through it as they are: nothing needs
+    /// to be looked up to know where a request goes.
+    pub(super) fn only(&self) -> Option<&Arc<Upstream>> {
+        match self.upstreams.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+}
+
+/// Whether tools carry the names of their upstreams.
+pub(super) fn prefixes(plan: &ProxyPlan) -> bool {
+    match plan.tool_names.prefix {
+        NamePrefix::Always => true,
+        NamePrefix::Auto => plan.upstreams.len() > 1,
+        NamePrefix::Never => false,
+    }
+}
+
+fn info(plan: &ProxyPlan) -> String {
+    let title = json::quote(&plan.object.to_string());
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{{\"name\":\"agentkube\",\"title\":{title},\"version\":\"{version}\"}}")
+}

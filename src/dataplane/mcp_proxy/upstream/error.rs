@@ -1,0 +1,90 @@
+//! Why an upstream gave no usable answer.
+
+use std::time::Duration;
+
+use agentkube_mcp::list::NotAList;
+use agentkube_plan::SecretEntry;
+use http::StatusCode;
+
+use crate::upstream::SendError;
+
+/// Texts name hosts, statuses and limits, never what was sent or answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::mcp_proxy) enum UpstreamError {
+    /// Its Secret cannot be read.
+    #[error("{0} is missing")]
+    MissingSecret(SecretEntry),
+    /// Its Secret holds bytes that no header can carry.
+    #[error("{0} cannot be sent in a header")]
+    UnusableSecret(SecretEntry),
+    /// The breaker is open.
+    #[error("left alone after repeated failures, for another {}s", .0.as_secs_f64().ceil())]
+    LeftAlone(Duration),
+    /// No head of an answer.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// Nothing came for this long.
+    #[error("nothing came for {}ms", .0.as_millis())]
+    Idle(Duration),
+    /// The call took longer than it may.
+    #[error("no answer within {}ms", .0.as_millis())]
+    Total(Duration),
+    /// It does not accept what we know about ourselves.
+    #[error("refuses our credentials with {0}")]
+    Refused(StatusCode),
+    /// A status that is not part of the protocol.
+    #[error("answers {0}")]
+    Status(StatusCode),
+    /// A method that it does not know, said in its own way.
+    #[error("does not know the method")]
+    UnknownMethod,
+    /// It forgot the session.
+    #[error("does not keep its session")]
+    SessionLost,
+    /// It no longer speaks the era that it spoke.
+    #[error("changed its protocol revision")]
+    EraChanged,
+    /// More bytes than a message may have.
+    #[error("its answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// Not MCP.
+    #[error("its answer is no MCP message: {0}")]
+    Garbled(String),
+    /// The stream ended without the answer.
+    #[error("closed the stream before it answered")]
+    Cut,
+    /// It answered one of our own questions with an error.
+    #[error("answers {method} with error {code}")]
+    Rpc {
+        /// What we asked.
+        method: &'static str,
+        /// The code.
+        code: i64,
+    },
+    /// It does not speak a revision that we know.
+    #[error("speaks no protocol revision that is known here")]
+    UnknownVersion,
+    /// A list without end.
+    #[error("{0} does not end: {1}")]
+    Endless(&'static str, &'static str),
+    /// A list that is none.
+    #[error(transparent)]
+    List(#[from] NotAList),
+}
+
+impl UpstreamError {
+    /// True when the upstream itself is in trouble, so that the breaker counts
+    /// it. An upstream that answers, be it with an error, is not.
+    pub(super) fn is_outage(&self) -> bool {
+        match self {
+            Self::Send(_) | Self::Idle(_) | Self::Total(_) | Self::Cut => true,
+            Self::Status(status) => status.is_server_error(),
+            _ => false,
+        }
+    }
+
+    /// True when the era and the session may be others by the time it is back.
+    pub(super) fn forgets(&self) -> bool {
+        matches!(self, Self::Send(SendError::Connect(_)) | Self::EraChanged)
+    }
+}

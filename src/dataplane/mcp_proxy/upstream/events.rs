@@ -1,0 +1,97 @@
+//! An upstream's answer as it comes in: bytes, messages.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use agentkube_mcp::sse::Decoder;
+
+use super::UpstreamError;
+use super::clock::Clock;
+
+/// The messages of an event stream.
+#[derive(Debug)]
+pub(in crate::mcp_proxy) struct Events {
+    body: Incoming,
+    clock: Clock,
+    decoder: Decoder,
+    limit: usize,
+    ready: VecDeque<Vec<u8>>,
+}
+
+impl Events {
+    pub(super) fn new(body: Incoming, clock: Clock, limit: usize) -> Self {
+        Self {
+            body,
+            clock,
+            decoder: Decoder::new(limit),
+            limit,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// The next message; `None` when the stream ended. Waiting may be given up
+    /// and begun anew without losing anything.
+    pub(in crate::mcp_proxy) async fn next(&mut self) -> Result<Option<Vec<u8>>, UpstreamError> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Ok(Some(message));
+            }
+            let Some(bytes) = chunk(&mut self.body, &mut self.clock).await? else {
+                return Ok(None);
+            };
+            let mut events = Vec::new();
+            self.decoder
+                .push(&bytes, &mut events)
+                .map_err(|_| UpstreamError::TooLarge(self.limit))?;
+            // The type is "message" or missing; other types are not the protocol's.
+            let messages = events
+                .into_iter()
+                .filter(|event| event.name.is_empty() || event.name == b"message");
+            self.ready.extend(messages.map(|event| event.data));
+        }
+    }
+}
+
+/// A body of at most so many bytes.
+pub(super) async fn whole(
+    mut body: Incoming,
+    mut clock: Clock,
+    limit: usize,
+) -> Result<Bytes, UpstreamError> {
+    let mut pieces = BytesMut::new();
+    let mut first: Option<Bytes> = None;
+    while let Some(bytes) = chunk(&mut body, &mut clock).await? {
+        let so_far = first.as_ref().map_or(pieces.len(), Bytes::len);
+        if so_far + bytes.len() > limit {
+            return Err(UpstreamError::TooLarge(limit));
+        }
+        match (first.take(), pieces.is_empty()) {
+            (None, true) => first = Some(bytes),
+            (Some(start), _) => {
+                pieces.extend_from_slice(&start);
+                pieces.extend_from_slice(&bytes);
+            }
+            (None, false) => pieces.extend_from_slice(&bytes),
+        }
+    }
+    Ok(first.unwrap_or_else(|| pieces.freeze()))
+}
+
+async fn chunk(body: &mut Incoming, clock: &mut Clock) -> Result<Option<Bytes>, UpstreamError> {
+    loop {
+        let frame = clock.wait(body.frame()).await?;
+        clock.hear();
+        match frame {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(UpstreamError::Cut),
+            Some(Ok(frame)) => {
+                if let Ok(bytes) = frame.into_data() {
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! How an upstream is spoken to: its era, found out once, and its session.
+//!
+//! The era belongs to the server. It is asked with `server/discover`, kept, and
+//! asked again when the upstream comes back from a failure, since it may be
+//! another version by then. An upstream with both eras is spoken to in the
+//! client's.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode};
+
+use agentkube_mcp::probe::{self, Offer, Verdict};
+use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, message};
+
+use super::clock::Clock;
+use super::exchange::{Answer, Answered, Outgoing};
+use super::{Upstream, UpstreamError};
+
+/// The way a message goes to an upstream.
+#[derive(Clone, Debug)]
+pub(in crate::mcp_proxy) enum Lane {
+    /// `initialize`: nothing is agreed yet.
+    Greeting,
+    /// A stateless request.
+    Modern(Arc<Offer>),
+    /// A request in a session.
+    Legacy(Arc<Session>),
+    /// `server/discover`: whether it is modern is what we ask.
+    Probe,
+}
+
+/// A session with a legacy upstream, shared by all clients.
+#[derive(Debug)]
+pub(in crate::mcp_proxy) struct Session {
+    id: Option<HeaderValue>,
+    offer: Offer,
+}
+
+/// What is known of an upstream's eras.
+#[derive(Clone, Debug)]
+pub(super) struct Connected {
+    pub(super) modern: Option<Arc<Offer>>,
+    pub(super) legacy: Legacy,
+}
+
+/// What is known of an upstream's legacy era.
+#[derive(Clone, Debug)]
+pub(super) enum Legacy {
+    /// It was not greeted, or forgot the session.
+    Closed,
+    /// A session is open.
+    Open(Arc<Session>),
+    /// It does not speak it, or cannot keep a session.
+    Never,
+}
+
+impl Session {
+    /// The upstream gave the session an id; without one it keeps no state.
+    pub(super) fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
+
+    pub(super) fn id(&self) -> Option<&HeaderValue> {
+        self.id.as_ref()
+    }
+
+    pub(super) fn offer(&self) -> &Offer {
+        &self.offer
+    }
+}
+
+impl Lane {
+    /// The era that is spoken on it.
+    pub(in crate::mcp_proxy) fn era(&self) -> Era {
+        match self {
+            Self::Modern(_) | Self::Probe => Era::Modern,
+            Self::Legacy(_) | Self::Greeting => Era::Legacy,
+        }
+    }
+
+    /// What the upstream said of itself.
+    pub(in crate::mcp_proxy) fn offer(&self) -> Option<&Offer> {
+        match self {
+            Self::Modern(offer) => Some(offer),
+            Self::Legacy(session) => Some(session.offer()),
+            Self::Greeting | Self::Probe => None,
+        }
+    }
+}
+
+impl Connected {
+    /// The lane for a client of this era; `None` when something must be opened
+    /// first.
+    fn choose(&self, client: Era) -> Option<Lane> {
+        match (client, &self.modern, &self.legacy) {
+            (Era::Modern, Some(offer), _) | (Era::Legacy, Some(offer), Legacy::Never) => {
+                Some(Lane::Modern(Arc::clone(offer)))
+            }
+            (_, _, Legacy::Open(session)) => Some(Lane::Legacy(Arc::clone(session))),
+            _ => None,
+        }
+    }
+}
+
+impl Upstream {
+    /// The lane for a client of this era, opened when it is not.
+    pub(super) async fn lane(&self, client: Era, clock: &Clock) -> Result<Lane, UpstreamError> {
+        let known = |upstream: &Self| {
+            upstream
+                .connected
+                .load()
+                .as_ref()
+                .and_then(|connected| connected.choose(client))
+        };
+        if let Some(lane) = known(self) {
+            return Ok(lane);
+        }
+        // One opens, the others wait for it and use what it found.
+        let _opening = clock.wait(self.opening.lock()).await?;
+        if let Some(lane) = known(self) {
+            return Ok(lane);
+        }
+        let connected = match self.connected.load_full() {
+            Some(connected) => Connected::clone(&connected),
+            None => Connected {
+                modern: self.probe(clock).await?,
+                legacy: Legacy::Closed,
+            },
+        };
+        let connected = self.open_legacy(client, connected, clock).await?;
+        let lane = connected.choose(client);
+        self.connected.store(Some(Arc::new(connected)));
+        lane.ok_or(UpstreamError::SessionLost)
+    }
+
+    /// Asks for the era; `None` means legacy.
+    async fn probe(&self, clock: &Clock) -> Result<Option<Arc<Offer>>, UpstreamError> {
+        let (mut status, mut body) = self.discover(clock).await?;
+        if is_elsewhere(status, &body) && self.wire.endpoint.switch() {
+            let (other_status, other_body) = self.discover(clock).await?;
+            if is_elsewhere(other_status, &other_body) {
+                self.wire.endpoint.switch();
+            } else {
+                (status, body) = (other_status, other_body);
+            }
+        }
+        let answer = Message::decode(&body, MAX_DEPTH).ok();
+        match probe::verdict(status, answer.as_ref()) {
+            Verdict::Modern(offer) => Ok(Some(Arc::new(offer))),
+            Verdict::Legacy => Ok(None),
+            Verdict::Refused(status) => Err(UpstreamError::Refused(status)),
+            Verdict::Unavailable(status) => Err(UpstreamError::Status(status)),
+        }
+    }
+
+    async fn discover(&self, clock: &Clock) -> Result<(StatusCode, Vec<u8>), UpstreamError> {
+        let id = self.next_id();
+        let body = probe::discover(&Id::from(id), &self.client_info);
+        let outgoing = Outgoing::plain("server/discover", body);
+        let answered = self.wire.post(&Lane::Probe, &outgoing, clock).await?;
+        let status = answered.status;
+        let body = match answered.answer {
+            Answer::Accepted => Vec::new(),
+            Answer::Message(bytes) => bytes.to_vec(),
+            Answer::Events(mut events) => events.next().await?.unwrap_or_default(),
+        };
+        Ok((status, body))
+    }
+
+    /// Opens a session where the client's era asks for one.
+    async fn open_legacy(
+        &self,
+        client: Era,
+        mut connected: Connected,
+        clock: &Clock,
+    ) -> Result<Connected, UpstreamError> {
+        if connected.choose(client).is_some() {
+            return Ok(connected);
+        }
+        match (self.initialize(clock).await, &connected.modern) {
+            (Ok(session), _) => connected.legacy = Legacy::Open(session),
+            (Err(error), None) => {
+                // Its era may have changed: ask anew the next time.
+                self.connected.store(None);
+                return Err(error);
+            }
+            (Err(error), Some(_)) if error.is_outage() => return Err(error),
+            // Modern only: a legacy client is bridged.
+            (Err(_), Some(_)) => connected.legacy = Legacy::Never,
+        }
+        Ok(connected)
+    }
+
+    async fn initialize(&self, clock: &Clock) -> Result<Arc<Session>, UpstreamError> {
+        let id = self.next_id();
+        let body = probe::initialize(&Id::from(id), &self.client_info);
+        let outgoing = Outgoing::plain("initialize", body);
+        let Answered {
+            answer, session, ..
+        } = self.wire.post(&Lane::Greeting, &outgoing, clock).await?;
+        let answer = self.settle(&Lane::Greeting, id, answer).await?;
+        let message = Message::decode(&answer, MAX_DEPTH)
+            .map_err(|error| UpstreamError::Garbled(error.to_string()))?;
+        let offer = match message.kind() {
+            Kind::Result { result, .. } => probe::initialized(result),
+            _ => None,
+        };
+        let offer = offer.ok_or(UpstreamError::UnknownVersion)?;
+        let session = Arc::new(Session { id: session, offer });
+        let lane = Lane::Legacy(Arc::clone(&session));
+        let ready = message::notification("notifications/initialized", None);
+        self.wire
+            .post(
+                &lane,
+                &Outgoing::plain("notifications/initialized", ready),
+                clock,
+            )
+            .await?;
+        self.restore_level(&lane, clock).await;
+        Ok(session)
+    }
+
+    /// The upstream forgot this session, unless another call noticed before.
+    pub(super) fn forget_session(&self, lane: &Lane, for_good: bool) {
+        let Lane::Legacy(session) = lane else { return };
+        let Some(connected) = self.connected.load_full() else {
+            return;
+        };
+        if let Legacy::Open(open) = &connected.legacy
+            && Arc::ptr_eq(open, session)
+        {
+            let bridged = for_good && connected.modern.is_some();
+            let legacy = if bridged {
+                Legacy::Never
+            } else {
+                Legacy::Closed
+            };
+            let modern = connected.modern.clone();
+            self.connected
+                .store(Some(Arc::new(Connected { modern, legacy })));
+        }
+    }
+}
+
+/// True for the answer of a server that has its endpoint at another path.
+fn is_elsewhere(status: StatusCode, body: &[u8]) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    ) && Message::decode(body, MAX_DEPTH).is_err()
+}

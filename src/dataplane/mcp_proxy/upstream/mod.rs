@@ -1,0 +1,293 @@
+//! One upstream tool server: how it is reached, what it offers, how it fares.
+
+mod catalogue;
+mod clock;
+mod credential;
+mod endpoint;
+mod error;
+mod events;
+mod exchange;
+mod lane;
+mod level;
+mod session;
+mod status;
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use agentkube_mcp::method::ListKind;
+use agentkube_mcp::{Era, Namer, ToolFilter};
+use agentkube_plan::{ProxyPlan, ProxyUpstream, ToolFilter as PlannedFilter, UpstreamKind};
+use arc_swap::ArcSwapOption;
+use http::Uri;
+use tokio_util::task::TaskTracker;
+
+use self::catalogue::Slot;
+use self::clock::Clock;
+use self::credential::Credential;
+use self::endpoint::Endpoint;
+use self::exchange::Wire;
+use self::lane::Connected;
+use self::status::Status;
+use super::breaker::Breaker;
+use super::serving::prefixes;
+use crate::source::Secrets;
+use crate::upstream::{TlsRoots, UpstreamClient};
+
+pub(super) use self::catalogue::{Catalogue, Entry};
+pub(super) use self::error::UpstreamError;
+pub(super) use self::events::Events;
+pub(super) use self::exchange::{Answer, Outgoing};
+pub(super) use self::lane::Lane;
+pub(super) use self::session::CancelGuard;
+
+/// Attempts of one call: the first, one after a lost session, and one in the
+/// other era.
+const ATTEMPTS: usize = 3;
+
+/// An upstream of one plan. It outlives the plan when the next one has it too.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    pub(super) name: String,
+    pub(super) namer: Namer,
+    config: ProxyUpstream,
+    filters: Vec<ToolFilter>,
+    client_info: Arc<str>,
+    wire: Wire,
+    breaker: Breaker,
+    ids: AtomicU64,
+    connected: ArcSwapOption<Connected>,
+    opening: tokio::sync::Mutex<()>,
+    lists: [Slot; 4],
+    level: Mutex<Option<String>>,
+    status: Status,
+    /// Cancellations and answers that nobody waits for.
+    tasks: TaskTracker,
+}
+
+/// A call that was answered.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Where it went.
+    pub(super) lane: Lane,
+    /// Its id on that hop.
+    pub(super) id: u64,
+    /// What came back.
+    pub(super) answer: Answer,
+    /// Tells the upstream when nobody waits any more.
+    pub(super) cancel: CancelGuard,
+}
+
+impl Upstream {
+    /// The upstream of this row of a plan.
+    pub(super) fn new(
+        plan: &ProxyPlan,
+        config: &ProxyUpstream,
+        secrets: &Secrets,
+        roots: &TlsRoots,
+        client_info: Arc<str>,
+    ) -> Self {
+        let UpstreamKind::Http { endpoint, .. } = &config.kind;
+        // A plan whose endpoint is no URL is not loaded (`Plan::check`).
+        let uri = endpoint
+            .parse()
+            .unwrap_or_else(|_| Uri::from_static("http://invalid.invalid"));
+        Self {
+            name: config.name.clone(),
+            namer: namer(plan, config),
+            filters: config.tools.iter().map(filter).collect(),
+            client_info,
+            wire: Wire {
+                client: UpstreamClient::new(roots, config.timeouts.connect),
+                endpoint: Arc::new(Endpoint::new(uri)),
+                credential: Credential::new(&config.auth, secrets),
+                limit: usize::try_from(plan.limits.message_bytes).unwrap_or(usize::MAX),
+            },
+            breaker: Breaker::new(config.breaker),
+            ids: AtomicU64::new(1),
+            connected: ArcSwapOption::empty(),
+            opening: tokio::sync::Mutex::default(),
+            lists: Default::default(),
+            level: Mutex::default(),
+            status: Status::default(),
+            tasks: TaskTracker::new(),
+            config: config.clone(),
+        }
+    }
+
+    /// True when this upstream is what a new plan asks for, so that it can stay
+    /// with its session and its lists.
+    pub(super) fn serves(
+        &self,
+        plan: &ProxyPlan,
+        config: &ProxyUpstream,
+        secrets: &Secrets,
+    ) -> bool {
+        self.config == *config
+            && self.namer == namer(plan, config)
+            && self.wire.limit as u64 == plan.limits.message_bytes
+            && self.wire.credential == Credential::new(&config.auth, secrets)
+    }
+
+    /// True when every filter lets the tool through.
+    fn admits(&self, tool: &str) -> bool {
+        self.filters.iter().all(|filter| filter.admits(tool))
+    }
+
+    /// A message without our credential, should the upstream have echoed it.
+    pub(super) fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
+        self.wire.credential.redact(text)
+    }
+
+    fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn slot(&self, kind: ListKind) -> &Slot {
+        let [prompts, resources, templates, tools] = &self.lists;
+        match kind {
+            ListKind::Prompts => prompts,
+            ListKind::Resources => resources,
+            ListKind::Templates => templates,
+            ListKind::Tools => tools,
+        }
+    }
+
+    /// The lane for a client of this era, for who only wants to know what the
+    /// upstream offers.
+    pub(super) async fn greet(&self, client: Era) -> Result<Lane, UpstreamError> {
+        self.wire.credential.header()?;
+        self.breaker.admit().map_err(UpstreamError::LeftAlone)?;
+        let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
+        let lane = self.lane(client, &clock).await;
+        self.note(lane.as_ref().map(|_| ()));
+        lane
+    }
+
+    /// Sends a call and waits for the head of its answer. `make` spells the
+    /// call for the lane and the id that it is given.
+    ///
+    /// `repeatable` says that doing it twice does no harm: only then is it sent
+    /// again when the connection broke before anything came back.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        client: Era,
+        repeatable: bool,
+        make: impl Fn(&Lane, u64) -> Outgoing,
+    ) -> Result<Asked, UpstreamError> {
+        let clock = Clock::start(&self.config.timeouts);
+        self.ask_within(client, repeatable, &clock, make).await
+    }
+
+    async fn ask_within(
+        self: &Arc<Self>,
+        client: Era,
+        repeatable: bool,
+        clock: &Clock,
+        make: impl Fn(&Lane, u64) -> Outgoing,
+    ) -> Result<Asked, UpstreamError> {
+        // Known before anything is sent, and not the upstream's fault.
+        self.wire.credential.header()?;
+        self.breaker.admit().map_err(UpstreamError::LeftAlone)?;
+        let mut attempt = 0;
+        let asked = loop {
+            attempt += 1;
+            match self.attempt(client, clock, &make).await {
+                Ok(asked) => break Ok(asked),
+                Err((lane, error)) => {
+                    let again = self.is_worth_another(&error, lane.as_ref(), attempt, repeatable);
+                    if !again || attempt == ATTEMPTS {
+                        break Err(error);
+                    }
+                }
+            }
+        };
+        self.note(asked.as_ref().map(|_| ()));
+        asked
+    }
+
+    async fn attempt(
+        self: &Arc<Self>,
+        client: Era,
+        clock: &Clock,
+        make: impl Fn(&Lane, u64) -> Outgoing,
+    ) -> Result<Asked, (Option<Lane>, UpstreamError)> {
+        let lane = self
+            .lane(client, clock)
+            .await
+            .map_err(|error| (None, error))?;
+        let id = self.next_id();
+        let outgoing = make(&lane, id);
+        let cancel = CancelGuard::new(self, &lane, id, client);
+        match self.wire.post(&lane, &outgoing, clock).await {
+            Ok(answered) => Ok(Asked {
+                lane,
+                id,
+                answer: answered.answer,
+                cancel,
+            }),
+            Err(error) => {
+                cancel.failed(&error);
+                Err((Some(lane), error))
+            }
+        }
+    }
+
+    /// Whether the failure is one that the next attempt may not meet.
+    fn is_worth_another(
+        &self,
+        error: &UpstreamError,
+        lane: Option<&Lane>,
+        attempt: usize,
+        repeatable: bool,
+    ) -> bool {
+        match (error, lane) {
+            // It was refused, so nothing was done: safe for every call.
+            (UpstreamError::SessionLost, Some(lane)) => {
+                self.forget_session(lane, attempt > 1);
+                true
+            }
+            (UpstreamError::EraChanged, _) => {
+                self.connected.store(None);
+                attempt == 1
+            }
+            (UpstreamError::Send(crate::upstream::SendError::Broken(_)), _) => {
+                repeatable && attempt == 1
+            }
+            _ => false,
+        }
+    }
+
+    /// Keeps the books of an exchange: breaker, era, status.
+    fn note(&self, outcome: Result<(), &UpstreamError>) {
+        match outcome {
+            Ok(()) => self.breaker.succeeded(),
+            Err(error) if error.is_outage() => self.breaker.failed(),
+            Err(_) => self.breaker.succeeded(),
+        }
+        if let Err(error) = outcome
+            && error.forgets()
+        {
+            self.connected.store(None);
+        }
+        self.status.note(&self.name, outcome);
+    }
+}
+
+fn namer(plan: &ProxyPlan, config: &ProxyUpstream) -> Namer {
+    let max_length = plan.tool_names.max_length as usize;
+    if prefixes(plan) {
+        Namer::prefixed(&config.name, max_length)
+    } else {
+        Namer::bare(max_length)
+    }
+}
+
+fn filter(planned: &PlannedFilter) -> ToolFilter {
+    match planned {
+        PlannedFilter::All => ToolFilter::All,
+        PlannedFilter::Allow(patterns) => ToolFilter::allow(patterns.iter().cloned()),
+        PlannedFilter::Deny(patterns) => ToolFilter::deny(patterns.iter().cloned()),
+    }
+}
