@@ -1,0 +1,305 @@
+//! What an LLMGateway and an MCP have in common: children, clients, replicas.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentkube_crds::shared::PodTemplate;
+use agentkube_crds::{API_VERSION, Kind, names};
+use agentkube_plan::{ClientAuth, PlanDigest, SecretEntry};
+use agentkube_webhooks::TargetRef;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+
+use super::clients::{Clients, Table};
+use super::nudge::mounted;
+use super::{Context, ReconcileError};
+use crate::apply::{Applied, ApplyError, apply, remove};
+use crate::conditions::{Facts, Missing, NotApplied, Rollout};
+use crate::render::{self, Child, DataPlane, Owner};
+use crate::resolve::{MissingRef, Resolution};
+use crate::shapes::PodShape;
+
+/// While something is awaited from replicas.
+const SOON: Duration = Duration::from_secs(1);
+/// While all is well: upstreams come and go.
+const CALM: Duration = Duration::from_secs(30);
+
+/// One object that is to be served.
+pub(super) struct Job<'a> {
+    pub(super) kind: Kind,
+    pub(super) meta: &'a ObjectMeta,
+    pub(super) port: u16,
+    pub(super) replicas: u32,
+    pub(super) pod_template: Option<&'a PodTemplate>,
+    pub(super) auth: ClientAuth,
+    /// What to serve, or why the spec cannot be served.
+    pub(super) plan: Result<Plan, Vec<String>>,
+    pub(super) unenforced: Vec<&'static str>,
+}
+
+/// A resolved plan as bytes.
+pub(super) struct Plan {
+    text: String,
+    digest: PlanDigest,
+    secrets: BTreeSet<SecretEntry>,
+    missing: Vec<MissingRef>,
+}
+
+/// What came of it.
+pub(super) struct Seen {
+    pub(super) facts: Facts,
+    /// Clients in the table; absent with `auth.mode: none`.
+    pub(super) clients: Option<u32>,
+    /// When to look again without being told.
+    pub(super) again: Option<Duration>,
+}
+
+impl Plan {
+    /// Writes a plan down.
+    pub(super) fn of<P: serde::Serialize>(
+        resolution: Resolution<P>,
+    ) -> Result<Self, ReconcileError> {
+        let text = serde_json::to_string(&resolution.plan)?;
+        let digest = PlanDigest::of(text.as_bytes());
+        Ok(Self {
+            text,
+            digest,
+            secrets: resolution.secrets,
+            missing: resolution.missing,
+        })
+    }
+}
+
+impl Job<'_> {
+    pub(super) fn namespace(&self) -> &str {
+        self.meta.namespace.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.meta.name.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn target(&self) -> TargetRef {
+        TargetRef {
+            kind: self.kind,
+            namespace: self.namespace().to_owned(),
+            name: self.name().to_owned(),
+        }
+    }
+
+    fn plane<'a>(&'a self, plan: &'a Plan) -> DataPlane<'a> {
+        DataPlane {
+            kind: self.kind,
+            namespace: self.namespace(),
+            object: self.name(),
+            port: self.port,
+            replicas: self.replicas,
+            pod_template: self.pod_template,
+            plan: &plan.text,
+            digest: plan.digest.to_string(),
+            secrets: &plan.secrets,
+            has_clients: self.auth == ClientAuth::Apikey,
+        }
+    }
+}
+
+/// Serves an object as far as that goes, and says how far.
+pub(super) async fn serve(ctx: &Context, job: &Job<'_>) -> Result<Seen, ReconcileError> {
+    let mut facts = Facts {
+        unenforced: job.unenforced.clone(),
+        ..Facts::default()
+    };
+    let mut table = None;
+    let clients = Clients {
+        ctx,
+        target: job.target(),
+    };
+    match &job.plan {
+        Err(invalid) => facts.invalid.clone_from(invalid),
+        Ok(plan) => {
+            facts.missing = plan.missing.iter().map(missing).collect();
+            match write(ctx, job, plan, &clients).await {
+                Ok(written) => table = written,
+                Err(error) => facts.not_applied = Some(condition(error)?),
+            }
+        }
+    }
+    facts.ignored_clients = table
+        .iter()
+        .flat_map(|table| table.ignored.clone())
+        .collect();
+    let pods = pods_of(ctx, job);
+    facts.rollout = rollout(ctx, job, &pods).await;
+    if let (Ok(plan), None) = (&job.plan, &facts.not_applied) {
+        nudge(ctx, job, plan, table.as_ref(), &pods, &facts.rollout).await;
+    }
+    let mut waits = false;
+    if let Some(table) = &table {
+        let problems = clients.hand_out(table, &facts.rollout).await?;
+        facts.ignored_clients.extend(problems);
+        waits = ctx.ledger(&clients.target, |ledger| ledger.is_waiting());
+    }
+    let again = again(&facts, waits);
+    Ok(Seen {
+        facts,
+        clients: table.map(|table| table.clients),
+        again,
+    })
+}
+
+/// Client table first, so that a new Pod finds it; then the children.
+async fn write(
+    ctx: &Context,
+    job: &Job<'_>,
+    plan: &Plan,
+    clients: &Clients<'_>,
+) -> Result<Option<Table>, ReconcileError> {
+    let Some(owner) = Owner::of(API_VERSION, job.kind.as_str(), job.meta) else {
+        return Ok(None);
+    };
+    let plane = job.plane(plan);
+    let table = if plane.has_clients {
+        let table = clients.settle().await?;
+        apply_one(ctx, &owner, &render::client_table(&plane, &table.bytes)).await?;
+        ctx.ledger(&clients.target, |ledger| ledger.written(&table.digest));
+        clients.take_back(&table).await?;
+        Some(table)
+    } else {
+        clients.end_all().await?;
+        None
+    };
+    let desired = render::data_plane(&ctx.settings, &plane);
+    for child in &desired.children {
+        apply_one(ctx, &owner, child).await?;
+    }
+    for child in &desired.unwanted {
+        if remove(&ctx.client, &*ctx.stores, &owner, child).await? == Applied::Written {
+            ctx.metrics.wrote(child.kind.as_str());
+        }
+    }
+    Ok(table)
+}
+
+pub(super) async fn apply_one(
+    ctx: &Context,
+    owner: &Owner,
+    child: &Child,
+) -> Result<(), ReconcileError> {
+    if apply(&ctx.client, &*ctx.stores, owner, child).await? == Applied::Written {
+        ctx.metrics.wrote(child.kind.as_str());
+    }
+    Ok(())
+}
+
+/// What trying again does not mend becomes a condition.
+pub(super) fn condition(error: ReconcileError) -> Result<NotApplied, ReconcileError> {
+    let reason = match &error {
+        ReconcileError::Apply(ApplyError::NameTaken { .. }) => "NameTaken",
+        ReconcileError::Apply(ApplyError::Api { source, .. }) if is_refusal(source) => {
+            "ApplyFailed"
+        }
+        _ => return Err(error),
+    };
+    Ok(NotApplied {
+        reason,
+        message: error.to_string(),
+    })
+}
+
+fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 400 | 403 | 404 | 422))
+}
+
+fn missing(reference: &MissingRef) -> Missing {
+    Missing {
+        upstream: reference.upstream.clone(),
+        reason: reference.reason(),
+        message: reference.to_string(),
+    }
+}
+
+fn pods_of(ctx: &Context, job: &Job<'_>) -> Vec<Arc<PodShape>> {
+    let selector = names::selector(job.kind, job.name());
+    ctx.stores.pods.state_filter(|pod| {
+        pod.metadata.namespace.as_deref() == Some(job.namespace())
+            && selector
+                .iter()
+                .all(|(key, value)| pod.label(key) == Some(value))
+    })
+}
+
+async fn rollout(ctx: &Context, job: &Job<'_>, pods: &[Arc<PodShape>]) -> Rollout {
+    let alive: Vec<_> = pods.iter().filter(|pod| !pod.is_over()).collect();
+    let ready = alive
+        .iter()
+        .filter(|pod| pod.is_ready())
+        .filter_map(|pod| Some((pod.metadata.name.clone()?, pod.ip()?.to_owned())));
+    let mut ready: Vec<_> = ready.collect();
+    ready.sort();
+    let waiting = alive.iter().find_map(|pod| {
+        let (container, reason) = pod.waiting_reason()?;
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        Some(format!("container {container} of Pod {name}: {reason}"))
+    });
+    Rollout {
+        wanted: job.replicas,
+        digest: job
+            .plan
+            .as_ref()
+            .map(|plan| plan.digest.to_string())
+            .unwrap_or_default(),
+        pods: u32::try_from(alive.len()).unwrap_or(u32::MAX),
+        waiting,
+        ready: ctx.digests.all(ready).await,
+    }
+}
+
+/// Tells the kubelets that mounted files changed.
+async fn nudge(
+    ctx: &Context,
+    job: &Job<'_>,
+    plan: &Plan,
+    table: Option<&Table>,
+    pods: &[Arc<PodShape>],
+    rollout: &Rollout,
+) {
+    let mut parts = vec![plan.digest.to_string()];
+    parts.extend(table.map(|table| table.digest.to_string()));
+    let names: BTreeSet<&str> = plan
+        .secrets
+        .iter()
+        .map(|entry| entry.name.as_str())
+        .collect();
+    for name in names {
+        let secret = ctx
+            .stores
+            .secrets
+            .get(&ObjectRef::new(name).within(job.namespace()));
+        let version = secret.and_then(|secret| secret.metadata.resource_version.clone());
+        parts.push(format!("{name}@{}", version.unwrap_or_default()));
+    }
+    let value = mounted(parts.iter().map(String::as_str));
+    for pod in pods {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let report = rollout.ready.iter().find(|(ready, _)| ready == name);
+        let follows = match report.map(|(_, report)| report) {
+            Some(Ok(report)) => {
+                let clients = report.clients.as_ref().map(|clients| &clients.digest);
+                report.plan.digest == plan.digest && clients == table.map(|table| &table.digest)
+            }
+            Some(Err(_)) | None => true,
+        };
+        ctx.nudges.nudge(&ctx.client, pod, &value, follows).await;
+    }
+}
+
+fn again(facts: &Facts, waits: bool) -> Option<Duration> {
+    if waits || (!facts.rollout.ready.is_empty() && !facts.rollout.is_programmed()) {
+        Some(SOON)
+    } else if facts.rollout.ready.is_empty() && facts.not_applied.is_none() {
+        None
+    } else {
+        Some(CALM)
+    }
+}

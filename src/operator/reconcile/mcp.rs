@@ -1,0 +1,136 @@
+//! An MCP.
+
+use std::sync::Arc;
+
+use agentkube_crds::mcp::McpUpstreamStatus;
+use agentkube_crds::shared::{AuthMode, StatusSummary};
+use agentkube_crds::{Kind, MCP, MCPStatus, names};
+use agentkube_plan::{ClientAuth, UpstreamReport};
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+
+use super::data_plane::{Job, Plan, Seen, serve};
+use super::{Context, ReconcileError, status};
+use crate::conditions::data_plane as conditions;
+use crate::conditions::{dated, turned};
+use crate::resolve;
+
+/// Brings one MCP nearer to what its spec says.
+pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action, ReconcileError> {
+    if mcp.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let spec = &mcp.spec;
+    let job = Job {
+        kind: Kind::MCP,
+        meta: &mcp.metadata,
+        port: spec.port,
+        replicas: spec.replicas,
+        pod_template: spec.pod_template.as_ref(),
+        auth: if spec.auth.mode == AuthMode::None {
+            ClientAuth::None
+        } else {
+            ClientAuth::Apikey
+        },
+        unenforced: Vec::new(),
+        plan: match mcp.parse() {
+            Ok(checked) => Ok(Plan::of(resolve::mcp(&checked, &*ctx.stores))?),
+            Err(errors) => Err(errors.iter().map(ToString::to_string).collect()),
+        },
+    };
+    let seen = serve(&ctx, &job).await?;
+    let previous = mcp.status.clone().unwrap_or_default();
+    let conditions = dated(
+        conditions(&seen.facts),
+        &previous.conditions,
+        mcp.metadata.generation,
+        Timestamp::now(),
+    );
+    let turned = turned(&previous.conditions, &conditions);
+    let status = MCPStatus {
+        conditions: conditions.clone(),
+        ..observed(&mcp, &seen)
+    };
+    status::write(
+        &ctx,
+        Kind::MCP,
+        &mcp.metadata,
+        mcp.status.as_ref(),
+        &status,
+        &turned,
+    )
+    .await?;
+    Ok(seen
+        .again
+        .map_or_else(Action::await_change, Action::requeue))
+}
+
+fn observed(mcp: &MCP, seen: &Seen) -> MCPStatus {
+    let (namespace, name) = (
+        mcp.metadata.namespace.as_deref(),
+        mcp.metadata.name.as_deref(),
+    );
+    let (namespace, name) = (namespace.unwrap_or_default(), name.unwrap_or_default());
+    let upstreams: Vec<_> = mcp
+        .spec
+        .upstreams
+        .iter()
+        .map(|upstream| one(&upstream.name, seen))
+        .collect();
+    let missing = |name: &str| seen.facts.missing.iter().any(|it| it.upstream == name);
+    let usable = upstreams
+        .iter()
+        .filter(|it| it.reachable != Some(false) && !missing(&it.name));
+    let known: Vec<u32> = upstreams
+        .iter()
+        .filter_map(|upstream| upstream.tools)
+        .collect();
+    MCPStatus {
+        endpoint: Some(names::service_url(
+            Kind::MCP,
+            namespace,
+            name,
+            mcp.spec.port,
+        )),
+        replicas: Some(seen.facts.rollout.pods),
+        ready_replicas: Some(seen.facts.rollout.ready_count()),
+        selector: Some(names::selector_text(Kind::MCP, name)),
+        tools: (!known.is_empty()).then(|| known.iter().sum()),
+        summary: Some(StatusSummary {
+            models: None,
+            upstreams: Some(format!("{}/{}", usable.count(), upstreams.len())),
+            clients: seen.clients,
+        }),
+        upstreams,
+        conditions: Vec::new(),
+    }
+}
+
+fn one(name: &str, seen: &Seen) -> McpUpstreamStatus {
+    let reports = seen
+        .facts
+        .rollout
+        .ready
+        .iter()
+        .filter_map(|(_, report)| report.as_ref().ok());
+    let rows: Vec<&UpstreamReport> = reports
+        .flat_map(|report| report.upstreams.iter().filter(|row| row.name == name))
+        .collect();
+    let reachable = if rows.iter().any(|row| row.reachable == Some(true)) {
+        Some(true)
+    } else {
+        rows.iter().find_map(|row| row.reachable)
+    };
+    // A replica that was not asked yet knows of no tools; one that was does.
+    let best = rows.iter().max_by_key(|row| row.tools);
+    McpUpstreamStatus {
+        name: name.to_owned(),
+        era: None,
+        reachable,
+        tools: best.and_then(|row| row.tools),
+        unmatched_patterns: best
+            .map(|row| row.unmatched_patterns.clone())
+            .unwrap_or_default(),
+        message: rows.iter().find_map(|row| row.message.clone()),
+    }
+}

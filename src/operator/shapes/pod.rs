@@ -1,0 +1,153 @@
+//! A Pod: who it is, where it is, whether it is ready.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+
+/// A Pod without its containers.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct PodShape {
+    #[serde(default)]
+    pub(crate) metadata: ObjectMeta,
+    #[serde(default)]
+    spec: Spec,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    #[serde(default)]
+    service_account_name: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    #[serde(default)]
+    phase: Option<String>,
+    #[serde(default, rename = "podIP")]
+    pod_ip: Option<String>,
+    #[serde(default)]
+    conditions: Option<Vec<Condition>>,
+    #[serde(default)]
+    container_statuses: Option<Vec<ContainerStatus>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Condition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerStatus {
+    name: String,
+    #[serde(default)]
+    state: ContainerState,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct ContainerState {
+    #[serde(default)]
+    waiting: Option<Waiting>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Waiting {
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+super::core_v1!(PodShape, "Pod", "pods", kube::core::NamespaceResourceScope);
+
+impl PodShape {
+    /// The ServiceAccount it runs as.
+    pub(crate) fn service_account(&self) -> &str {
+        self.spec
+            .service_account_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .unwrap_or("default")
+    }
+
+    /// Its address, once it has one.
+    pub(crate) fn ip(&self) -> Option<&str> {
+        self.status.pod_ip.as_deref().filter(|ip| !ip.is_empty())
+    }
+
+    /// True while it is in service: ready, and not being deleted.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.metadata.deletion_timestamp.is_none()
+            && self
+                .status
+                .conditions
+                .iter()
+                .flatten()
+                .any(|c| c.type_ == "Ready" && c.status == "True")
+    }
+
+    /// True when it will never run again.
+    pub(crate) fn is_over(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+            || matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"))
+    }
+
+    /// Why a container of it does not start (`ImagePullBackOff`), if one does not.
+    pub(crate) fn waiting_reason(&self) -> Option<(&str, &str)> {
+        self.status
+            .container_statuses
+            .iter()
+            .flatten()
+            .find_map(|status| {
+                let reason = status.state.waiting.as_ref()?.reason.as_deref()?;
+                Some((status.name.as_str(), reason))
+            })
+    }
+
+    /// Its labels.
+    pub(crate) fn label(&self, key: &str) -> Option<&str> {
+        self.metadata.labels.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// Its annotations.
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
+        self.metadata
+            .annotations
+            .as_ref()?
+            .get(key)
+            .map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_ready_pod_that_is_being_deleted_is_not_in_service() {
+        let mut value = json!({
+            "metadata": {"name": "a", "namespace": "b"},
+            "spec": {"containers": [{"name": "c", "env": [{"name": "K", "value": "secret"}]}]},
+            "status": {"podIP": "10.0.0.7", "phase": "Running",
+                "conditions": [{"type": "Ready", "status": "True"}]}
+        });
+        let pod: PodShape = serde_json::from_value(value.clone()).unwrap();
+        assert!(pod.is_ready() && !pod.is_over());
+        assert_eq!(
+            (pod.ip(), pod.service_account()),
+            (Some("10.0.0.7"), "default")
+        );
+        assert!(
+            !format!("{pod:?}").contains("secret"),
+            "the spec is skipped"
+        );
+        value["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let pod: PodShape = serde_json::from_value(value).unwrap();
+        assert!(!pod.is_ready() && pod.is_over());
+    }
+}
