@@ -17,7 +17,7 @@
 //! | `unfinished` | a clean end of body after the first piece | a whole answer |
 //! | `miderror` | an in-band error after the first piece, then a clean end | overloaded |
 //! | `lateerror` | 200, and the first event is an error | overloaded |
-//! | `overloaded` | 503 (OpenAI), 529 (Anthropic), `retry-after: 1` | the same |
+//! | `overloaded` | 503 (OpenAI), 529 (Anthropic) | the same |
 //! | `ratelimited` | 429, `retry-after: 7` | the same |
 //! | `quota` | 429 of an exhausted account | the same |
 //! | `unauthorized` | 401 | the same |
@@ -108,9 +108,7 @@ fn reply(dialect: &Dialect, request: &Request, gates: &Gates) -> Reply {
         "unfinished" if streams => first(&answer),
         "miderror" if streams => first(&answer).chunk((dialect.failure)(Kind::Overloaded).event),
         "lateerror" if streams => Reply::sse().chunk((dialect.failure)(Kind::Overloaded).event),
-        "miderror" | "lateerror" | "overloaded" => {
-            failed(&(dialect.failure)(Kind::Overloaded)).header("retry-after", "1")
-        }
+        "miderror" | "lateerror" | "overloaded" => failed(&(dialect.failure)(Kind::Overloaded)),
         "ratelimited" => failed(&(dialect.failure)(Kind::RateLimited)).header("retry-after", "7"),
         "quota" => failed(&(dialect.failure)(Kind::Quota)),
         "unauthorized" => failed(&(dialect.failure)(Kind::Unauthorized)),
