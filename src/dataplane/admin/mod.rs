@@ -137,6 +137,7 @@ impl Admin {
             plane.digest().and_then(|r| serde_json::to_value(r).ok())
         };
         let body = match planes.as_slice() {
+            [] => None,
             [plane] => report(plane),
             planes => Some(by_object(planes, |plane| report(plane))),
         };

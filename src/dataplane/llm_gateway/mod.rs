@@ -81,7 +81,9 @@ pub struct GatewayParts<D = TlsRoots> {
     pub limits: GatewayLimits,
 }
 
-/// One gateway: its service, its status, and what keeps it up to date.
+/// One gateway: its service, its status, and what keeps it up to date. Clones are
+/// the same gateway.
+#[derive(Clone)]
 pub struct Gateway<D: Dial = TlsRoots> {
     table: Arc<ArcSwap<Table<D::Client>>>,
     watch: PlanWatch<GatewayPlan>,

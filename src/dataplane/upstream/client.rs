@@ -143,3 +143,41 @@ fn root(error: &(dyn StdError + 'static)) -> String {
         .last()
         .map_or_else(String::new, ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn refusal(uri: &str) -> SendError {
+        let roots = TlsRoots::load().unwrap();
+        let client = UpstreamClient::new(&roots, Duration::from_secs(5));
+        let request = Request::get(uri).body(Full::default()).unwrap();
+        client.oneshot(request).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn literal_metadata_addresses_are_never_connected_to() {
+        for host in ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]"] {
+            for scheme in ["http", "https"] {
+                let error = refusal(&format!("{scheme}://{host}/latest")).await;
+                assert!(matches!(error, SendError::Forbidden(_)), "{host}: {error}");
+                assert!(error.to_string().contains("metadata address"), "{error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_says_so() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let error = refusal(&format!("http://{address}/")).await;
+        assert!(matches!(error, SendError::Connect(_)), "{error}");
+        assert!(
+            error.to_string().to_lowercase().contains("refused"),
+            "{error}"
+        );
+    }
+}

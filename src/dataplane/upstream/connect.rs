@@ -157,3 +157,30 @@ fn allowed(host: &str, found: Vec<SocketAddr>) -> io::Result<std::vec::IntoIter<
         _ => Ok(good.into_iter()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        let address = |text: &&str| SocketAddr::new(text.parse().unwrap(), 443);
+        texts.iter().map(address).collect()
+    }
+
+    #[test]
+    fn a_name_that_leads_to_metadata_is_refused_by_name() {
+        let error = allowed("evil.example", addresses(&["169.254.169.254", "fe80::1"]));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.starts_with("evil.example is 169.254.169.254"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn forbidden_addresses_among_others_are_left_out() {
+        let left = allowed("mixed", addresses(&["169.254.169.254", "10.0.0.1"])).unwrap();
+        assert_eq!(left.as_slice(), addresses(&["10.0.0.1"]));
+        assert_eq!(allowed("nothing", Vec::new()).unwrap().len(), 0);
+    }
+}

@@ -1,0 +1,189 @@
+//! Who is asked next, and when nobody is.
+
+use std::time::Duration;
+
+use agentkube_plan::RetryOn;
+use agentkube_testkit::{Reply, Upstream, within};
+use serde_json::json;
+
+use super::kit::{Answer, Rig, behaving, chat, messages, openai, plan, two};
+
+/// The first upstream behaves so; the second one answers.
+async fn rescued(behaviour: &'static str, stream: bool) -> Answer {
+    let (first, second, mut plan) = two(behaving(behaviour)).await;
+    plan.upstreams[0].timeouts.first_token = Duration::from_millis(100);
+    plan.upstreams[0].timeouts.idle = Duration::from_millis(100);
+    let rig = Rig::new(plan).await;
+    let body = json!({"model": "gpt-5.1", "stream": stream});
+    let answer = within(behaviour, rig.call(chat(&body))).await;
+    assert_eq!(answer.status, 200, "{behaviour}: {}", answer.text());
+    assert_eq!(answer.header("x-agentkube-upstream"), "backup");
+    assert_eq!(answer.header("x-agentkube-attempts"), "2");
+    assert_eq!(first.requests().len(), 1, "{behaviour}");
+    assert_eq!(second.requests().len(), 1, "{behaviour}");
+    answer
+}
+
+#[tokio::test]
+async fn whatever_fails_before_the_first_event_fails_over() {
+    for behaviour in [
+        "overloaded",
+        "ratelimited",
+        "quota",
+        "unauthorized",
+        "broken",
+        "cuthead",
+        "stallhead",
+        "lateerror",
+    ] {
+        let answer = rescued(behaviour, true).await;
+        assert!(answer.text().ends_with("data: [DONE]\n\n"), "{behaviour}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer_that_is_cut_or_stalls_fails_over() {
+    for behaviour in ["cut", "stall", "stallhead", "cuthead", "lateerror"] {
+        let answer = rescued(behaviour, false).await;
+        assert_eq!(answer.json()["object"], "chat.completion", "{behaviour}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_stream_fails_over() {
+    for transcript in ["", "data: [DONE]\n\n", ": hello\n\n"] {
+        let (_first, _second, plan) = two(|_| Reply::transcript(transcript)).await;
+        let answer = Rig::new(plan).await.chat_stream("gpt-5.1").await;
+        assert_eq!(
+            answer.header("x-agentkube-upstream"),
+            "backup",
+            "{transcript:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_fails_over() {
+    let (first, _second, plan) = two(|_| Reply::status(200)).await;
+    first.stop().await;
+    let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+    assert_eq!(answer.header("x-agentkube-upstream"), "backup");
+}
+
+#[tokio::test]
+async fn nothing_is_retried_after_the_first_event() {
+    for behaviour in ["cut", "miderror", "unfinished"] {
+        let (first, second, mut plan) = two(behaving(behaviour)).await;
+        plan.routing.retries.attempts = 2;
+        let answer = Rig::new(plan).await.chat_stream("gpt-5.1").await;
+        assert_eq!(answer.header("x-agentkube-upstream"), "primary");
+        assert!(answer.text().contains("\"error\""), "{behaviour}");
+        assert_eq!(first.requests().len(), 1, "{behaviour}");
+        assert!(second.requests().is_empty(), "{behaviour}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_request_is_passed_on_as_it_is_and_never_retried() {
+    let (first, second, mut plan) = two(behaving("badrequest")).await;
+    plan.routing.retries.attempts = 2;
+    let rig = Rig::new(plan).await;
+    let answer = rig.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json()["error"]["type"], "invalid_request_error");
+    assert_eq!(answer.header("x-agentkube-upstream"), "primary");
+    assert_eq!(first.requests().len(), 1);
+    assert!(second.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_errs_is_tried_again_before_the_next_one() {
+    let upstream = Upstream::start(|request| match request.number {
+        0 | 1 => Reply::text(500, "text/plain", "no"),
+        _ => behaving("ok")(request),
+    })
+    .await;
+    let mut plan = plan(vec![openai("primary", &upstream)]);
+    plan.routing.retries.attempts = 2;
+    let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("x-agentkube-attempts"), "3");
+    let bodies: Vec<_> = upstream.requests().iter().map(|r| r.body.clone()).collect();
+    assert!(bodies.iter().all(|body| *body == bodies[0]));
+}
+
+#[tokio::test]
+async fn a_short_retry_after_is_waited_for_when_nobody_else_is_there() {
+    let upstream = Upstream::start(|request| match request.number {
+        0 => Reply::status(429).header("retry-after-ms", "20"),
+        _ => behaving("ok")(request),
+    })
+    .await;
+    let mut plan = plan(vec![openai("primary", &upstream)]);
+    plan.routing.retries.attempts = 1;
+    let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_long_retry_after_is_told_to_the_client() {
+    let upstream = Upstream::start(behaving("ratelimited")).await;
+    let mut plan = plan(vec![openai("primary", &upstream)]);
+    plan.routing.retries.attempts = 2;
+    let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 429);
+    assert_eq!(answer.header("retry-after"), "7");
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_exhausted_account_is_no_rate_limit() {
+    let upstream = Upstream::start(behaving("quota")).await;
+    let mut plan = plan(vec![openai("primary", &upstream)]);
+    plan.routing.retries.attempts = 2;
+    let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 429);
+    assert_eq!(answer.json()["error"]["code"], "insufficient_quota");
+    assert_eq!(answer.header("x-should-retry"), "false");
+    assert_eq!(upstream.requests().len(), 1, "waiting does not help");
+}
+
+#[tokio::test]
+async fn refused_credentials_are_a_502_that_names_the_secret() {
+    let upstream = Upstream::start(behaving("unauthorized")).await;
+    let rig = Rig::new(plan(vec![openai("primary", &upstream)])).await;
+    let answer = rig.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 502);
+    let message = answer.message();
+    assert!(message.contains("`primary`"), "{message}");
+    assert!(
+        message.contains("Secret \"provider\", key \"api-key\""),
+        "{message}"
+    );
+    assert!(!message.contains("sk-provider"), "{message}");
+}
+
+#[tokio::test]
+async fn a_failure_that_retry_on_does_not_list_goes_no_further() {
+    let (_first, second, mut plan) = two(behaving("overloaded")).await;
+    plan.routing.retries.retry_on = vec![RetryOn::Timeout];
+    let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 503);
+    assert!(second.requests().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_left_is_told_in_the_clients_dialect() {
+    let upstream = Upstream::start(behaving("stallhead")).await;
+    let mut spec = super::kit::anthropic("claude", &upstream);
+    spec.timeouts.first_token = Duration::from_millis(50);
+    let rig = Rig::new(plan(vec![spec])).await;
+    let answer = within("a 504", rig.call(messages(&json!({"model": "gpt-5.1"})))).await;
+    assert_eq!(answer.status, 504);
+    assert_eq!(answer.json()["type"], "error");
+    assert!(
+        answer.message().contains("within 50ms"),
+        "{}",
+        answer.message()
+    );
+}

@@ -1,0 +1,9 @@
+//! The gateway against scripted upstreams on loopback, called in process.
+
+mod errors;
+mod failover;
+mod kit;
+mod passthrough;
+mod reload;
+mod resting;
+mod streams;
