@@ -106,7 +106,11 @@ def test_members_that_the_proxy_does_not_know_come_through(agentkube, everything
     message = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}
     session = http(everything, message, accept).headers["mcp-session-id"]
     versioned = {**accept, "mcp-protocol-version": "2025-11-25"}
-    direct = listed(everything, {**versioned, "mcp-session-id": session})
+    in_session = {**versioned, "mcp-session-id": session}
+    # Some of its tools appear only then.
+    ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    assert http(everything, ready, in_session).status == 202
+    direct = listed(everything, in_session)
     proxy = agentkube.mcp("denied")
     through = listed(proxy["url"], {**versioned, "authorization": f"Bearer {proxy['key']}"})
     del direct["get-env"]
