@@ -42,7 +42,9 @@ mod stores;
 #[cfg(test)]
 mod testing;
 mod webhook;
+mod wiring;
 
 pub use error::Error;
 pub use options::{Options, WebhookEndpoint};
 pub use run::run;
+pub use wiring::wire_agent;

@@ -177,12 +177,7 @@ async fn leading(
         controller: "agentkube".to_owned(),
         instance: Some(options.identity.clone()),
     };
-    let settings = Settings {
-        image: options.image.clone(),
-        image_pull_policy: options.image_pull_policy.clone(),
-        own_namespace: options.namespace.clone(),
-        monitoring: options.monitoring_namespaces.clone(),
-    };
+    let settings = Settings::from(&options);
     let work = |stop: CancellationToken| {
         let recorder = Recorder::new(client.clone(), reporter.clone());
         let (stores, settings, metrics) = (Arc::clone(&stores), settings.clone(), metrics.clone());

@@ -7,9 +7,7 @@ use agentkube_crds::agent::{
     AgentMode, AgentPhase, CheckedAgent, WiredTarget, Wiring as WiringStatus,
 };
 use agentkube_crds::{API_VERSION, Agent, AgentStatus, Kind, keys};
-use agentkube_plan::ObjectName;
-use agentkube_webhooks::TargetRef;
-use agentkube_webhooks::wire::{self, Missing, Wants, WireRequest, Wired};
+use agentkube_webhooks::wire::Wired;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
@@ -18,6 +16,7 @@ use super::{Context, ReconcileError, status};
 use crate::conditions::{NotApplied, Statement, dated, turned};
 use crate::render::{self, Owner};
 use crate::shapes::PodShape;
+use crate::wiring::wire_pod;
 
 /// A target may appear in a namespace that admits us by a label.
 const RETRY: Duration = Duration::from_secs(30);
@@ -35,7 +34,7 @@ pub(super) async fn reconcile(
     let mut not_applied = None;
     if let Ok((checked, image)) = &checked {
         let pod = render::agent_pod(&ctx.settings, checked, image);
-        let answer = wire(&ctx, checked, &pod);
+        let answer = wire_pod(checked, &pod, &*ctx.stores);
         if let Err(error) = write(&ctx, &agent, checked, &answer).await {
             not_applied = Some(condition(error)?);
         }
@@ -99,31 +98,6 @@ fn check(agent: &Agent) -> Result<(CheckedAgent, String), Vec<String>> {
         Some(image) if errors.is_empty() => Ok((checked, image)),
         _ => Err(errors),
     }
-}
-
-fn wire(ctx: &Context, agent: &CheckedAgent, pod: &serde_json::Value) -> Wired {
-    let target = |kind: Kind| {
-        move |object: &ObjectName| TargetRef {
-            kind,
-            namespace: object.namespace.clone(),
-            name: object.name.clone(),
-        }
-    };
-    let wants = Wants::Agent {
-        gateway: agent.gateway.as_ref().map(target(Kind::LLMGateway)),
-        mcps: agent.mcps.iter().map(target(Kind::MCP)).collect(),
-        model: agent.model.clone(),
-    };
-    let namespace = &agent.object.namespace;
-    wire::wire(
-        &WireRequest {
-            namespace,
-            pod,
-            wants,
-            missing: Missing::Denied,
-        },
-        &*ctx.stores,
-    )
 }
 
 /// An Agent that cannot be wired is not started; one that runs goes on as it was

@@ -22,6 +22,8 @@ use agentkube_crds::Kind;
 use agentkube_crds::shared::PodTemplate;
 use agentkube_plan::SecretEntry;
 
+use crate::Options;
+
 /// What the installation decides for every data plane.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -31,6 +33,17 @@ pub(crate) struct Settings {
     pub(crate) own_namespace: String,
     /// Label of namespaces that may scrape the admin port too.
     pub(crate) monitoring: Option<(String, String)>,
+}
+
+impl From<&Options> for Settings {
+    fn from(options: &Options) -> Self {
+        Self {
+            image: options.image.clone(),
+            image_pull_policy: options.image_pull_policy.clone(),
+            own_namespace: options.namespace.clone(),
+            monitoring: options.monitoring_namespaces.clone(),
+        }
+    }
 }
 
 /// One gateway or proxy, resolved, in the words of Kubernetes.
