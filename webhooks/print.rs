@@ -3,7 +3,7 @@
 //! Source: `checkErr` and `MultilineError` of kubectl's
 //! `pkg/cmd/util/helpers.go`, and the warning writer of client-go.
 
-use agentkube_crds::{FieldError, Kind};
+use agentkube_crds::FieldError;
 
 use crate::findings::line;
 use crate::review;
@@ -17,9 +17,10 @@ pub fn warnings(findings: &[FieldError]) -> Vec<String> {
         .collect()
 }
 
-/// The denial, or nothing when nothing denies. Ends in a line feed.
+/// The denial of an object of any kind, or nothing when nothing denies. Ends in
+/// a line feed.
 #[must_use]
-pub fn denial(kind: Kind, name: &str, errors: &[FieldError]) -> Option<String> {
+pub fn denial(kind: &str, name: &str, errors: &[FieldError]) -> Option<String> {
     let mut causes: Vec<String> = Vec::new();
     for cause in errors.iter().map(line) {
         if !causes.contains(&cause) {
@@ -50,16 +51,16 @@ mod tests {
     #[test]
     fn one_cause_stays_on_the_line_of_the_object() {
         assert_eq!(
-            denial(Kind::MCP, "x", &[error("spec.a")]).unwrap(),
+            denial("MCP", "x", &[error("spec.a")]).unwrap(),
             "The MCP \"x\" is invalid: spec.a: is wrong\n"
         );
-        assert_eq!(denial(Kind::MCP, "x", &[]), None);
+        assert_eq!(denial("MCP", "x", &[]), None);
     }
 
     #[test]
     fn several_causes_have_a_line_each() {
         assert_eq!(
-            denial(Kind::LLMGateway, "x", &[error("spec.a"), error("spec.b")]).unwrap(),
+            denial("LLMGateway", "x", &[error("spec.a"), error("spec.b")]).unwrap(),
             "The LLMGateway \"x\" is invalid: \n* spec.a: is wrong\n* spec.b: is wrong\n"
         );
     }

@@ -13,7 +13,10 @@ pub(crate) struct CrdsArgs {}
 
 /// Prints them.
 pub(crate) fn main(CrdsArgs {}: &CrdsArgs) -> ExitCode {
-    match io::stdout().lock().write_all(agentkube_crds::yaml().as_bytes()) {
+    match io::stdout()
+        .lock()
+        .write_all(agentkube_crds::yaml().as_bytes())
+    {
         Ok(()) => ExitCode::SUCCESS,
         // `agentkube crds | head` is not an error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

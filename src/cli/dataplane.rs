@@ -30,22 +30,33 @@ pub(crate) struct PlaneArgs {
     #[arg(long, env = "AGENTKUBE_ADMIN", value_name = "ADDR", default_value_t = any(ADMIN_PORT))]
     admin: SocketAddr,
     /// Seconds that requests under way may take after SIGTERM
-    #[arg(long, env = "AGENTKUBE_GRACE", value_name = "SECONDS", default_value_t = 25)]
+    #[arg(
+        long,
+        env = "AGENTKUBE_GRACE",
+        value_name = "SECONDS",
+        default_value_t = 25
+    )]
     grace: u64,
 }
 
 /// Serves an LLMGateway until SIGTERM.
 pub(crate) fn gateway(args: PlaneArgs) -> ExitCode {
-    serve(args, async |PlaneArgs { plan, .. }, traffic, admin, drain| {
-        run_gateway(&plan, traffic, admin, drain).await
-    })
+    serve(
+        args,
+        async |PlaneArgs { plan, .. }, traffic, admin, drain| {
+            run_gateway(&plan, traffic, admin, drain).await
+        },
+    )
 }
 
 /// Serves an MCP until SIGTERM.
 pub(crate) fn mcp_proxy(args: PlaneArgs) -> ExitCode {
-    serve(args, async |PlaneArgs { plan, .. }, traffic, admin, drain| {
-        run_proxy(&plan, traffic, admin, drain).await
-    })
+    serve(
+        args,
+        async |PlaneArgs { plan, .. }, traffic, admin, drain| {
+            run_proxy(&plan, traffic, admin, drain).await
+        },
+    )
 }
 
 fn serve(

@@ -18,7 +18,9 @@ pub(crate) enum Format {
 /// set or cannot be read.
 pub(crate) fn install(format: Format, default: &str) {
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(default));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second subscriber in one process (tests) keeps the first.
     let _ = match format {
         Format::Text => lines.with_target(false).try_init(),

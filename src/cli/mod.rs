@@ -60,7 +60,9 @@ impl Cli {
             Command::McpProxy(args) => dataplane::mcp_proxy(args),
             Command::DemoUpstream(args) => process::block_on(async {
                 let stop = process::stop_signal()?;
-                args.run(stop.cancelled_owned()).await.map_err(|error| process::chain(&error))
+                args.run(stop.cancelled_owned())
+                    .await
+                    .map_err(|error| process::chain(&error))
             }),
         }
     }

@@ -27,25 +27,50 @@ pub(crate) struct OperatorArgs {
     #[arg(long, env = "AGENTKUBE_IDENTITY")]
     identity: Option<String>,
     /// Address of the webhook server
-    #[arg(long, env = "AGENTKUBE_WEBHOOK_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:9443")]
+    #[arg(
+        long,
+        env = "AGENTKUBE_WEBHOOK_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:9443"
+    )]
     webhook_listen: SocketAddr,
     /// Service through which the API server reaches the webhook server
-    #[arg(long, env = "AGENTKUBE_WEBHOOK_SERVICE", value_name = "NAME", default_value = "agentkube-webhooks")]
+    #[arg(
+        long,
+        env = "AGENTKUBE_WEBHOOK_SERVICE",
+        value_name = "NAME",
+        default_value = "agentkube-webhooks"
+    )]
     webhook_service: String,
     /// URL by which it does instead, for an operator outside the cluster
     #[arg(long, env = "AGENTKUBE_WEBHOOK_URL", value_name = "URL")]
     webhook_url: Option<String>,
     /// Address of /livez, /readyz and /metrics
-    #[arg(long, env = "AGENTKUBE_ADMIN", value_name = "ADDR", default_value = "0.0.0.0:9090")]
+    #[arg(
+        long,
+        env = "AGENTKUBE_ADMIN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:9090"
+    )]
     admin: SocketAddr,
     /// Write without a Lease: for a single replica
     #[arg(long, env = "AGENTKUBE_NO_LEADER_ELECTION")]
     no_leader_election: bool,
     /// ClusterRole that owns the webhook configurations, so that they go when it goes
-    #[arg(long, env = "AGENTKUBE_CLUSTER_ROLE", value_name = "NAME", default_value = "agentkube")]
+    #[arg(
+        long,
+        env = "AGENTKUBE_CLUSTER_ROLE",
+        value_name = "NAME",
+        default_value = "agentkube"
+    )]
     cluster_role: String,
     /// DNS domain of the cluster
-    #[arg(long, env = "AGENTKUBE_CLUSTER_DOMAIN", value_name = "DOMAIN", default_value = "cluster.local")]
+    #[arg(
+        long,
+        env = "AGENTKUBE_CLUSTER_DOMAIN",
+        value_name = "DOMAIN",
+        default_value = "cluster.local"
+    )]
     cluster_domain: String,
     /// Namespaces that may scrape the data planes, as a label KEY=VALUE
     #[arg(long, env = "AGENTKUBE_MONITORING_NAMESPACES", value_name = "KEY=VALUE", value_parser = label)]
@@ -57,14 +82,19 @@ pub(crate) fn main(args: OperatorArgs) -> ExitCode {
     logging::install(logging::Format::Json, "info,kube=warn,tower=warn");
     process::block_on(async {
         let stop = process::stop_signal()?;
-        agentkube_operator::run(args.into(), stop).await.map_err(|error| process::chain(&error))
+        agentkube_operator::run(args.into(), stop)
+            .await
+            .map_err(|error| process::chain(&error))
     })
 }
 
 impl From<OperatorArgs> for Options {
     fn from(args: OperatorArgs) -> Self {
         let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-        let identity = args.identity.or_else(host).map(|name| name.trim().to_owned());
+        let identity = args
+            .identity
+            .or_else(host)
+            .map(|name| name.trim().to_owned());
         let defaults = Self::default();
         Self {
             image: args.image,
@@ -74,7 +104,9 @@ impl From<OperatorArgs> for Options {
             webhook_listen: args.webhook_listen,
             webhook_endpoint: match args.webhook_url {
                 Some(url) => WebhookEndpoint::Url(url),
-                None => WebhookEndpoint::Service { name: args.webhook_service },
+                None => WebhookEndpoint::Service {
+                    name: args.webhook_service,
+                },
             },
             admin_listen: args.admin,
             leader_election: !args.no_leader_election,

@@ -9,7 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs a subcommand on a runtime with one worker a core and prints its error.
 pub(crate) fn block_on(main: impl Future<Output = Result<(), String>>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failure(&format!("cannot start the runtime: {error}")),
     };

@@ -78,11 +78,13 @@ impl Demo {
     }
 
     /// Where the providers listen.
+    #[cfg(test)]
     pub(crate) fn upstream_addr(&self) -> SocketAddr {
         self.upstream.addr()
     }
 
     /// Where the MCP server listens.
+    #[cfg(test)]
     pub(crate) fn mcp_addr(&self) -> SocketAddr {
         self.mcp.addr()
     }

@@ -39,9 +39,15 @@ pub(crate) fn main(args: &LintArgs) -> ExitCode {
     let (findings, code) = match load(&paths) {
         Err(unreadable) => (unreadable.into_iter().map(Finding::from).collect(), 2),
         Ok(manifests) => {
-            let mode = if args.local { Mode::Local } else { Mode::Cluster };
+            let mode = if args.local {
+                Mode::Local
+            } else {
+                Mode::Cluster
+            };
             let findings = Offline::judge(manifests, &[], mode).findings();
-            let wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
+            let wrong = findings
+                .iter()
+                .any(|finding| finding.severity == Severity::Error);
             (findings, u8::from(wrong))
         }
     };

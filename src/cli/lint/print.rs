@@ -9,18 +9,37 @@ pub(super) fn text(findings: &[Finding]) {
     for finding in findings {
         println!("{}", line(finding));
     }
-    let count = |severity| findings.iter().filter(|found| found.severity == severity).count();
+    let count = |severity| {
+        findings
+            .iter()
+            .filter(|found| found.severity == severity)
+            .count()
+    };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if errors + warnings == 0 {
         eprintln!("clean");
     } else {
-        eprintln!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+        eprintln!(
+            "{}, {}",
+            plural(errors, "error"),
+            plural(warnings, "warning")
+        );
     }
 }
 
 fn line(finding: &Finding) -> String {
-    let Finding { file, position, object, severity, finding } = finding;
-    let subject = if object.is_empty() { String::new() } else { format!("{object}: ") };
+    let Finding {
+        file,
+        position,
+        object,
+        severity,
+        finding,
+    } = finding;
+    let subject = if object.is_empty() {
+        String::new()
+    } else {
+        format!("{object}: ")
+    };
     format!(
         "{}:{}:{}: {}: {subject}{finding}",
         file.display(),

@@ -29,7 +29,9 @@ fn unknown_kind(kind: &str) -> FieldError {
     let known = Kind::ALL.map(Kind::as_str);
     let message = format!("unknown kind {kind:?}; there are {}", known.join(", "));
     let error = FieldError::new("kind", Reason::NotSupported, message);
-    let same = known.into_iter().find(|name| name.eq_ignore_ascii_case(kind));
+    let same = known
+        .into_iter()
+        .find(|name| name.eq_ignore_ascii_case(kind));
     match same.or_else(|| nearest(kind, known)) {
         Some(near) => error.suggest(near),
         None => error,
@@ -40,8 +42,13 @@ fn unknown_kind(kind: &str) -> FieldError {
 /// strings here, and its message names no field.
 fn not_strings(object: &Value, field: &str) -> Vec<FieldError> {
     let path = FieldPath::metadata().child(field);
-    let entries = object.pointer(&format!("/metadata/{field}")).and_then(Value::as_object);
-    let wrong = entries.into_iter().flatten().filter(|(_, value)| !value.is_string());
+    let entries = object
+        .pointer(&format!("/metadata/{field}"))
+        .and_then(Value::as_object);
+    let wrong = entries
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| !value.is_string());
     wrong
         .map(|(key, value)| {
             let path = path.key(key);

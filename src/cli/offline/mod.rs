@@ -91,7 +91,11 @@ impl Judged {
         };
         match self.kind {
             Some(kind) if !kind.namespaced() => format!("{kind} {}", self.manifest.name()),
-            _ => format!("{kind} {}/{}", self.manifest.namespace(), self.manifest.name()),
+            _ => format!(
+                "{kind} {}/{}",
+                self.manifest.namespace(),
+                self.manifest.name()
+            ),
         }
     }
 }
@@ -109,7 +113,11 @@ impl Offline {
             let kind = own_kind(&manifest);
             let mut verdict = verdict(&manifest, kind, &index, &install);
             verdict.errors.extend(twice);
-            Judged { manifest, kind, verdict }
+            Judged {
+                manifest,
+                kind,
+                verdict,
+            }
         });
         let judged = judged.collect();
         Self { index, judged }
@@ -119,7 +127,9 @@ impl Offline {
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for judged in &self.judged {
-            let Verdict { errors, warnings, .. } = &judged.verdict;
+            let Verdict {
+                errors, warnings, ..
+            } = &judged.verdict;
             let errors = errors.iter().map(|found| (Severity::Error, found));
             let warnings = warnings.iter().map(|found| (Severity::Warning, found));
             let mut of_object: Vec<Finding> = errors
@@ -152,9 +162,23 @@ fn verdict(
 ) -> Verdict {
     let mut verdict = match kind {
         Some(kind) => {
-            let namespace = if kind.namespaced() { manifest.namespace() } else { "" };
+            let namespace = if kind.namespaced() {
+                manifest.namespace()
+            } else {
+                ""
+            };
             let new = &manifest.object;
-            admit(&Admit { kind, namespace, new, old: None, subresource: None }, index, install)
+            admit(
+                &Admit {
+                    kind,
+                    namespace,
+                    new,
+                    old: None,
+                    subresource: None,
+                },
+                index,
+                install,
+            )
         }
         None => workload::wiring(manifest, index),
     };
@@ -176,9 +200,16 @@ fn twice(manifests: &[Manifest]) -> Vec<Option<FieldError>> {
             manifest.name(),
         ]
         .map(str::to_owned);
-        let place = (Arc::clone(&manifest.file), manifest.position("metadata.name"));
+        let place = (
+            Arc::clone(&manifest.file),
+            manifest.position("metadata.name"),
+        );
         let (file, first) = seen.insert(identity, place)?;
-        let message = format!("defined already at {}:{}; keep one", file.display(), first.line);
+        let message = format!(
+            "defined already at {}:{}; keep one",
+            file.display(),
+            first.line
+        );
         Some(FieldError::new("metadata.name", Reason::Duplicate, message))
     };
     manifests.iter().map(|manifest| check(manifest)).collect()

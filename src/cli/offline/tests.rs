@@ -13,13 +13,18 @@ fn findings(name: &str, text: &str) -> Vec<Finding> {
 }
 
 fn fields(findings: &[Finding], severity: Severity) -> Vec<&str> {
-    let wanted = findings.iter().filter(|finding| finding.severity == severity);
-    wanted.map(|finding| finding.finding.field.as_str()).collect()
+    let wanted = findings
+        .iter()
+        .filter(|finding| finding.severity == severity);
+    wanted
+        .map(|finding| finding.finding.field.as_str())
+        .collect()
 }
 
 #[test]
 fn five_mistakes_are_found_at_their_lines() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifests/five-mistakes.yaml");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifests/five-mistakes.yaml");
     let found = Offline::judge(load(&[file]).unwrap(), &[], Mode::Cluster).findings();
     let errors: Vec<(usize, &str)> = found
         .iter()
@@ -44,12 +49,18 @@ fn the_seed_manifests_are_admitted_with_a_warning_for_the_missing_secret() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifests/seed.yaml");
     let found = Offline::judge(load(&[file]).unwrap(), &[], Mode::Cluster).findings();
     assert_eq!(fields(&found, Severity::Error), [""; 0], "{found:#?}");
-    assert!(fields(&found, Severity::Warning).contains(&"spec.upstreams[0].credentialsRef"), "{found:#?}");
+    assert!(
+        fields(&found, Severity::Warning).contains(&"spec.upstreams[0].credentialsRef"),
+        "{found:#?}"
+    );
 }
 
 #[test]
 fn an_unknown_kind_is_near_a_known_one() {
-    let found = findings("x.yaml", "apiVersion: agentkube.io/v1alpha1\nkind: Mcp\nmetadata: {name: a}\n");
+    let found = findings(
+        "x.yaml",
+        "apiVersion: agentkube.io/v1alpha1\nkind: Mcp\nmetadata: {name: a}\n",
+    );
     assert_eq!(found[0].finding.suggestion.as_deref(), Some("MCP"));
     assert_eq!(found[0].position.line, 2);
 }
@@ -60,7 +71,10 @@ fn a_label_that_is_no_string_is_to_be_quoted() {
         "x.yaml",
         "apiVersion: agentkube.io/v1\nkind: MCP\nmetadata:\n  name: a\n  labels: {x: on}\n",
     );
-    assert_eq!(fields(&found, Severity::Error), ["apiVersion", "metadata.labels[x]"]);
+    assert_eq!(
+        fields(&found, Severity::Error),
+        ["apiVersion", "metadata.labels[x]"]
+    );
     assert!(found[1].finding.message.contains("quote it"));
 }
 
@@ -69,7 +83,11 @@ fn an_object_that_stands_there_twice_is_an_error() {
     let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\n";
     let found = findings("x.yaml", text);
     assert_eq!(found.len(), 1);
-    assert!(found[0].finding.message.contains(":3; keep one"), "{}", found[0].finding.message);
+    assert!(
+        found[0].finding.message.contains(":3; keep one"),
+        "{}",
+        found[0].finding.message
+    );
     assert_eq!(found[0].position.line, 7);
 }
 
@@ -86,6 +104,9 @@ spec:
     spec: {containers: [{name: a, image: a}]}
 ";
     let found = findings("x.yaml", text);
-    assert_eq!(fields(&found, Severity::Error), ["spec.template.metadata.annotations"]);
+    assert_eq!(
+        fields(&found, Severity::Error),
+        ["spec.template.metadata.annotations"]
+    );
     assert_eq!(found[0].object, "deployment team-a/a");
 }

@@ -18,7 +18,9 @@ pub(crate) fn pod_of(object: &Value) -> Option<(&Value, &'static str)> {
         ("batch/v1", "CronJob") => "spec.jobTemplate.spec.template",
         _ => return None,
     };
-    let template = path.split('.').try_fold(object, |value, field| value.get(field))?;
+    let template = path
+        .split('.')
+        .try_fold(object, |value, field| value.get(field))?;
     Some((template, path))
 }
 
@@ -32,7 +34,12 @@ pub(super) fn wiring(manifest: &Manifest, index: &FileIndex) -> Verdict {
         return Verdict::default();
     }
     let missing = Missing::Said;
-    let request = WireRequest { namespace, pod, wants: Wants::Annotated, missing };
+    let request = WireRequest {
+        namespace,
+        pod,
+        wants: Wants::Annotated,
+        missing,
+    };
     let wired = wire(&request, index);
     let below = |found: Vec<FieldError>| found.into_iter().map(|error| nested(error, path));
     Verdict {

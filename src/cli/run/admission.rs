@@ -24,16 +24,26 @@ pub(super) fn answer(offline: &Offline, report: &Reporter) -> Result<(), String>
             None => report.admitted(&admitted(judged)),
         }
     }
-    let errors = offline.findings().iter().filter(|it| it.severity == Severity::Error).count();
+    let errors = offline
+        .findings()
+        .iter()
+        .filter(|it| it.severity == Severity::Error)
+        .count();
     match denied {
         0 => Ok(()),
-        1 => Err(format!("1 object was denied ({errors} problems); nothing is served")),
-        _ => Err(format!("{denied} objects were denied ({errors} problems); nothing is served")),
+        1 => Err(format!(
+            "1 object was denied ({errors} problems); nothing is served"
+        )),
+        _ => Err(format!(
+            "{denied} objects were denied ({errors} problems); nothing is served"
+        )),
     }
 }
 
 fn denial(judged: &Judged) -> Option<String> {
-    let Judged { manifest, verdict, .. } = judged;
+    let Judged {
+        manifest, verdict, ..
+    } = judged;
     print::denial(manifest.kind(), manifest.name(), &verdict.errors)
 }
 

@@ -24,7 +24,9 @@ pub(super) struct Clients {
 
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Clients").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("Clients")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
     }
 }
 
@@ -39,9 +41,10 @@ impl Clients {
         values: &SecretValues,
     ) -> Self {
         let of_target = manifests.iter().filter(|found| {
-            let label = found.object.pointer("/metadata/labels").and_then(|all| {
-                all.get(keys::CLIENT_OF)?.as_str()
-            });
+            let label = found
+                .object
+                .pointer("/metadata/labels")
+                .and_then(|all| all.get(keys::CLIENT_OF)?.as_str());
             found.kind() == "Secret"
                 && found.namespace() == namespace
                 && label.is_some_and(|label| names::is_client_of(label, kind, name))
@@ -59,9 +62,14 @@ impl Clients {
 
     /// One client with this key.
     pub(super) fn local(key: String) -> Self {
-        let entry = ClientEntry { name: LOCAL.to_owned(), keys: vec![KeyHash::of(key.as_bytes())] };
+        let entry = ClientEntry {
+            name: LOCAL.to_owned(),
+            keys: vec![KeyHash::of(key.as_bytes())],
+        };
         Self {
-            table: ClientTable { clients: vec![entry] },
+            table: ClientTable {
+                clients: vec![entry],
+            },
             shown: Some(key),
             ignored: Vec::new(),
         }
@@ -81,7 +89,9 @@ impl Clients {
     ) {
         let mut hashes = Vec::new();
         for entry in [keys::API_KEY, keys::API_KEY_PREVIOUS] {
-            let Some(value) = entries.get(entry) else { continue };
+            let Some(value) = entries.get(entry) else {
+                continue;
+            };
             let key = value.trim_ascii_end();
             if key.len() < keys::API_KEY_MIN {
                 let least = keys::API_KEY_MIN;
@@ -105,7 +115,10 @@ impl Clients {
             }
         }
         if !hashes.is_empty() {
-            self.table.clients.push(ClientEntry { name: client.to_owned(), keys: hashes });
+            self.table.clients.push(ClientEntry {
+                name: client.to_owned(),
+                keys: hashes,
+            });
         }
     }
 }
@@ -122,11 +135,23 @@ mod tests {
     #[test]
     fn short_and_shared_keys_are_ignored_and_said() {
         let (mut clients, mut holders) = (Clients::default(), BTreeMap::new());
-        clients.add("a", &entries(&[("api-key", "0123456789abcdef\n")]), &mut holders);
-        clients.add("b", &entries(&[("api-key", "0123456789abcdef")]), &mut holders);
+        clients.add(
+            "a",
+            &entries(&[("api-key", "0123456789abcdef\n")]),
+            &mut holders,
+        );
+        clients.add(
+            "b",
+            &entries(&[("api-key", "0123456789abcdef")]),
+            &mut holders,
+        );
         clients.add("c", &entries(&[("api-key", "short")]), &mut holders);
-        let names: Vec<&str> =
-            clients.table.clients.iter().map(|client| client.name.as_str()).collect();
+        let names: Vec<&str> = clients
+            .table
+            .clients
+            .iter()
+            .map(|client| client.name.as_str())
+            .collect();
         assert_eq!(names, ["a"]);
         assert_eq!(clients.shown.as_deref(), Some("0123456789abcdef"));
         assert_eq!(clients.ignored.len(), 2);
@@ -136,7 +161,10 @@ mod tests {
     #[test]
     fn the_previous_key_opens_too() {
         let mut clients = Clients::default();
-        let both = entries(&[("api-key", "new-key-new-key-new"), ("api-key-previous", "old-key-old-key-old")]);
+        let both = entries(&[
+            ("api-key", "new-key-new-key-new"),
+            ("api-key-previous", "old-key-old-key-old"),
+        ]);
         clients.add("a", &both, &mut BTreeMap::new());
         assert_eq!(clients.table.clients[0].keys.len(), 2);
         assert_eq!(clients.shown.as_deref(), Some("new-key-new-key-new"));

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use agentkube_crds::{Kind, LLMGateway, MCP};
+use agentkube_crds::{FieldError, Kind, LLMGateway, MCP};
 use agentkube_dataplane::source::{Plan as _, Secrets};
 use agentkube_operator::resolve;
 use agentkube_plan::{ClientAuth, GatewayPlan, ProxyPlan, SecretEntry};
 use agentkube_webhooks::admit::Mode;
-use serde::de::DeserializeOwned;
 
 use super::admission;
 use super::clients::Clients;
@@ -28,7 +27,13 @@ pub(super) struct Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind.singular(), self.namespace, self.name)
+        write!(
+            f,
+            "{} {}/{}",
+            self.kind.singular(),
+            self.namespace,
+            self.name
+        )
     }
 }
 
@@ -65,9 +70,17 @@ impl Desired {
         let values = SecretValues::gather(&manifests, flags)?;
         let offline = Offline::judge(manifests, flags, Mode::Local);
         admission::answer(&offline, report)?;
-        let manifests: Vec<Manifest> =
-            offline.judged.iter().map(|judged| judged.manifest.clone()).collect();
-        let context = Context { offline: &offline, manifests: &manifests, values: &values, state };
+        let manifests: Vec<Manifest> = offline
+            .judged
+            .iter()
+            .map(|judged| judged.manifest.clone())
+            .collect();
+        let context = Context {
+            offline: &offline,
+            manifests: &manifests,
+            values: &values,
+            state,
+        };
         let mut desired = Vec::new();
         for judged in &offline.judged {
             desired.extend(context.one(judged)?);
@@ -90,23 +103,38 @@ impl Context<'_> {
     /// What is to be served of one object; nothing for the kinds that `run` does
     /// not serve.
     fn one(&self, judged: &Judged) -> Result<Option<Desired>, String> {
-        let Some(kind) = judged.kind else { return Ok(None) };
+        let Some(kind) = judged.kind else {
+            return Ok(None);
+        };
         let identity = Identity {
             kind,
             namespace: judged.manifest.namespace().to_owned(),
             name: judged.manifest.name().to_owned(),
         };
         let index = &self.offline.index;
+        let object = judged
+            .verdict
+            .object
+            .as_ref()
+            .unwrap_or(&judged.manifest.object);
         let (port, plan) = match kind {
             Kind::LLMGateway => {
-                let gateway: LLMGateway = typed(judged)?;
-                let resolved = resolve::gateway(&gateway, index).map_err(|it| refused(&identity, &it))?;
-                (resolved.port, Plan::Gateway(resolved.plan))
+                let checked = LLMGateway::read(object).map_err(|error| vec![error]);
+                let checked = checked.and_then(|gateway| gateway.parse());
+                let checked = checked.map_err(|errors| refused(&identity, &errors))?;
+                (
+                    checked.port,
+                    Plan::Gateway(resolve::gateway(&checked, index).plan),
+                )
             }
             Kind::MCP => {
-                let mcp: MCP = typed(judged)?;
-                let resolved = resolve::mcp(&mcp, index).map_err(|it| refused(&identity, &it))?;
-                (resolved.port, Plan::Proxy(resolved.plan))
+                let checked = MCP::read(object).map_err(|error| vec![error]);
+                let checked = checked.and_then(|mcp| mcp.parse());
+                let checked = checked.map_err(|errors| refused(&identity, &errors))?;
+                (
+                    checked.port,
+                    Plan::Proxy(resolve::mcp(&checked, index).plan),
+                )
             }
             Kind::Agent | Kind::AgentPolicy => return Ok(None),
         };
@@ -116,7 +144,13 @@ impl Context<'_> {
         };
         let secrets = self.secrets(&identity.namespace, &entries);
         let clients = self.clients(&identity, auth)?;
-        Ok(Some(Desired { identity, port, plan, clients, secrets }))
+        Ok(Some(Desired {
+            identity,
+            port,
+            plan,
+            clients,
+            secrets,
+        }))
     }
 
     fn secrets(&self, namespace: &str, entries: &[&SecretEntry]) -> Secrets {
@@ -131,7 +165,11 @@ impl Context<'_> {
     }
 
     fn clients(&self, identity: &Identity, auth: ClientAuth) -> Result<Clients, String> {
-        let Identity { kind, namespace, name } = identity;
+        let Identity {
+            kind,
+            namespace,
+            name,
+        } = identity;
         if auth == ClientAuth::None {
             return Ok(Clients::default());
         }
@@ -140,24 +178,29 @@ impl Context<'_> {
             return Ok(labelled);
         }
         let key = self.state.local_key(kind.singular(), namespace, name);
-        key.map(Clients::local).map_err(|error| format!("the key of {identity}: {error}"))
+        key.map(Clients::local)
+            .map_err(|error| format!("the key of {identity}: {error}"))
     }
 }
 
-fn typed<T: DeserializeOwned>(judged: &Judged) -> Result<T, String> {
-    let object = judged.verdict.object.as_ref().unwrap_or(&judged.manifest.object);
-    serde_json::from_value(object.clone()).map_err(|error| format!("{}: {error}", judged.object()))
-}
-
-fn refused(identity: &Identity, errors: &[agentkube_crds::FieldError]) -> String {
+fn refused(identity: &Identity, errors: &[FieldError]) -> String {
     let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
     format!("{identity}: {}", all.join("; "))
 }
 
 fn unreadable(found: &[Unreadable]) -> String {
     let line = |it: &Unreadable| {
-        let Unreadable { file, position, message } = it;
-        format!("{}:{}:{}: {message}", file.display(), position.line, position.column)
+        let Unreadable {
+            file,
+            position,
+            message,
+        } = it;
+        format!(
+            "{}:{}:{}: {message}",
+            file.display(),
+            position.line,
+            position.column
+        )
     };
     found.iter().map(line).collect::<Vec<_>>().join("\nerror: ")
 }

@@ -37,8 +37,12 @@ impl Follower {
         let watcher = notify::recommended_watcher(move |_| {
             let _ = sender.try_send(());
         });
-        let mut follower =
-            Self { paths: paths.to_vec(), seen: Seen::new(), watcher: watcher.ok(), events };
+        let mut follower = Self {
+            paths: paths.to_vec(),
+            seen: Seen::new(),
+            watcher: watcher.ok(),
+            events,
+        };
         follower.seen = follower.look();
         follower.watch_directories();
         follower
@@ -71,9 +75,10 @@ impl Follower {
 
     fn look(&self) -> Seen {
         // A path that cannot be read now is read again at the next change.
-        let files = self.paths.iter().flat_map(|path| {
-            manifest_files(std::slice::from_ref(path)).unwrap_or_default()
-        });
+        let files = self
+            .paths
+            .iter()
+            .flat_map(|path| manifest_files(std::slice::from_ref(path)).unwrap_or_default());
         files
             .filter_map(|file| {
                 let about = std::fs::metadata(&file).ok()?;
@@ -85,7 +90,9 @@ impl Follower {
     /// Directories and not files: an editor replaces a file, and a watch on it
     /// would follow the one that was removed.
     fn watch_directories(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         let directories: BTreeSet<PathBuf> = self
             .paths
             .iter()

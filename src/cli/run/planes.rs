@@ -95,7 +95,11 @@ impl Planes {
         let server = Admin::on_loopback(registry);
         let stop_admin = Drain::new(drain.grace());
         let admin_server = TaskTracker::new();
-        admin_server.spawn(server.clone().serve(listener, drain.clone(), stop_admin.clone()));
+        admin_server.spawn(
+            server
+                .clone()
+                .serve(listener, drain.clone(), stop_admin.clone()),
+        );
         Ok(Self {
             listen,
             drain,
@@ -135,22 +139,35 @@ impl Planes {
             };
             changes.push(change);
         }
-        let gone: Vec<Identity> =
-            self.running.keys().filter(|known| !wanted.contains(known)).cloned().collect();
+        let gone: Vec<Identity> = self
+            .running
+            .keys()
+            .filter(|known| !wanted.contains(known))
+            .cloned()
+            .collect();
         for identity in gone {
             if let Some(running) = self.running.remove(&identity) {
                 running.drain.start();
                 changes.push(Change::Stopped(running.served));
             }
         }
-        let statuses = self.running.values().map(|running| Arc::clone(&running.status));
+        let statuses = self
+            .running
+            .values()
+            .map(|running| Arc::clone(&running.status));
         self.admin.set_planes(statuses.collect());
         Ok(changes)
     }
 
     /// Waits until everything has ended; the drain was started before.
     pub(super) async fn drained(self) {
-        let Self { running, traffic, admin_server, stop_admin, .. } = self;
+        let Self {
+            running,
+            traffic,
+            admin_server,
+            stop_admin,
+            ..
+        } = self;
         drop(running);
         traffic.close();
         traffic.wait().await;
@@ -173,7 +190,13 @@ impl Planes {
             Plan::Proxy(plan) => self.proxy(plan, &desired, listener, &drain).await?,
         };
         let identity = desired.identity.clone();
-        let running = Running { desired, served: served.clone(), drain, source, status };
+        let running = Running {
+            desired,
+            served: served.clone(),
+            drain,
+            source,
+            status,
+        };
         if let Some(moved) = self.running.insert(identity, running) {
             moved.drain.start();
         }
@@ -192,7 +215,8 @@ impl Planes {
         let started = Gateway::start(source.watch(), self.parts.gateway.clone()).await;
         let gateway = started.ok_or("the source of the plan is gone")?;
         let status = gateway.status();
-        self.traffic.spawn(serve(listener, gateway.service(), drain.clone()));
+        self.traffic
+            .spawn(serve(listener, gateway.service(), drain.clone()));
         self.traffic.spawn(gateway.follow(drain.clone()));
         Ok((Source::Gateway(source), status))
     }
@@ -209,7 +233,8 @@ impl Planes {
         let started = Proxy::start(source.watch(), self.parts.proxy.clone()).await;
         let proxy = started.ok_or("the source of the plan is gone")?;
         let status = proxy.status();
-        self.traffic.spawn(serve(listener, proxy.service(), drain.clone()));
+        self.traffic
+            .spawn(serve(listener, proxy.service(), drain.clone()));
         self.traffic.spawn(proxy.follow(drain.clone()));
         Ok((Source::Proxy(source), status))
     }
@@ -236,12 +261,18 @@ impl Running {
 
 impl Served {
     fn of(desired: &Desired, address: SocketAddr, instead_of: Option<u16>) -> Self {
-        let Identity { kind, namespace, name } = desired.identity.clone();
+        let Identity {
+            kind,
+            namespace,
+            name,
+        } = desired.identity.clone();
         let (path, sample_model, speaks_anthropic) = match &desired.plan {
             Plan::Gateway(plan) => {
                 let first = plan.upstreams.first();
                 let anthropic = first.is_some_and(|it| it.provider == Provider::Anthropic);
-                let listed = first.and_then(|it| it.models.first().cloned()).map(String::from);
+                let listed = first
+                    .and_then(|it| it.models.first().cloned())
+                    .map(String::from);
                 ("", plan.routing.default_model.clone().or(listed), anthropic)
             }
             Plan::Proxy(_) => ("/mcp", None, false),

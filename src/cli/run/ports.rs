@@ -27,7 +27,11 @@ pub(super) fn bind(ip: IpAddr, port: u16) -> io::Result<Bound> {
                 listener.set_nonblocking(true)?;
                 let address = listener.local_addr()?;
                 let instead_of = (candidate != port).then_some(port);
-                return Ok(Bound { listener, address, instead_of });
+                return Ok(Bound {
+                    listener,
+                    address,
+                    instead_of,
+                });
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => last = Some(error),
             Err(error) => return Err(error),

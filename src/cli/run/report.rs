@@ -39,7 +39,11 @@ impl Reporter {
             Output::Json => all.iter().for_each(|served| println!("{}", row(served))),
             Output::Text => {
                 println!();
-                let width = all.iter().map(|served| title(served).len()).max().unwrap_or(0);
+                let width = all
+                    .iter()
+                    .map(|served| title(served).len())
+                    .max()
+                    .unwrap_or(0);
                 for served in &all {
                     println!("{:width$}  {}", title(served), served.url);
                 }
@@ -81,7 +85,9 @@ impl Reporter {
 
     /// A changed file is not good: the last good state stays.
     pub(super) fn kept(&self, message: &str) {
-        self.note(&format!("not reloaded, the last good state is still served: {message}"));
+        self.note(&format!(
+            "not reloaded, the last good state is still served: {message}"
+        ));
     }
 
     /// The process drains.
@@ -92,7 +98,10 @@ impl Reporter {
     fn remark(&self, served: &Served) {
         if let Some(wanted) = served.instead_of {
             let port = served.address.port();
-            self.note(&format!("port {wanted} is taken: {} listens on {port}", title(served)));
+            self.note(&format!(
+                "port {wanted} is taken: {} listens on {port}",
+                title(served)
+            ));
         }
         for ignored in &served.ignored_keys {
             self.note(&format!("Warning: {ignored}"));
@@ -102,7 +111,12 @@ impl Reporter {
 
 /// `llmgateway platform/shared-gateway`.
 fn title(served: &Served) -> String {
-    format!("{} {}/{}", served.kind.singular(), served.namespace, served.name)
+    format!(
+        "{} {}/{}",
+        served.kind.singular(),
+        served.namespace,
+        served.name
+    )
 }
 
 fn row(served: &Served) -> serde_json::Value {

@@ -36,7 +36,10 @@ impl FromStr for SecretFlag {
         let [namespace, name, key] = target.splitn(3, '/').collect::<Vec<_>>()[..] else {
             return Err(FORM.to_owned());
         };
-        if [namespace, name, key, source].iter().any(|part| part.is_empty()) {
+        if [namespace, name, key, source]
+            .iter()
+            .any(|part| part.is_empty())
+        {
             return Err(FORM.to_owned());
         }
         let source = match source.strip_prefix('@') {
@@ -44,7 +47,12 @@ impl FromStr for SecretFlag {
             None => Source::Environment(source.to_owned()),
         };
         let own = str::to_owned;
-        Ok(Self { namespace: own(namespace), name: own(name), key: own(key), source })
+        Ok(Self {
+            namespace: own(namespace),
+            name: own(name),
+            key: own(key),
+            source,
+        })
     }
 }
 
@@ -97,14 +105,21 @@ impl SecretValues {
         }
         for flag in flags {
             let at = (flag.namespace.clone(), flag.name.clone());
-            values.0.entry(at).or_default().insert(flag.key.clone(), flag.value()?);
+            values
+                .0
+                .entry(at)
+                .or_default()
+                .insert(flag.key.clone(), flag.value()?);
         }
         Ok(values)
     }
 
     fn add_manifest(&mut self, manifest: &Manifest) -> Result<(), String> {
         let (namespace, name) = (manifest.namespace(), manifest.name());
-        let entries = self.0.entry((namespace.to_owned(), name.to_owned())).or_default();
+        let entries = self
+            .0
+            .entry((namespace.to_owned(), name.to_owned()))
+            .or_default();
         for (key, value) in texts(&manifest.object, "data") {
             let value = STANDARD
                 .decode(value)
@@ -119,19 +134,12 @@ impl SecretValues {
     }
 
     /// The entries of one Secret.
-    pub(crate) fn entries(&self, namespace: &str, name: &str) -> Option<&BTreeMap<String, Vec<u8>>> {
+    pub(crate) fn entries(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<&BTreeMap<String, Vec<u8>>> {
         self.0.get(&(namespace.to_owned(), name.to_owned()))
-    }
-
-    /// The Secrets of one namespace with their entries.
-    pub(crate) fn in_namespace<'a>(
-        &'a self,
-        namespace: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a BTreeMap<String, Vec<u8>>)> {
-        self.0
-            .iter()
-            .filter(move |((found, _), _)| found == namespace)
-            .map(|((_, name), entries)| (name.as_str(), entries))
     }
 }
 
@@ -146,7 +154,11 @@ fn is_secret(manifest: &Manifest) -> bool {
 }
 
 fn texts<'a>(object: &'a Value, field: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let entries = object.get(field).and_then(Value::as_object).into_iter().flatten();
+    let entries = object
+        .get(field)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
 }
 
@@ -169,9 +181,17 @@ mod tests {
     #[test]
     fn a_missing_variable_is_named_and_no_value_is_printed() {
         let flag: SecretFlag = "a/b/c=AGENTKUBE_TEST_UNSET_VARIABLE".parse().unwrap();
-        assert!(flag.value().unwrap_err().contains("AGENTKUBE_TEST_UNSET_VARIABLE is not set"));
+        assert!(
+            flag.value()
+                .unwrap_err()
+                .contains("AGENTKUBE_TEST_UNSET_VARIABLE is not set")
+        );
         let mut values = SecretValues::default();
-        values.0.entry(("a".into(), "b".into())).or_default().insert("c".into(), b"hush".to_vec());
+        values
+            .0
+            .entry(("a".into(), "b".into()))
+            .or_default()
+            .insert("c".into(), b"hush".to_vec());
         assert_eq!(format!("{values:?}"), "SecretValues(1 Secrets)");
     }
 }

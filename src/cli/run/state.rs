@@ -38,11 +38,18 @@ impl StateDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory)?;
         let mut random = [0; 24];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         let key = format!("ak-{}", hex::encode(random));
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&file);
         match made {
             Ok(mut to) => to.write_all(key.as_bytes()).map(|()| key),
             // Another process made it first: its key is the key.
@@ -66,8 +73,14 @@ mod tests {
         let state = StateDir::locate(Some(home.path().join("state"))).unwrap();
         let key = state.local_key("mcp", "team-a", "tools").unwrap();
         assert_eq!(state.local_key("mcp", "team-a", "tools").unwrap(), key);
-        assert_ne!(state.local_key("llmgateway", "team-a", "tools").unwrap(), key);
+        assert_ne!(
+            state.local_key("llmgateway", "team-a", "tools").unwrap(),
+            key
+        );
         let file = home.path().join("state/clients/mcp.team-a.tools.key");
-        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }
