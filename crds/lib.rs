@@ -39,3 +39,6 @@ pub use llm_gateway::{CheckedGateway, LLMGateway, LLMGatewaySpec, LLMGatewayStat
 pub use mcp::{CheckedMcp, MCP, MCPSpec, MCPStatus};
 pub use nearest::nearest;
 pub use schema::{crd, crds, open_api_schema as schema, yaml, yaml_of};
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,7 @@ fn finished(kind: Kind) -> CustomResourceDefinition {
             walk(root, &mut numbers::portable_formats);
             walk(root, &mut bounds::fill);
             walk(root, &mut describe::unwrap_lines);
+            walk(root, &mut describe::mention_default);
         }
     }
     crd
