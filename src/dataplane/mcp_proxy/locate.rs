@@ -136,7 +136,8 @@ async fn owner<'s>(
     let candidates: Vec<_> = serving
         .upstreams
         .iter()
-        .filter(|upstream| upstream.namer.could_expose(exposed))
+        // Names are prefixed, URIs are not.
+        .filter(|upstream| kind == ListKind::Resources || upstream.namer.could_expose(exposed))
         .collect();
     let known = candidates.iter().find_map(|upstream| {
         let catalogue = upstream.known(kind)?;

@@ -1,0 +1,226 @@
+//! Clients and upstreams of different eras on one endpoint.
+
+use agentkube_testkit::Reply;
+use serde_json::json;
+
+use super::kit::{over, post};
+use super::server::{Speaks, Spec, response};
+use http_body_util::Full;
+
+const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+#[tokio::test]
+async fn a_legacy_client_is_greeted_in_its_version_and_gets_no_session() {
+    let server = Spec::legacy(&["echo"]).start().await;
+    let proxy = over(&[&server]).await;
+    let answer = proxy
+        .legacy("initialize", json!({"protocolVersion": "2025-06-18"}))
+        .await;
+    let result = answer.result();
+    assert_eq!(result["protocolVersion"], "2025-06-18");
+    assert_eq!(
+        result["capabilities"],
+        json!({"tools": {}}),
+        "no change is followed yet"
+    );
+    assert_eq!(result["instructions"], "be kind");
+    assert_eq!(result["serverInfo"]["name"], "agentkube");
+    assert!(!answer.headers.contains_key("mcp-session-id"));
+}
+
+#[tokio::test]
+async fn a_modern_client_reaches_a_legacy_upstream() {
+    let server = Spec::legacy(&["echo"]).start().await;
+    let proxy = over(&[&server]).await;
+    let discovered = proxy.modern("server/discover", json!({})).await.result();
+    assert_eq!(discovered["supportedVersions"], json!(["2026-07-28"]));
+    assert_eq!(discovered["_meta"][SERVER_INFO]["name"], "agentkube");
+    assert!(discovered["ttlMs"].is_u64() && discovered["cacheScope"].is_string());
+
+    let params = json!({"name": "echo", "_meta": {"traceparent": "00-1"}});
+    let result = proxy.modern("tools/call", params).await.result();
+    assert_eq!(result["content"][0]["text"], "echo ran");
+    assert_eq!(result["resultType"], "complete");
+
+    let call = server.got("tools/call").pop().unwrap();
+    assert_eq!(
+        call.json()["params"]["_meta"],
+        json!({"traceparent": "00-1"})
+    );
+    assert_eq!(
+        call.header("mcp-protocol-version"),
+        Some("2025-11-25"),
+        "that of this hop"
+    );
+    assert_eq!(call.header("mcp-method"), None);
+    assert_eq!(call.header("mcp-session-id"), Some("session-0"));
+}
+
+#[tokio::test]
+async fn a_legacy_client_reaches_a_modern_upstream() {
+    let server = Spec::modern(&["echo"]).start().await;
+    let proxy = over(&[&server]).await;
+    let list = proxy.legacy("tools/list", json!({})).await;
+    assert_eq!(list.names("tools", "name"), ["echo"]);
+    for member in ["resultType", "ttlMs", "cacheScope", "_meta"] {
+        assert!(list.result().get(member).is_none(), "{member} is modern");
+    }
+    let result = proxy
+        .legacy("tools/call", json!({"name": "echo", "arguments": {}}))
+        .await;
+    assert_eq!(
+        result.result(),
+        json!({"content": [{"type": "text", "text": "echo ran"}]})
+    );
+    let call = server.got("tools/call").pop().unwrap();
+    assert_eq!(call.header("mcp-name"), Some("echo"));
+    assert_eq!(
+        call.json()["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"],
+        json!({})
+    );
+}
+
+#[tokio::test]
+async fn a_modern_upstream_sees_the_clients_capabilities_and_the_unprefixed_name() {
+    let (a, b) = (
+        Spec::modern(&["écho"]).start().await,
+        Spec::modern(&["x"]).start().await,
+    );
+    let proxy = over(&[&a, &b]).await;
+    let capabilities = json!({"elicitation": {}, "x": 1});
+    let meta = json!({"io.modelcontextprotocol/clientCapabilities": capabilities});
+    let answer = proxy
+        .modern("tools/call", json!({"name": "a__écho", "_meta": meta}))
+        .await;
+    assert_eq!(answer.result()["content"][0]["text"], "écho ran");
+    let call = a.got("tools/call").pop().unwrap();
+    assert_eq!(call.header("mcp-name"), Some("=?base64?w6ljaG8=?="));
+    assert_eq!(
+        call.json()["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"],
+        capabilities
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_of_both_eras_is_spoken_to_in_the_clients() {
+    let server = Spec::new(Speaks::Both, &["echo"]).start().await;
+    let proxy = over(&[&server]).await;
+    proxy
+        .modern("tools/call", json!({"name": "echo"}))
+        .await
+        .result();
+    proxy
+        .legacy("tools/call", json!({"name": "echo"}))
+        .await
+        .result();
+    let calls = server.got("tools/call");
+    assert_eq!(calls[0].header("mcp-session-id"), None);
+    assert_eq!(calls[1].header("mcp-session-id"), Some("session-0"));
+}
+
+#[tokio::test]
+async fn a_request_for_input_and_its_retry_pass_as_they_are() {
+    let server = Spec::modern(&["ask"]).on_call(|_, request| {
+        let result = match &request["params"]["requestState"] {
+            serde_json::Value::Null => json!({
+                "resultType": "input_required",
+                "inputRequests": {"q": {"method": "elicitation/create", "params": {"message": "?"}}},
+                "requestState": "sealed",
+            }),
+            _ => json!({"resultType": "complete", "content": [], "got": request["params"]["inputResponses"]}),
+        };
+        Reply::json(200, &response(request, &result))
+    });
+    let server = server.start().await;
+    let proxy = over(&[&server]).await;
+    let asked = proxy
+        .modern("tools/call", json!({"name": "ask"}))
+        .await
+        .result();
+    assert_eq!(asked["resultType"], "input_required");
+    assert_eq!(asked["inputRequests"]["q"]["method"], "elicitation/create");
+    let again = json!({"name": "ask", "requestState": "sealed", "inputResponses": {"q": {"action": "accept"}}});
+    let done = proxy.modern("tools/call", again).await.result();
+    assert_eq!(done["got"], json!({"q": {"action": "accept"}}));
+}
+
+#[tokio::test]
+async fn tools_that_mirror_arguments_are_called_with_headers_by_legacy_clients_too() {
+    let schema = json!({"properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
+    let broken = json!({"properties": {"n": {"type": "number", "x-mcp-header": "N"}}});
+    let tools = json!([
+        {"name": "query", "inputSchema": schema},
+        {"name": "broken", "inputSchema": broken},
+    ]);
+    let server = Spec::modern(&[]).tools(tools).start().await;
+    let proxy = over(&[&server]).await;
+    assert_eq!(
+        proxy.tool_names().await,
+        ["query"],
+        "a client must not use a broken annotation"
+    );
+    let params = json!({"name": "query", "arguments": {"region": "eu"}});
+    proxy.legacy("tools/call", params).await.result();
+    assert_eq!(
+        server.got("tools/call")[0].header("mcp-param-region"),
+        Some("eu")
+    );
+}
+
+#[tokio::test]
+async fn methods_that_the_modern_era_removed_are_404_in_it() {
+    let server = Spec::modern(&["echo"]).start().await;
+    let proxy = over(&[&server]).await;
+    for method in [
+        "initialize",
+        "ping",
+        "logging/setLevel",
+        "resources/subscribe",
+    ] {
+        let answer = proxy.modern(method, json!({})).await;
+        assert_eq!((answer.status, answer.code()), (404, -32601), "{method}");
+    }
+    assert_eq!(proxy.legacy("ping", json!({})).await.result(), json!({}));
+}
+
+#[tokio::test]
+async fn the_oldest_clients_may_send_batches_and_no_others() {
+    let server = Spec::legacy(&["echo"]).start().await;
+    let proxy = over(&[&server]).await;
+    let batch = r#"[{"jsonrpc":"2.0","id":1,"method":"ping"},
+        {"jsonrpc":"2.0","method":"notifications/initialized"},
+        {"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo"}}, 7]"#;
+    let request = post().body(Full::from(batch)).unwrap();
+    let answer = proxy.exchange(request).await;
+    let answers: Vec<serde_json::Value> = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(answers.len(), 3);
+    assert_eq!(answers[0], json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
+    assert_eq!(answers[1]["result"]["content"][0]["text"], "echo ran");
+    assert_eq!(answers[2]["error"]["code"], -32600);
+
+    let request = post().header("mcp-protocol-version", "2025-06-18");
+    let answer = proxy
+        .exchange(request.body(Full::from(batch)).unwrap())
+        .await;
+    assert_eq!((answer.status, answer.code()), (400, -32600));
+}
+
+#[tokio::test]
+async fn an_unknown_method_reaches_the_only_upstream() {
+    let server = Spec::legacy(&["echo"]).on_call(|_, request| {
+        Reply::json(200, &response(request, &json!({"p": request["params"]})))
+    });
+    let server = server.start().await;
+    let answer = over(&[&server]).await.legacy("x/y", json!({"k": 1})).await;
+    assert_eq!(answer.result(), json!({"p": {"k": 1}}));
+    let other = Spec::legacy(&["echo"]).start().await;
+    let answer = over(&[&server, &other])
+        .await
+        .legacy("x/y", json!({}))
+        .await;
+    assert_eq!(
+        answer.code(),
+        -32601,
+        "with several upstreams it has no address"
+    );
+}

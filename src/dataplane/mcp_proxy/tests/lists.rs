@@ -1,0 +1,249 @@
+//! Lists of several upstreams, and lists in pages.
+
+use serde_json::json;
+
+use super::kit::{over, plan, serve, upstream};
+use super::server::{Spec, response};
+use agentkube_plan::NamePrefix;
+use agentkube_testkit::Reply;
+
+#[tokio::test]
+async fn lists_are_merged_with_prefixes_in_the_order_of_the_plan() {
+    let (a, b) = (
+        Spec::legacy(&["z", "m"]).start().await,
+        Spec::modern(&["a"]).start().await,
+    );
+    let proxy = over(&[&a, &b]).await;
+    assert_eq!(proxy.tool_names().await, ["a__m", "a__z", "b__a"]);
+    let answer = proxy.legacy("tools/call", json!({"name": "b__a"})).await;
+    assert_eq!(answer.result()["content"][0]["text"], "a ran");
+    assert_eq!(
+        proxy
+            .legacy("tools/call", json!({"name": "a"}))
+            .await
+            .code(),
+        -32602
+    );
+}
+
+#[tokio::test]
+async fn without_prefixes_the_first_upstream_wins() {
+    let (a, b) = (
+        Spec::legacy(&["x"]).start().await,
+        Spec::legacy(&["x", "y"]).start().await,
+    );
+    let mut both = plan(vec![
+        upstream("a", &a.endpoint()),
+        upstream("b", &b.endpoint()),
+    ]);
+    both.tool_names.prefix = NamePrefix::Never;
+    let proxy = serve(both).await;
+    assert_eq!(proxy.tool_names().await, ["x", "y"]);
+    proxy
+        .legacy("tools/call", json!({"name": "x"}))
+        .await
+        .result();
+    assert_eq!(
+        (a.got("tools/call").len(), b.got("tools/call").len()),
+        (1, 0)
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_hides_only_its_own_tools() {
+    let (a, b) = (
+        Spec::legacy(&["x"]).start().await,
+        Spec::legacy(&["y"]).start().await,
+    );
+    let proxy = over(&[&a, &b]).await;
+    assert_eq!(proxy.tool_names().await, ["a__x", "b__y"]);
+    b.upstream.stop().await;
+    assert_eq!(proxy.tool_names().await, ["a__x"]);
+    let rows = proxy.proxy.status().digest().unwrap().upstreams;
+    assert_eq!(
+        (rows[0].reachable, rows[1].reachable),
+        (Some(true), Some(false))
+    );
+    assert!(
+        rows[1]
+            .message
+            .as_deref()
+            .unwrap()
+            .contains("cannot connect"),
+        "{rows:?}"
+    );
+}
+
+#[tokio::test]
+async fn no_list_is_not_an_empty_list() {
+    let a = Spec::legacy(&["x"]).start().await;
+    let proxy = over(&[&a]).await;
+    a.upstream.stop().await;
+    let answer = proxy.legacy("tools/list", json!({})).await;
+    assert_eq!(answer.code(), -32603);
+    assert!(answer.error_text().contains("upstream \"a\""), "{answer:?}");
+}
+
+#[tokio::test]
+async fn every_page_is_read_also_behind_an_empty_cursor() {
+    let names: Vec<String> = (10..40).map(|n| format!("t{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // The cursor of the second page is the empty string.
+    let cursors = |at: usize| {
+        if at == 10 {
+            String::new()
+        } else {
+            format!("c{at}")
+        }
+    };
+    let server = Spec::legacy(&names).pages(10, cursors).start().await;
+    let proxy = over(&[&server]).await;
+    assert_eq!(proxy.tool_names().await, names);
+    assert!(
+        proxy
+            .legacy("tools/list", json!({}))
+            .await
+            .result()
+            .get("nextCursor")
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn a_cursor_that_repeats_is_an_error_and_no_endless_loop() {
+    let server = Spec::legacy(&["a", "b", "c"])
+        .pages(1, |_| "again".to_owned())
+        .start()
+        .await;
+    let answer = over(&[&server]).await.legacy("tools/list", json!({})).await;
+    assert!(answer.error_text().contains("cursor repeats"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_cursor_that_we_never_gave_is_refused() {
+    let server = Spec::legacy(&["a"]).start().await;
+    let answer = over(&[&server])
+        .await
+        .legacy("tools/list", json!({"cursor": ""}))
+        .await;
+    assert_eq!(answer.code(), -32602);
+}
+
+#[tokio::test]
+async fn a_list_that_no_upstream_has_is_an_unknown_method() {
+    let server = Spec::legacy(&["a"]).start().await;
+    let proxy = over(&[&server]).await;
+    assert_eq!(proxy.legacy("prompts/list", json!({})).await.code(), -32601);
+    let answer = proxy.modern("prompts/list", json!({})).await;
+    assert_eq!((answer.status, answer.code()), (404, -32601));
+}
+
+#[tokio::test]
+async fn prompts_resources_and_completions_find_their_upstream() {
+    let answer = |_: &agentkube_testkit::Request, request: &serde_json::Value| {
+        Reply::json(
+            200,
+            &response(request, &json!({"params": request["params"]})),
+        )
+    };
+    let a = Spec::legacy(&["x"])
+        .list("prompts", "prompts", json!([{"name": "hello"}]))
+        .list(
+            "resources",
+            "resources",
+            json!([{"uri": "a://one", "name": "one"}]),
+        )
+        .on_call(answer)
+        .start()
+        .await;
+    let b = Spec::legacy(&["y"])
+        .list("resources", "resources", json!([]))
+        .list(
+            "resources",
+            "resourceTemplates",
+            json!([{"uriTemplate": "b://{id}/data", "name": "t"}]),
+        )
+        .on_call(answer)
+        .start()
+        .await;
+    let proxy = over(&[&a, &b]).await;
+    let prompts = proxy.legacy("prompts/list", json!({})).await;
+    assert_eq!(prompts.names("prompts", "name"), ["a__hello"]);
+    let got = proxy
+        .legacy("prompts/get", json!({"name": "a__hello"}))
+        .await
+        .result();
+    assert_eq!(got["params"]["name"], "hello");
+    proxy
+        .legacy("resources/read", json!({"uri": "a://one"}))
+        .await
+        .result();
+    proxy
+        .legacy("resources/read", json!({"uri": "b://7/data"}))
+        .await
+        .result();
+    assert_eq!(
+        (a.got("resources/read").len(), b.got("resources/read").len()),
+        (1, 1)
+    );
+    let unknown = proxy
+        .legacy("resources/read", json!({"uri": "c://1"}))
+        .await;
+    assert_eq!(unknown.code(), -32002);
+    assert_eq!(
+        proxy
+            .modern("resources/read", json!({"uri": "c://1"}))
+            .await
+            .code(),
+        -32602
+    );
+    let reference = json!({"ref": {"type": "ref/prompt", "name": "a__hello"}, "argument": {}});
+    let completed = proxy
+        .legacy("completion/complete", reference)
+        .await
+        .result();
+    assert_eq!(
+        completed["params"]["ref"],
+        json!({"type": "ref/prompt", "name": "hello"})
+    );
+    let reference = json!({"ref": {"type": "ref/resource", "uri": "b://{id}/data"}});
+    proxy
+        .legacy("completion/complete", reference)
+        .await
+        .result();
+    assert_eq!(b.got("completion/complete").len(), 1);
+}
+
+#[tokio::test]
+async fn hints_of_modern_upstreams_are_merged_and_a_legacy_one_spoils_them() {
+    let (a, b) = (
+        Spec::modern(&["x"]).start().await,
+        Spec::modern(&["y"]).start().await,
+    );
+    let result = over(&[&a, &b])
+        .await
+        .modern("tools/list", json!({}))
+        .await
+        .result();
+    assert_eq!(
+        (&result["ttlMs"], &result["cacheScope"]),
+        (&json!(5000), &json!("public"))
+    );
+    let c = Spec::legacy(&["z"]).start().await;
+    let result = over(&[&a, &c])
+        .await
+        .modern("tools/list", json!({}))
+        .await
+        .result();
+    assert_eq!(
+        (&result["ttlMs"], &result["cacheScope"]),
+        (&json!(0), &json!("private"))
+    );
+}
+
+#[tokio::test]
+async fn one_bad_tool_does_not_take_the_list_with_it() {
+    let tools = json!([{"title": "nameless"}, {"name": "good", "inputSchema": {}}, 7]);
+    let server = Spec::legacy(&[]).tools(tools).start().await;
+    assert_eq!(over(&[&server]).await.tool_names().await, ["good"]);
+}

@@ -1,0 +1,13 @@
+//! The proxy over scripted tool servers of both eras.
+
+mod bridge;
+mod cancel;
+mod edge;
+mod failures;
+mod fidelity;
+mod filter;
+mod kit;
+mod lists;
+mod server;
+mod sessions;
+mod streams;

@@ -1,0 +1,256 @@
+//! A scripted tool server: legacy with sessions, modern, or both.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use agentkube_testkit::{Reply, Request, Upstream};
+use serde_json::{Value, json};
+
+/// Which eras a server speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaks {
+    Legacy,
+    Modern,
+    Both,
+}
+
+/// How a legacy server says that it does not know a session.
+#[derive(Clone, Copy)]
+pub(super) enum Forgets {
+    With404,
+    With400,
+}
+
+type OnCall = Arc<dyn Fn(&Request, &Value) -> Reply + Send + Sync>;
+
+/// What a server is to be.
+#[derive(Clone)]
+pub(super) struct Spec {
+    speaks: Speaks,
+    forgets: Forgets,
+    path: &'static str,
+    page: usize,
+    cursors: fn(usize) -> String,
+    lists: Value,
+    capabilities: Value,
+    on_call: OnCall,
+}
+
+/// A running server.
+pub(super) struct ToolServer {
+    pub(super) upstream: Upstream,
+    sessions: Arc<Mutex<Vec<String>>>,
+}
+
+pub(super) fn tool(name: &str) -> Value {
+    json!({"name": name, "inputSchema": {"type": "object"}})
+}
+
+pub(super) fn tools(names: &[&str]) -> Value {
+    names.iter().map(|name| tool(name)).collect()
+}
+
+pub(super) fn response(request: &Value, result: &Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": request["id"], "result": result})
+}
+
+pub(super) fn event(message: &Value) -> String {
+    format!("event: message\ndata: {message}\n\n")
+}
+
+impl Spec {
+    pub(super) fn new(speaks: Speaks, names: &[&str]) -> Self {
+        Self {
+            speaks,
+            forgets: Forgets::With404,
+            path: "/mcp",
+            page: usize::MAX,
+            cursors: |at| at.to_string(),
+            lists: json!({"tools": tools(names)}),
+            capabilities: json!({"tools": {"listChanged": true}}),
+            on_call: Arc::new(|_, request| {
+                let text = format!("{} ran", request["params"]["name"].as_str().unwrap());
+                let result = json!({"content": [{"type": "text", "text": text}]});
+                Reply::json(200, &response(request, &result))
+            }),
+        }
+    }
+
+    pub(super) fn legacy(names: &[&str]) -> Self {
+        Self::new(Speaks::Legacy, names)
+    }
+
+    pub(super) fn modern(names: &[&str]) -> Self {
+        Self::new(Speaks::Modern, names)
+    }
+
+    pub(super) fn tools(mut self, tools: Value) -> Self {
+        self.lists["tools"] = tools;
+        self
+    }
+
+    pub(super) fn list(mut self, capability: &str, member: &str, items: Value) -> Self {
+        self.lists[member] = items;
+        self.capabilities[capability] = json!({});
+        self
+    }
+
+    pub(super) fn capability(mut self, name: &str) -> Self {
+        self.capabilities[name] = json!({});
+        self
+    }
+
+    pub(super) fn forgets(mut self, forgets: Forgets) -> Self {
+        self.forgets = forgets;
+        self
+    }
+
+    pub(super) fn at(mut self, path: &'static str) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// Lists come in pages of this many items, whose cursors are made so.
+    pub(super) fn pages(mut self, page: usize, cursors: fn(usize) -> String) -> Self {
+        (self.page, self.cursors) = (page, cursors);
+        self
+    }
+
+    /// Answers every request that names something.
+    pub(super) fn on_call(
+        mut self,
+        answer: impl Fn(&Request, &Value) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        self.on_call = Arc::new(answer);
+        self
+    }
+
+    pub(super) async fn start(self) -> ToolServer {
+        let sessions: Arc<Mutex<Vec<String>>> = Arc::default();
+        let open = Arc::clone(&sessions);
+        let opened = AtomicUsize::new(0);
+        let upstream = Upstream::start(move |request| {
+            if request.route() != self.path {
+                return Reply::status(404);
+            }
+            self.answer(request, &open, &opened)
+        })
+        .await;
+        ToolServer { upstream, sessions }
+    }
+
+    fn answer(&self, request: &Request, open: &Mutex<Vec<String>>, opened: &AtomicUsize) -> Reply {
+        let message = request.json();
+        let method = message["method"].as_str().unwrap_or_default();
+        let meta = &message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"];
+        if meta.is_string() && self.speaks != Speaks::Legacy {
+            return self.modern_answer(request, &message, method);
+        }
+        if self.speaks == Speaks::Modern {
+            return failure(400, &message, -32022, "unsupported");
+        }
+        if method == "initialize" {
+            let number = opened.fetch_add(1, Ordering::SeqCst);
+            let id = format!("session-{number}");
+            open.lock().unwrap().push(id.clone());
+            let result = json!({
+                "protocolVersion": "2025-11-25",
+                "capabilities": self.capabilities,
+                "serverInfo": {"name": "scripted", "version": "1"},
+                "instructions": "be kind",
+            });
+            return Reply::json(200, &response(&message, &result)).header("mcp-session-id", &id);
+        }
+        let known = request
+            .header("mcp-session-id")
+            .is_some_and(|id| open.lock().unwrap().iter().any(|open| open == id));
+        if !known {
+            return match self.forgets {
+                Forgets::With404 => failure(404, &message, -32001, "Session not found"),
+                Forgets::With400 => {
+                    failure(400, &message, -32000, "Bad Request: Server not initialized")
+                }
+            };
+        }
+        self.common_answer(request, &message, method)
+    }
+
+    fn modern_answer(&self, request: &Request, message: &Value, method: &str) -> Reply {
+        if request.header("mcp-method") != Some(method)
+            || request.header("mcp-protocol-version") != Some("2026-07-28")
+        {
+            return failure(400, message, -32020, "header mismatch");
+        }
+        if method == "server/discover" {
+            let result = json!({
+                "resultType": "complete",
+                "supportedVersions": ["2026-07-28"],
+                "capabilities": self.capabilities,
+                "ttlMs": 1000, "cacheScope": "public",
+            });
+            return Reply::json(200, &response(message, &result));
+        }
+        self.common_answer(request, message, method)
+    }
+
+    fn common_answer(&self, request: &Request, message: &Value, method: &str) -> Reply {
+        if message.get("id").is_none() || message.get("method").is_none() {
+            return Reply::status(202);
+        }
+        let member = match method {
+            "tools/list" => "tools",
+            "prompts/list" => "prompts",
+            "resources/list" => "resources",
+            "resources/templates/list" => "resourceTemplates",
+            "logging/setLevel" => return Reply::json(200, &response(message, &json!({}))),
+            _ => return (self.on_call)(request, message),
+        };
+        let Some(items) = self.lists[member].as_array() else {
+            return failure(200, message, -32601, "Method not found");
+        };
+        let cursor = message["params"]["cursor"].as_str();
+        let from = cursor.map_or(0, |cursor| {
+            (0..=items.len())
+                .find(|at| (self.cursors)(*at) == cursor)
+                .unwrap()
+        });
+        let to = items.len().min(from.saturating_add(self.page));
+        let mut result = json!({});
+        result[member] = items[from..to].to_vec().into();
+        if to < items.len() {
+            result["nextCursor"] = (self.cursors)(to).into();
+        }
+        if self.speaks != Speaks::Legacy && request.header("mcp-method").is_some() {
+            result["resultType"] = "complete".into();
+            result["ttlMs"] = 5000.into();
+            result["cacheScope"] = "public".into();
+        }
+        Reply::json(200, &response(message, &result))
+    }
+}
+
+pub(super) fn failure(status: u16, request: &Value, code: i64, message: &str) -> Reply {
+    let error = json!({"code": code, "message": message});
+    Reply::json(
+        status,
+        &json!({"jsonrpc": "2.0", "id": request["id"], "error": error}),
+    )
+}
+
+impl ToolServer {
+    /// Forgets every session, as a restart does.
+    pub(super) fn forget(&self) {
+        self.sessions.lock().unwrap().clear();
+    }
+
+    /// What it got, by method.
+    pub(super) fn got(&self, method: &str) -> Vec<Arc<Request>> {
+        let mut requests = self.upstream.requests();
+        requests.retain(|request| request.json()["method"] == method);
+        requests
+    }
+
+    pub(super) fn endpoint(&self) -> String {
+        self.upstream.url("/mcp")
+    }
+}

@@ -1,0 +1,181 @@
+//! Answers that come as event streams.
+
+use agentkube_testkit::{Gate, Reply, within};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+
+use super::kit::{modern_message, modern_request, over};
+use super::server::{Spec, event, response};
+
+fn progress(request: &Value, n: u32) -> String {
+    let token = &request["params"]["_meta"]["progressToken"];
+    let params = json!({"progressToken": token, "progress": n});
+    event(&json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}))
+}
+
+fn log(level: &str) -> String {
+    let params = json!({"level": level, "data": "x"});
+    event(&json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params}))
+}
+
+#[tokio::test]
+async fn progress_arrives_event_by_event_under_the_clients_token() {
+    for spec in [Spec::legacy(&["slow"]), Spec::modern(&["slow"])] {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let server = spec
+            .on_call(move |_, request| {
+                Reply::sse()
+                    .chunk(progress(request, 1))
+                    .gate(&held)
+                    .chunk(event(&response(request, &json!({"content": []}))))
+            })
+            .start()
+            .await;
+        let proxy = over(&[&server]).await;
+        let params = json!({"name": "slow", "_meta": {"progressToken": "mine"}});
+        let response = proxy
+            .send(modern_request(&modern_message("tools/call", &params)))
+            .await;
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        let mut body = response.into_body();
+        let first = within("the first event", body.frame())
+            .await
+            .unwrap()
+            .unwrap();
+        let first = String::from_utf8(first.into_data().unwrap().to_vec()).unwrap();
+        assert!(first.contains(r#""progressToken":"mine""#), "{first}");
+        gate.open();
+        let rest = within("the end", body.collect()).await.unwrap().to_bytes();
+        assert!(
+            std::str::from_utf8(&rest)
+                .unwrap()
+                .contains(r#""id":"client-1""#)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stream_with_only_the_answer_becomes_json() {
+    let server = Spec::legacy(&["echo"])
+        .on_call(|_, request| {
+            Reply::sse()
+                .chunk("id: 1\ndata:\n\n")
+                .chunk(event(&response(request, &json!({}))))
+        })
+        .start()
+        .await;
+    let answer = over(&[&server])
+        .await
+        .legacy("tools/call", json!({"name": "echo"}))
+        .await;
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!(answer.result(), json!({}));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_stream_gets_the_answer_alone() {
+    let server = Spec::legacy(&["slow"])
+        .on_call(|_, request| {
+            Reply::sse()
+                .chunk(log("info"))
+                .chunk(event(&response(request, &json!({"ok": 1}))))
+        })
+        .start()
+        .await;
+    let proxy = over(&[&server]).await;
+    let body = super::kit::legacy_message("tools/call", &json!({"name": "slow"})).to_string();
+    let mut request = super::kit::post().body(body.into()).unwrap();
+    request
+        .headers_mut()
+        .insert("accept", "application/json".parse().unwrap());
+    assert_eq!(proxy.exchange(request).await.result(), json!({"ok": 1}));
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_ends_in_an_error() {
+    for cut in [true, false] {
+        let server = Spec::legacy(&["slow"])
+            .on_call(move |_, _| {
+                let reply = Reply::sse().chunk(log("info"));
+                if cut { reply.cut() } else { reply }
+            })
+            .start()
+            .await;
+        let answer = over(&[&server])
+            .await
+            .legacy("tools/call", json!({"name": "slow"}))
+            .await;
+        assert_eq!(answer.messages().len(), 2);
+        assert_eq!(answer.code(), -32603);
+        assert_eq!(answer.last()["id"], "client-1");
+        assert!(
+            answer.error_text().contains("closed the stream"),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_modern_client_gets_the_log_messages_that_it_asked_for() {
+    let server = Spec::legacy(&["chatty"])
+        .on_call(|_, request| {
+            let stream = Reply::sse().chunk(log("debug")).chunk(log("error"));
+            stream.chunk(event(&response(request, &json!({}))))
+        })
+        .start()
+        .await;
+    let proxy = over(&[&server]).await;
+    let silent = proxy.modern("tools/call", json!({"name": "chatty"})).await;
+    assert_eq!(silent.messages().len(), 1, "no level, no log");
+    let meta = json!({"io.modelcontextprotocol/logLevel": "warning"});
+    let some = proxy
+        .modern("tools/call", json!({"name": "chatty", "_meta": meta}))
+        .await;
+    assert_eq!(some.messages().len(), 2);
+    assert_eq!(some.messages()[0]["params"]["level"], "error");
+    let all = proxy.legacy("tools/call", json!({"name": "chatty"})).await;
+    assert_eq!(all.messages().len(), 3);
+}
+
+#[tokio::test]
+async fn an_upstream_that_asks_is_told_that_we_cannot() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Spec::legacy(&["nosy"])
+        .on_call(move |_, request| {
+            let ask = |id: u32, method: &str| {
+                event(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {}}))
+            };
+            Reply::sse()
+                .chunk(ask(70, "sampling/createMessage"))
+                .chunk(ask(71, "ping"))
+                .gate(&held)
+                .chunk(event(&response(request, &json!({"ok": 1}))))
+        })
+        .start()
+        .await;
+    let proxy = over(&[&server]).await;
+    let call = proxy.legacy("tools/call", json!({"name": "nosy"}));
+    let watch = async {
+        let answers = agentkube_testkit::eventually("both answers", async || {
+            let all = server.upstream.requests();
+            let answers: Vec<_> = all.iter().map(|request| request.json()).collect();
+            let answers = answers
+                .into_iter()
+                .filter(|json| json.get("method").is_none());
+            let answers: Vec<Value> = answers.collect();
+            (answers.len() == 2).then_some(answers)
+        });
+        let answers = answers.await;
+        gate.open();
+        answers
+    };
+    let (answer, answers) = futures::future::join(call, watch).await;
+    assert_eq!(answer.result(), json!({"ok": 1}));
+    assert_eq!(answer.messages().len(), 1, "the client is not bothered");
+    let of = |id: u32| answers.iter().find(|answer| answer["id"] == id).unwrap();
+    assert_eq!(of(70)["error"]["code"], -32601);
+    assert_eq!(of(71)["result"], json!({}));
+}
