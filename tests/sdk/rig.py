@@ -167,13 +167,22 @@ def http(url, body=None, headers=None, method=None):
             return Answer(answer.status, answer.headers, cut.partial)
 
 
-def listening(port, process):
-    """Waits until somebody listens there."""
+def eventually(what, look):
+    """The first true result of `look()`, within the deadline."""
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not after {DEADLINE} s")
+
+
+def listening(port, process):
+    """Waits until somebody listens there."""
+
+    def connects():
         assert process.child.poll() is None, f"it ended{process._tail()}"
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"nobody listens on {port} after {DEADLINE} s")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    eventually(f"somebody listens on {port}", connects)
