@@ -70,7 +70,5 @@ fn add<'l>(
     reason: Reason,
     message: String,
 ) -> &'l mut FieldError {
-    list.push(FieldError::new(node.path(), reason, message));
-    let last = list.len() - 1;
-    &mut list[last]
+    list.push_mut(FieldError::new(node.path(), reason, message))
 }

@@ -36,6 +36,8 @@ pub mod review;
 mod schema;
 pub mod server;
 mod target;
+#[cfg(test)]
+mod testing;
 pub mod wire;
 
 pub use admit::{Admit, Install, Mode, Verdict, admit};

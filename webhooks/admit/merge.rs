@@ -19,24 +19,25 @@ pub(super) fn merge(
 ) -> Findings {
     let mut errors: Vec<FieldError> = Vec::new();
     for error in checked.errors {
-        push_new(&mut errors, error, |known, new| {
-            known.field == new.field && known.message == new.message
-        });
+        let same =
+            |known: &FieldError| known.field == error.field && known.message == error.message;
+        if !errors.iter().any(same) {
+            errors.push(error);
+        }
     }
-    let checks = errors.len();
-    for error in schema.errors {
-        let same = |known: &FieldError, new: &FieldError| known.field == new.field;
-        push_new(&mut errors, error, same);
+    for error in schema
+        .errors
+        .into_iter()
+        .chain(cel.into_iter().map(named))
+        .chain(refused)
+    {
+        if !errors
+            .iter()
+            .any(|known| covers(&known.field, &error.field))
+        {
+            errors.push(error);
+        }
     }
-    for error in cel {
-        push_new(&mut errors, error, |known, new| {
-            related(&known.field, &new.field)
-        });
-    }
-    for error in refused {
-        push_new(&mut errors, error, |known, new| known.field == new.field);
-    }
-    debug_assert!(checks <= errors.len());
 
     let mut warnings: Vec<FieldError> = Vec::new();
     for warning in checked
@@ -64,27 +65,19 @@ pub(super) fn order(found: &mut Findings) {
         .sort_by_cached_key(|finding| sort_key(&finding.field));
 }
 
-fn push_new(
-    list: &mut Vec<FieldError>,
-    new: FieldError,
-    covers: impl Fn(&FieldError, &FieldError) -> bool,
-) {
-    if !list.iter().any(|known| covers(known, &new)) {
-        list.push(new);
+/// A rule at the root of an object can only be about its name.
+fn named(mut error: FieldError) -> FieldError {
+    if error.field.is_empty() {
+        "metadata.name".clone_into(&mut error.field);
     }
+    error
 }
 
-/// True when one path is the other or lies below it.
-fn related(one: &str, other: &str) -> bool {
-    let (short, long) = if one.len() <= other.len() {
-        (one, other)
-    } else {
-        (other, one)
-    };
-    match long.strip_prefix(short) {
-        Some(rest) => rest.is_empty() || rest.starts_with(['.', '[']),
-        None => false,
-    }
+/// True when what was said about one field makes it idle to speak about another:
+/// it is the same one, or lies in it.
+fn covers(said: &str, field: &str) -> bool {
+    let rest = field.strip_prefix(said);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// Splits `a[10].b` so that 10 sorts after 9.

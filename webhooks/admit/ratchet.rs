@@ -54,7 +54,7 @@ fn stable(field: &str, object: &Value) -> String {
             .then(|| item.and_then(name_of))
             .flatten();
         path.push_str(named.as_deref().unwrap_or(name));
-        path.push_str(&part[name.len()..]);
+        path.push_str(part.get(name.len()..).unwrap_or_default());
         at = item;
     }
     path

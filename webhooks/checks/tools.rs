@@ -1,4 +1,5 @@
-//! Patterns of the tool filter that can never match. Its structure is CEL's.
+//! Patterns of the tool filter: a wildcard that is none, and what can never match.
+//! Which list goes with which mode is CEL's.
 
 use agentkube_crds::Reason;
 
@@ -23,10 +24,12 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
     }
 }
 
-/// A wildcard that is none is CEL's to refuse, so nothing is said here.
 fn spelling(node: &Node<'_>, out: &mut Findings) {
     let Some(pattern) = node.text() else { return };
-    if !pattern.is_empty() && !pattern.contains(['?', '[', ']']) && !may_match(pattern) {
+    if pattern.contains(['?', '[', ']']) {
+        let message = "only '*' is a wildcard: write names, or globs such as list_*";
+        out.error(node, Reason::Invalid, message);
+    } else if !pattern.is_empty() && !may_match(pattern) {
         let message = format!("no legal tool name can match {pattern:?} (letters, digits, _ . -)");
         out.warn(node, Reason::Invalid, message);
     }

@@ -132,7 +132,7 @@ fn reach(url: &Url) -> Reach {
 fn reach_of(address: IpAddr) -> Reach {
     match address {
         IpAddr::V4(v4) if v4.is_link_local() || METADATA_V4.contains(&v4) => Reach::Metadata,
-        IpAddr::V4(v4) if v4.is_loopback() || v4.octets()[0] == 0 => Reach::Loopback,
+        IpAddr::V4(v4) if v4.is_loopback() || matches!(v4.octets(), [0, ..]) => Reach::Loopback,
         IpAddr::V4(_) => Reach::Elsewhere,
         IpAddr::V6(v6) => embedded(v6).map_or_else(|| reach_of_v6(v6), |v4| reach_of(v4.into())),
     }

@@ -154,10 +154,19 @@ fn bound(kind: &ValidationErrorKind, error: &ValidationError<'_>) -> (Reason, St
         ValidationErrorKind::MaxItems { limit } | ValidationErrorKind::MaxProperties { limit } => {
             (Reason::TooMany, format!("at most {limit} entries"))
         }
-        ValidationErrorKind::Pattern { pattern } => {
-            (Reason::Invalid, format!("must match {pattern}"))
-        }
+        ValidationErrorKind::Pattern { pattern } => (Reason::Invalid, form(pattern)),
         _ => (Reason::Invalid, error.masked_with("the value").to_string()),
+    }
+}
+
+/// The patterns of our schemas that have a name; CEL's rules explain themselves.
+fn form(pattern: &str) -> String {
+    if pattern.contains("[KMGTPE]i") {
+        "write a quantity such as 64Mi, 500m or 2".to_owned()
+    } else if pattern == r"^[0-9]{1,9}(\.[0-9]{1,9})?$" {
+        "write an amount of dollars such as \"25.00\"".to_owned()
+    } else {
+        format!("must match {pattern}")
     }
 }
 

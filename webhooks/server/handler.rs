@@ -77,10 +77,10 @@ impl Judged {
     /// What could not be confirmed is said, or the reader takes it for certain.
     fn unconfirmed(&mut self) {
         if !self.errors.is_empty() || !self.warnings.is_empty() {
-            let message =
-                "not all references could be looked up: what is said to be missing may exist";
-            self.warnings
-                .push(FieldError::new("", Reason::NotFound, message));
+            let message = "not all references could be looked up: some may exist after all";
+            let said = FieldError::new("", Reason::NotFound, message);
+            // First, as there is room for some warnings only.
+            self.warnings.insert(0, said);
         }
     }
 }

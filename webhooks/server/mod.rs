@@ -57,7 +57,6 @@ pub struct Webhooks {
 }
 
 /// The routes with their layers.
-#[must_use]
 pub fn router(webhooks: Webhooks) -> Router {
     Router::new()
         .route("/mutate/pods", post(handler::wire_pod))
