@@ -10,6 +10,12 @@ use http_body_util::BodyExt;
 /// Between two pieces of a request body; a client that is slower is cut off.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// Of a body that nobody will use, how much is still read.
+const DISCARD: usize = 32 * 1024 * 1024;
+
+/// And for how long.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
 /// Why a body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CollectError {
@@ -37,14 +43,16 @@ where
     B: Body<Data = Bytes>,
 {
     let too_large = CollectError::TooLarge { limit };
+    let mut body = pin!(body);
     if body.size_hint().lower() > limit as u64 {
+        discard(body).await;
         return Err(too_large);
     }
-    let mut body = pin!(body);
     let Some(first) = next(&mut body).await? else {
         return Ok(Bytes::new());
     };
     if first.len() > limit {
+        discard(body).await;
         return Err(too_large);
     }
     if body.is_end_stream() {
@@ -63,12 +71,36 @@ where
     let mut piece = Some(second);
     while let Some(bytes) = piece {
         if whole.len() + bytes.len() > limit {
+            discard(body).await;
             return Err(too_large);
         }
         whole.extend_from_slice(&bytes);
         piece = next(&mut body).await?;
     }
     Ok(whole.freeze())
+}
+
+/// Reads what is left of a body that nobody will use, within bounds.
+///
+/// A connection that is closed while bytes of the client are unread is reset, and
+/// the reset may overtake the answer that says why: call this before a refusal
+/// that does not need the body.
+pub async fn discard<B>(body: B)
+where
+    B: Body<Data = Bytes>,
+{
+    let mut body = pin!(body);
+    let read = async {
+        let mut left = DISCARD;
+        while let Ok(Some(bytes)) = next(&mut body).await {
+            match left.checked_sub(bytes.len()) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    // Whatever the reason that it ended: the answer goes out now.
+    let _ = tokio::time::timeout(DISCARD_TIME, read).await;
 }
 
 async fn next<B>(body: &mut std::pin::Pin<&mut B>) -> Result<Option<Bytes>, CollectError>

@@ -24,7 +24,7 @@ mod tests;
 
 pub use body::{Body, BoxError};
 pub use clients::{Client, ClientRegistry, Unauthenticated, presented_key};
-pub use collect::{CollectError, collect};
+pub use collect::{CollectError, collect, discard};
 pub use drain::Drain;
 pub use in_flight::{InFlight, Permit};
 pub use metrics::{EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics};

@@ -131,11 +131,11 @@ impl<C> Exchange<'_, C> {
         let body = bytes.freeze();
         let failure = classify(head.status, &head.headers, &body, SystemTime::now());
         let mut failed = Failed::provider(failure, head.status, &self.upstream.spec);
-        failed.refusal = Some(Refusal {
+        failed.refusal = Some(Box::new(Refusal {
             status: head.status,
             headers: head.headers.clone(),
             body,
-        });
+        }));
         failed
     }
 

@@ -21,7 +21,7 @@ pub(super) const EVERY: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Of one upstream; what it lists beyond that is not served.
-const MAX_MODELS: usize = 1_024;
+const MAX_MODELS: usize = 256;
 
 /// Longest list that is read.
 const MAX_BYTES: usize = 1024 * 1024;

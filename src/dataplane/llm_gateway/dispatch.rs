@@ -80,7 +80,7 @@ pub(super) async fn dispatch<D: Dial>(
                         return Ok(response);
                     }
                     Err(failed) if failed.is_final() => {
-                        return Err(GatewayError::Refused(provenance, failed));
+                        return Err(GatewayError::Refused(Box::new((provenance, failed))));
                     }
                     Err(failed) => Why::Failed(failed),
                 }

@@ -28,7 +28,7 @@ pub(super) enum GatewayError {
     /// Every upstream that serves the model failed or could not be tried.
     Exhausted(Exhausted),
     /// A refusal that is the client's fault, passed on.
-    Refused(Provenance, Failed),
+    Refused(Box<(Provenance, Failed)>),
 }
 
 /// Who refused, for the response headers.
@@ -102,7 +102,8 @@ impl GatewayError {
                 plain(&error, dialect)
             }
             Self::Exhausted(exhausted) => exhausted.into_response(dialect),
-            Self::Refused(provenance, failed) => {
+            Self::Refused(refused_by) => {
+                let (provenance, failed) = *refused_by;
                 let mut response = refused(failed, dialect);
                 provenance.mark(&mut response);
                 response
@@ -122,16 +123,16 @@ pub(super) fn plain(error: &ApiError, dialect: Dialect) -> Response<Body> {
 
 /// The provider speaks the client's dialect: its own words are the best ones.
 fn refused(failed: Failed, dialect: Dialect) -> Response<Body> {
-    let Some(Refusal {
-        status,
-        headers,
-        body,
-    }) = failed.refusal
-    else {
+    let Some(refusal) = failed.refusal else {
         let told = failed.told.as_ref().map(|told| told.for_client());
         let told = told.unwrap_or(&failed.what);
         return plain(&ApiError::new(failed.kind.error(), told), dialect);
     };
+    let Refusal {
+        status,
+        headers,
+        body,
+    } = *refusal;
     let mut response = Response::new(Body::full(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

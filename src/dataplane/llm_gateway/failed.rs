@@ -18,7 +18,7 @@ pub(super) struct Failed {
     pub(super) what: String,
     pub(super) retry_after: Option<Duration>,
     /// The provider's refusal, to be passed on when it is the client's fault.
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<Box<Refusal>>,
     /// The provider's words, for the client only.
     pub(super) told: Option<ProviderMessage>,
 }

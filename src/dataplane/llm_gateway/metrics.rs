@@ -1,6 +1,7 @@
 //! What the gateway counts of its upstreams. Labels are upstreams and the models
 //! that the plan names (for a glob, the glob), so they are bounded by the plan.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use agentkube_llm::{Usage, UsageReport};
@@ -42,13 +43,15 @@ pub(super) enum Outcome {
     Truncated,
 }
 
-/// The metrics of one model at one upstream.
+/// The metrics of one model at one upstream. Each series appears when first
+/// counted: a plan may name thousands of pairs, and most see few outcomes.
 #[derive(Debug)]
 pub(super) struct ModelMetrics {
-    attempts: [Counter; Outcome::ALL.len()],
-    tokens: [Counter; 5],
-    uncounted: Counter,
-    first_token: Histogram,
+    families: GatewayMetrics,
+    labels: ModelLabels,
+    attempts: [OnceLock<Counter>; Outcome::ALL.len()],
+    tokens: OnceLock<[Counter; TOKEN_TYPES.len()]>,
+    first_token: OnceLock<Histogram>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -127,16 +130,11 @@ impl GatewayMetrics {
             model: model.to_owned(),
         };
         ModelMetrics {
-            attempts: Outcome::ALL.map(|outcome| {
-                let labels = labels.clone().with_outcome(outcome);
-                self.attempts.get_or_create(&labels).clone()
-            }),
-            tokens: TOKEN_TYPES.map(|r#type| {
-                let labels = labels.clone().with_type(r#type);
-                self.tokens.get_or_create(&labels).clone()
-            }),
-            uncounted: self.uncounted.get_or_create(&labels).clone(),
-            first_token: self.first_token.get_or_create(&labels).clone(),
+            families: self.clone(),
+            labels,
+            attempts: Default::default(),
+            tokens: OnceLock::new(),
+            first_token: OnceLock::new(),
         }
     }
 }
@@ -166,12 +164,23 @@ impl ModelLabels {
 impl ModelMetrics {
     pub(super) fn attempted(&self, outcome: Outcome) {
         if let Some(counter) = self.attempts.get(outcome as usize) {
-            counter.inc();
+            let new = || {
+                let labels = self.labels.clone().with_outcome(outcome);
+                self.families.attempts.get_or_create(&labels).clone()
+            };
+            counter.get_or_init(new).inc();
         }
     }
 
     pub(super) fn first_token(&self, after: Duration) {
-        self.first_token.observe(after.as_secs_f64());
+        let new = || {
+            self.families
+                .first_token
+                .get_or_create(&self.labels)
+                .clone()
+        };
+        let histogram = self.first_token.get_or_init(new);
+        histogram.observe(after.as_secs_f64());
     }
 
     /// Settles what an answer cost. `complete` answers without readable usage are
@@ -179,7 +188,7 @@ impl ModelMetrics {
     pub(super) fn used(&self, usage: UsageReport, complete: bool) {
         let Some(counts) = usage.counts() else {
             if complete || usage == UsageReport::Unreadable {
-                self.uncounted.inc();
+                self.families.uncounted.get_or_create(&self.labels).inc();
             }
             return;
         };
@@ -191,7 +200,13 @@ impl ModelMetrics {
             reasoning,
         } = counts;
         let counts = [input, cached_input, cache_write, output, reasoning];
-        for (counter, count) in self.tokens.iter().zip(counts) {
+        let counters = self.tokens.get_or_init(|| {
+            TOKEN_TYPES.map(|r#type| {
+                let labels = self.labels.clone().with_type(r#type);
+                self.families.tokens.get_or_create(&labels).clone()
+            })
+        });
+        for (counter, count) in counters.iter().zip(counts) {
             counter.inc_by(count);
         }
     }

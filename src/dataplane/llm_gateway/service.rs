@@ -21,7 +21,7 @@ use super::error::GatewayError;
 use super::headers;
 use super::plane::GatewayRoute;
 use super::table::{Lookup, ModelRoute, Table};
-use crate::edge::{Body, Routed, collect};
+use crate::edge::{Body, Routed, collect, discard};
 
 /// The gateway's own service, inside the shared layers.
 pub struct GatewayService<D: Dial> {
@@ -105,15 +105,19 @@ where
         return Ok(Response::new(Body::full("ok\n")));
     }
     let (mut head, body) = request.into_parts();
-    table.loaded.clients.authenticate(&head.headers)?;
-    let operation = operation(&head)?;
     let dialect = route.dialect();
+    let operation = match admit(&table, &head) {
+        Ok(operation) => operation,
+        Err(error) => {
+            discard(body).await;
+            return Err(error);
+        }
+    };
     match operation {
         Operation::Generate => {}
         Operation::ListModels => return Ok(list(&table, dialect)),
         Operation::ShowModel(name) => return show(&table, dialect, &name),
     }
-    uncompressed(&head.headers)?;
     let raw = collect(body, limit).await?;
     let peeked = peek(&raw).map_err(|error| error.to_error())?;
     let route = resolve(&table, peeked.model.as_deref())?;
@@ -128,6 +132,14 @@ where
         raw,
     };
     dispatch::<D>(&call, dice).await
+}
+
+/// What the head of a request decides alone.
+fn admit<C>(table: &Table<C>, head: &http::request::Parts) -> Result<Operation, GatewayError> {
+    table.loaded.clients.authenticate(&head.headers)?;
+    let operation = operation(head)?;
+    uncompressed(&head.headers)?;
+    Ok(operation)
 }
 
 fn operation(head: &http::request::Parts) -> Result<Operation, GatewayError> {

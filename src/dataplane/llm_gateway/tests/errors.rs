@@ -1,14 +1,19 @@
 //! Requests that never reach an upstream, answered in the client's dialect.
 
+use std::time::Duration;
+
 use agentkube_plan::{ClientAuth, UnknownModel};
-use agentkube_testkit::Upstream;
+use agentkube_testkit::{Upstream, within};
 use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::kit::{
     KEY, Rig, anthropic, chat, messages, openai, plan, post, provider_secrets, secret,
 };
+use crate::edge::{Drain, serve};
 use crate::source::Secrets;
 
 async fn mk_rig() -> (Upstream, Rig) {
@@ -134,6 +139,39 @@ async fn a_body_over_the_limit_is_413_at_it_is_not() {
     let answer = rig.call(messages(&body(64 * 1024 + 1))).await;
     assert_eq!(answer.json()["error"]["type"], "request_too_large");
     assert_eq!(upstream.requests().len(), 1);
+}
+
+/// Sends all of a request before it reads anything, as simple clients do.
+async fn send_then_read(address: std::net::SocketAddr, key: &str, len: usize) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n\
+         connection: close\r\ncontent-length: {len}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; len]).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_overtaken_by_a_reset() {
+    let (_upstream, rig) = mk_rig().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let drain = Drain::new(Duration::ZERO);
+    let server = tokio::spawn(serve(listener, rig.gateway.service(), drain.clone()));
+    const LEN: usize = 12 * 1024 * 1024;
+    for (key, status) in [(KEY, "413"), ("wrong", "401")] {
+        let answer = within("an answer", send_then_read(address, key, LEN)).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+    drain.start();
+    server.await.unwrap();
 }
 
 #[tokio::test]
