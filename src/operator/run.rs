@@ -226,7 +226,7 @@ async fn synced(
     readiness: Arc<Readiness>,
     stop: CancellationToken,
 ) -> Result<&'static str, Error> {
-    stores.synced().await;
+    stores.fill().await;
     info!("caches synced");
     readiness.synced.store(true, Ordering::Relaxed);
     stop.cancelled().await;

@@ -152,10 +152,15 @@ fn stamped(owner: &Owner, child: &Child) -> (Value, String) {
 }
 
 fn is_as_wanted(live: &DynamicObject, wanted: &Value, digest: &str) -> bool {
+    // What a list brings has neither apiVersion nor kind.
+    let mut wanted = wanted.clone();
+    if let Some(wanted) = wanted.as_object_mut() {
+        wanted.retain(|field, _| field != "apiVersion" && field != "kind");
+    }
     live.annotations()
         .get(APPLIED)
         .is_some_and(|applied| applied == digest)
-        && serde_json::to_value(live).is_ok_and(|live| covers(&live, wanted))
+        && serde_json::to_value(live).is_ok_and(|live| covers(&live, &wanted))
 }
 
 fn set(object: &mut Value, field: &str, value: Option<impl Into<Value>>) {

@@ -216,12 +216,13 @@ fn ready(
     match pod {
         Some(pod) if pod.is_ready() => Statement::yes("Ready", "Running", "its Pod runs"),
         _ if !wired.status => no("NotWired", wired.message.clone()),
-        Some(pod) => match pod.waiting_reason() {
-            Some((container, reason)) => {
-                no("NotRunning", format!("container {container}: {reason}"))
-            }
-            None => no("NotRunning", "its Pod is not ready".to_owned()),
-        },
+        Some(pod) => {
+            let why = pod.why_not_ready();
+            no(
+                "NotRunning",
+                why.unwrap_or_else(|| "its Pod is not ready".to_owned()),
+            )
+        }
         None => no("NotRunning", "its Pod was not created yet".to_owned()),
     }
 }

@@ -238,9 +238,8 @@ async fn rollout(ctx: &Context, job: &Job<'_>, pods: &[Arc<PodShape>]) -> Rollou
     let mut ready: Vec<_> = ready.collect();
     ready.sort();
     let waiting = alive.iter().find_map(|pod| {
-        let (container, reason) = pod.waiting_reason()?;
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        Some(format!("container {container} of Pod {name}: {reason}"))
+        Some(format!("Pod {name}: {}", pod.why_not_ready()?))
     });
     Rollout {
         wanted: job.replicas,

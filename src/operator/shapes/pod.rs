@@ -39,6 +39,8 @@ struct Condition {
     #[serde(rename = "type")]
     type_: String,
     status: String,
+    #[serde(default)]
+    message: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -95,16 +97,33 @@ impl PodShape {
             || matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"))
     }
 
-    /// Why a container of it does not start (`ImagePullBackOff`), if one does not.
-    pub(crate) fn waiting_reason(&self) -> Option<(&str, &str)> {
-        self.status
-            .container_statuses
+    /// Why it does not start, if that is known: it finds no node, or a container
+    /// of it waits (`ImagePullBackOff`).
+    pub(crate) fn why_not_ready(&self) -> Option<String> {
+        let unscheduled = self
+            .status
+            .conditions
             .iter()
             .flatten()
-            .find_map(|status| {
-                let reason = status.state.waiting.as_ref()?.reason.as_deref()?;
-                Some((status.name.as_str(), reason))
-            })
+            .find_map(|condition| {
+                let no = condition.type_ == "PodScheduled" && condition.status == "False";
+                no.then(|| {
+                    format!(
+                        "not scheduled: {}",
+                        condition.message.as_deref().unwrap_or("no reason given")
+                    )
+                })
+            });
+        unscheduled.or_else(|| {
+            self.status
+                .container_statuses
+                .iter()
+                .flatten()
+                .find_map(|status| {
+                    let reason = status.state.waiting.as_ref()?.reason.as_deref()?;
+                    Some(format!("container {}: {reason}", status.name))
+                })
+        })
     }
 
     /// Its labels.

@@ -19,6 +19,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
 
 use crate::apply::Children;
 use crate::render::ChildKind;
@@ -42,6 +43,8 @@ pub(crate) struct Stores {
     children: BTreeMap<ChildKind, Store<DynamicObject>>,
     /// Objects to be looked at again.
     pub(crate) dirty: Queues,
+    /// Cancelled once every store was filled.
+    filled: CancellationToken,
 }
 
 /// The three work queues.
@@ -108,6 +111,7 @@ impl Stores {
                 .map(|(kind, writer)| (*kind, writer.as_reader()))
                 .collect(),
             dirty: Queues::default(),
+            filled: CancellationToken::new(),
         });
         let all = watcher::Config::default;
         let mut tasks: Vec<Task> = vec![
@@ -150,6 +154,12 @@ impl Stores {
 
     /// Waits until every store was filled once.
     pub(crate) async fn synced(&self) {
+        self.filled.cancelled().await;
+    }
+
+    /// Notices when every store was filled once. For one task only: of several
+    /// waiters on one kube store, the store wakes the last.
+    pub(crate) async fn fill(&self) {
         let children = self.children.values().map(|store| store.wait_until_ready());
         // A dropped writer means that the process ends.
         let _ = futures::join!(
@@ -161,6 +171,7 @@ impl Stores {
             self.pods.wait_until_ready(),
             futures::future::join_all(children),
         );
+        self.filled.cancel();
     }
 
     /// Wants every object of ours to be looked at.
