@@ -1,8 +1,22 @@
 //! The agentkube.io/v1alpha1 API types, their schemas and rules.
+//!
+//! ```text
+//! Agent AgentPolicy LLMGateway MCP   the types, in a folder each; what they share in `shared`
+//! crds yaml schema                   type → CustomResourceDefinition, as an API server accepts it
+//! defaults check_cel unsupported     what an API server says, said by us, over raw JSON
+//! LLMGateway::read, parse            JSON → typed object → Checked*, of which every value is legal
+//! Checked*::plan                     → what a data plane serves
+//! FieldError FieldPath nearest       findings, at paths as Kubernetes prints them
+//! names keys                         names of children; labels and annotations
+//! ```
 
 #![allow(
     unreachable_pub,
     reason = "KubeSchema copies each struct, its pub included, into a function body"
+)]
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "each print column states its type"
 )]
 #![cfg_attr(
     test,

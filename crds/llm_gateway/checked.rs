@@ -234,3 +234,6 @@ fn unknown<'a>(
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use agentkube_plan::{
 };
 use serde_json::Value;
 
+use super::settings::MESSAGE_BYTES;
 use super::{MCP, McpLimits, NamePrefixPolicy, ToolNamesSpec};
 use crate::admission::unsupported;
 use crate::field::{FieldError, FieldPath, Reason};
@@ -143,9 +144,11 @@ impl McpLimits {
     fn parse(&self, path: &FieldPath, errors: &mut Errors) -> Option<ProxyLimits> {
         let field = path.child("messageBytes");
         let message_bytes = errors.keep(self.message_bytes.parse(&field).and_then(|bytes| {
-            let message = "a message needs room: write a size such as 16Mi";
-            let error = || FieldError::new(field.as_str(), Reason::Invalid, message);
-            (bytes > 0).then_some(bytes).ok_or_else(error)
+            let error = || FieldError::new(field.as_str(), Reason::Invalid, MESSAGE_BYTES);
+            (1 << 10..=1 << 30)
+                .contains(&bytes)
+                .then_some(bytes)
+                .ok_or_else(error)
         }));
         let session_idle = errors.keep(self.session_idle.parse(&path.child("sessionIdle")));
         Some(ProxyLimits {
@@ -156,3 +159,6 @@ impl McpLimits {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::schemas;
 use crate::shared::{DurationText, Quantity};
 
+/// What `limits.messageBytes` may be.
+pub(super) const MESSAGE_BYTES: &str = "write a size between 1Ki and 1Gi, such as 16Mi";
+
 /// How the tools of several upstreams are told apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(crates(kube_core = "::kube_core"))]
@@ -66,7 +69,14 @@ pub struct AccessRule {
 
 /// Bounds of one replica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(crates(kube_core = "::kube_core"))]
+#[x_kube(
+    crates(kube_core = "::kube_core"),
+    validation = Rule::new(
+        "!isQuantity(string(self.messageBytes)) \
+         || (quantity(string(self.messageBytes)).compareTo(quantity('1Ki')) >= 0 \
+         && quantity(string(self.messageBytes)).compareTo(quantity('1Gi')) <= 0)"
+    ).message(MESSAGE_BYTES).field_path(".messageBytes")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct McpLimits {
     /// Largest message, in either direction.

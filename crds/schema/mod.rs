@@ -43,7 +43,7 @@ pub fn crd(kind: Kind) -> CustomResourceDefinition {
 /// All definitions as one YAML stream: what `agentkube crds` prints.
 #[must_use]
 pub fn yaml() -> String {
-    Kind::ALL.map(|kind| yaml_of(kind)).join("---\n")
+    Kind::ALL.map(yaml_of).join("---\n")
 }
 
 /// The definition of one kind as a YAML document.

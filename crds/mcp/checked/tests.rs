@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use agentkube_plan::{HttpTransport, ToolFilter, UpstreamKind};
+use serde_json::json;
+
+use super::*;
+use crate::{check_cel, defaults};
+
+fn mcp(spec: &Value) -> MCP {
+    let raw = json!({
+        "apiVersion": crate::API_VERSION,
+        "kind": "MCP",
+        "metadata": {"name": "github-tools", "namespace": "team-a"},
+        "spec": spec,
+    });
+    let raw = defaults(Kind::MCP, &raw);
+    assert_eq!(check_cel(Kind::MCP, &raw, None), []);
+    MCP::read(&raw).unwrap()
+}
+
+#[test]
+fn the_mcp_of_the_documentation_becomes_its_plan() {
+    let checked = mcp(&json!({
+        "port": 8080,
+        "replicas": 2,
+        "upstreams": [{
+            "name": "github", "kind": "http", "endpoint": "https://mcp.github.com",
+            "auth": {"mode": "bearer", "secretRef": {"name": "github-upstream-pat", "key": "token"}},
+            "tools": {"mode": "allow", "allow": ["create_issue", "list_issues", "add_comment"]},
+        }],
+    }))
+    .parse()
+    .unwrap();
+    assert_eq!((checked.port, checked.replicas), (8080, 2));
+    let plan = checked.plan();
+    let [upstream] = plan.upstreams.as_slice() else {
+        panic!("one upstream")
+    };
+    assert_eq!(
+        upstream.kind,
+        UpstreamKind::Http {
+            endpoint: "https://mcp.github.com".to_owned(),
+            transport: HttpTransport::Auto
+        },
+        "used as written"
+    );
+    let [ToolFilter::Allow(tools)] = upstream.tools.as_slice() else {
+        panic!("one filter")
+    };
+    assert_eq!(tools.len(), 3);
+    assert_eq!(upstream.timeouts.total, Duration::from_secs(600));
+    assert_eq!(plan.limits.message_bytes, 16 << 20);
+    assert_eq!(plan.auth, ClientAuth::Apikey);
+    assert!(
+        plan.hosts
+            .contains(&"github-tools-mcp.team-a.svc".to_owned())
+    );
+    let entries: Vec<String> = checked
+        .secrets()
+        .map(|(_, entry)| entry.to_string())
+        .collect();
+    assert_eq!(entries, [r#"Secret "github-upstream-pat", key "token""#]);
+}
+
+#[test]
+fn hosts_are_compared_in_lower_case_and_said_once() {
+    let checked = mcp(&json!({
+        "upstreams": [{"name": "a", "kind": "http", "endpoint": "https://a"}],
+        "hosts": ["Tools.Example.com.", "github-tools-mcp"],
+    }))
+    .parse()
+    .unwrap();
+    assert_eq!(checked.hosts.len(), 5);
+    assert_eq!(checked.hosts[4], "tools.example.com");
+}
+
+#[test]
+fn kinds_that_come_later_are_refused_and_not_misread() {
+    let errors = mcp(&json!({"upstreams": [
+        {"name": "a", "kind": "stdio", "stdio": {"command": ["server"]}},
+        {"name": "b", "kind": "http", "endpoint": "https://b", "transport": "sse"},
+    ]}))
+    .parse()
+    .unwrap_err();
+    let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        ["spec.upstreams[0].kind", "spec.upstreams[1].transport"]
+    );
+}
