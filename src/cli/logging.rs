@@ -1,5 +1,7 @@
 //! Where log lines go: standard error, as text for people, as JSON in Pods.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// Environment variable with the filter, as `tracing_subscriber` reads it.

@@ -50,7 +50,7 @@ fn the_seed_manifests_are_admitted_with_a_warning_for_the_missing_secret() {
     let found = Offline::judge(load(&[file]).unwrap(), &[], Mode::Cluster).findings();
     assert_eq!(fields(&found, Severity::Error), [""; 0], "{found:#?}");
     assert!(
-        fields(&found, Severity::Warning).contains(&"spec.upstreams[0].credentialsRef"),
+        fields(&found, Severity::Warning).contains(&"spec.upstreams[0].credentialsRef.name"),
         "{found:#?}"
     );
 }
