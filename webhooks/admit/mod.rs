@@ -51,8 +51,9 @@ pub struct Verdict {
 pub struct Install {
     /// Where the objects are going to run.
     pub mode: Mode,
-    /// Runtimes for which the installation sets an image.
-    pub runtime_images: BTreeSet<String>,
+    /// Runtimes for which the installation sets an image; absent where that
+    /// cannot be known, as in `lint`.
+    pub runtime_images: Option<BTreeSet<String>>,
 }
 
 /// Where the objects are going to run.
@@ -74,12 +75,21 @@ impl Verdict {
 }
 
 impl Install {
-    /// An installation of that mode that sets nothing.
+    /// An installation of that mode of which nothing else is known.
     #[must_use]
     pub fn of(mode: Mode) -> Self {
         Self {
             mode,
-            runtime_images: BTreeSet::new(),
+            runtime_images: None,
+        }
+    }
+
+    /// The same, taken for complete: what it does not set is not set.
+    #[must_use]
+    pub(crate) fn settled(&self) -> Self {
+        Self {
+            mode: self.mode,
+            runtime_images: Some(self.runtime_images.clone().unwrap_or_default()),
         }
     }
 }

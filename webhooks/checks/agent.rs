@@ -8,12 +8,13 @@ use super::grants::target;
 use super::models::Catalog;
 use crate::findings::Findings;
 use crate::node::Node;
-use crate::wire::PROVIDER_KEYS;
+use crate::wire::{PROVIDER_KEYS, names_for};
 
 pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
     image(subject, out);
     model(subject, out);
-    provider_keys(&subject.spec(), out);
+    environment(&subject.spec(), out);
+    runtime_files(&subject.spec(), out);
 }
 
 fn image(subject: &Subject<'_>, out: &mut Findings) {
@@ -22,15 +23,18 @@ fn image(subject: &Subject<'_>, out: &mut Findings) {
     let Some(runtime) = spec.get("runtime").text() else {
         return;
     };
-    if !node.is_empty() || subject.install.runtime_images.contains(runtime) {
+    let known = subject.install.runtime_images.as_ref();
+    if !node.is_empty() || known.is_some_and(|images| images.contains(runtime)) {
         return;
     }
     let value = format!("runtimes.{runtime}.image");
-    if subject.is_local() {
-        let message = format!("needed unless the install sets {value}");
+    if known.is_none() {
+        let message = format!("needed unless the installation sets {value}");
         out.warn(&node, Reason::Required, message);
     } else {
-        let message = format!("name the image that has the CLI; this install does not set {value}");
+        let message = format!(
+            "name the image that holds the program: this installation does not set {value}"
+        );
         out.error(&node, Reason::Required, message);
     }
 }
@@ -61,15 +65,48 @@ fn model(subject: &Subject<'_>, out: &mut Findings) {
     }
 }
 
-fn provider_keys(spec: &Node<'_>, out: &mut Findings) {
-    if !spec.get("llmGatewayRef").is_set() {
-        return;
-    }
+/// What the wiring will do about variables that are written here.
+fn environment(spec: &Node<'_>, out: &mut Findings) {
+    let gateway = spec.get("llmGatewayRef").is_set();
+    let refs = spec.get("mcpRefs");
+    let names: Vec<&str> = refs
+        .items()
+        .filter_map(|item| item.get("name").text())
+        .collect();
+    let ours = names_for(gateway, names.into_iter());
     for item in spec.get("env").items() {
-        let name = item.get("name");
-        if let Some(key) = name.text().filter(|key| PROVIDER_KEYS.contains(key)) {
-            let message = format!("{key} would bypass the gateway: it is taken out of the pod");
-            out.warn(&name, Reason::Forbidden, message);
+        let node = item.get("name");
+        let Some(name) = node.text() else { continue };
+        if gateway && PROVIDER_KEYS.contains(&name) {
+            let message = format!("{name} would bypass the gateway: it is taken out of the pod");
+            out.warn(&node, Reason::Forbidden, message);
+        } else if ours.iter().any(|own| own == name) {
+            let message = format!("{name} is kept as written, so it does not come from agentkube");
+            out.warn(&node, Reason::Forbidden, message);
         }
     }
+}
+
+/// Programs that read files of their own, which are not written yet: what they
+/// are wired to does not reach them.
+fn runtime_files(spec: &Node<'_>, out: &mut Findings) {
+    let node = spec.get("runtime");
+    let Some(runtime) = node.text() else { return };
+    let (model, tools) = match runtime {
+        "Codex" | "OpenCode" | "Goose" | "Cline" => (true, true),
+        "ClaudeCode" | "Cursor" => (false, true),
+        _ => (false, false),
+    };
+    let unreached = match (
+        model && spec.get("llmGatewayRef").is_set(),
+        tools && !spec.get("mcpRefs").is_empty(),
+    ) {
+        (true, _) => "the gateway",
+        (false, true) => "its MCPs",
+        (false, false) => return,
+    };
+    let message = format!(
+        "{runtime}'s own configuration file is not written yet: it does not find {unreached}"
+    );
+    out.warn(&node, Reason::NotSupported, message);
 }

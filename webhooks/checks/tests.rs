@@ -340,7 +340,7 @@ fn agent(spec: Value) -> Value {
 
 fn good_agent() -> Value {
     agent(json!({
-        "runtime": "ClaudeCode", "image": "claude:1", "goal": {"inline": "review"},
+        "runtime": "Custom", "image": "agent:1", "goal": {"inline": "review"},
         "llmGatewayRef": {"name": "shared-gateway", "namespace": "platform"},
         "mcpRefs": [{"name": "github-tools"}],
     }))
@@ -389,11 +389,6 @@ fn an_agent_is_held_to_what_its_runtime_and_gateway_can_do() {
             "not both",
         ),
         (
-            &[("/spec/image", Value::Null)],
-            "spec.image",
-            "runtimes.ClaudeCode.image",
-        ),
-        (
             &[
                 ("/spec/mcpRefs/0/namespace", json!("team-a")),
                 ("/spec/mcpRefs/1", json!(null)),
@@ -420,6 +415,28 @@ fn an_agent_is_held_to_what_its_runtime_and_gateway_can_do() {
 #[test]
 fn an_alias_of_the_gateway_is_a_model_of_the_agent() {
     assert!(agent_verdict(&[("/spec/model", json!({"name": "sonnet"}))]).is_allowed());
+}
+
+#[test]
+fn a_program_that_will_not_find_its_wiring_is_pointed_out() {
+    let tools = agent_verdict(&[("/spec/runtime", json!("ClaudeCode"))]);
+    let line = "spec.runtime: ClaudeCode's own configuration file is not written yet: \
+                it does not find its MCPs";
+    assert_eq!(lines(&tools.warnings), [line]);
+    let model = agent_verdict(&[("/spec/runtime", json!("Codex"))]);
+    assert!(lines(&model.warnings)[0].contains("does not find the gateway"));
+}
+
+#[test]
+fn a_variable_that_the_wiring_would_set_is_kept_and_said() {
+    let env = json!([{"name": "OPENAI_BASE_URL", "value": "http://x"}, {"name": "HOME"}]);
+    let verdict = agent_verdict(&[("/spec/env", env)]);
+    assert_eq!(
+        lines(&verdict.warnings),
+        [
+            "spec.env[0].name: OPENAI_BASE_URL is kept as written, so it does not come from agentkube"
+        ]
+    );
 }
 
 #[test]
@@ -476,7 +493,13 @@ fn a_selector_over_labels_that_no_file_names_is_only_said() {
 
 #[test]
 fn an_image_of_the_installation_is_enough_and_lint_cannot_know_it() {
-    let bare = changed(good_agent(), &[("/spec/image", Value::Null)]);
+    let bare = changed(
+        good_agent(),
+        &[
+            ("/spec/image", Value::Null),
+            ("/spec/runtime", json!("ClaudeCode")),
+        ],
+    );
     let index = FileIndex::from_objects(&open_targets());
     let request = crate::Admit {
         kind: agentkube_crds::Kind::Agent,
@@ -486,10 +509,16 @@ fn an_image_of_the_installation_is_enough_and_lint_cannot_know_it() {
         subresource: None,
     };
     let mut install = Install::of(Mode::Cluster);
-    install.runtime_images.insert("ClaudeCode".to_owned());
-    assert!(crate::admit(&request, &index, &install).is_allowed());
-
-    let verdict = judged(&bare, None, &index, Mode::Local);
+    install.runtime_images = Some(["ClaudeCode".to_owned()].into());
+    let verdict = crate::admit(&request, &index, &install);
     assert!(verdict.is_allowed(), "{:?}", lines(&verdict.errors));
-    assert_eq!(verdict.warnings[0].field, "spec.image");
+    assert!(verdict.warnings.iter().all(|it| it.field != "spec.image"));
+
+    install.runtime_images = Some([].into());
+    let verdict = crate::admit(&request, &index, &install);
+    assert!(lines(&verdict.errors)[0].contains("runtimes.ClaudeCode.image"));
+
+    let verdict = judged(&bare, None, &index, Mode::Cluster);
+    assert!(verdict.is_allowed(), "{:?}", lines(&verdict.errors));
+    assert!(verdict.warnings.iter().any(|it| it.field == "spec.image"));
 }

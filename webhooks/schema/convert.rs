@@ -6,13 +6,15 @@
 
 use serde_json::{Map, Value, json};
 
-/// The schema with what every object carries besides `spec` and `status`.
+/// The schema with what every object carries besides its `spec`.
 pub(super) fn completed(schema: &Value) -> Value {
     let mut schema = schema.clone();
     let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
     let common = json!({
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
+        // Dropped from what a user writes, so nothing in it can be wrong.
+        "status": {"x-kubernetes-preserve-unknown-fields": true},
         "metadata": {
             "type": "object",
             "properties": {

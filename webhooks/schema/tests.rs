@@ -47,6 +47,11 @@ fn a_good_object_has_no_finding() {
 }
 
 #[test]
+fn a_status_is_never_wrong() {
+    assert_eq!(said(&with("/status", json!({"anything": 1}))), [""; 0]);
+}
+
+#[test]
 fn an_unknown_field_names_the_nearest_one() {
     assert_eq!(
         said(&with("/spec/upstreams/0/prioritty", json!(1))),

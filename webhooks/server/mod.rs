@@ -57,7 +57,8 @@ pub struct Webhooks {
 }
 
 /// The routes with their layers.
-pub fn router(webhooks: Webhooks) -> Router {
+pub fn router(mut webhooks: Webhooks) -> Router {
+    webhooks.install = Arc::new(webhooks.install.settled());
     Router::new()
         .route("/mutate/pods", post(handler::wire_pod))
         .route("/mutate/{kind}", post(handler::mutate))

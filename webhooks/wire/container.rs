@@ -90,20 +90,19 @@ fn add(env: &mut Vec<Value>, path: &str, variable: &Variable, gateway: bool, fou
 }
 
 fn remove_provider_keys(env: &mut Vec<Value>, path: &str, ours: &[Variable], found: &mut Findings) {
-    let strays = PROVIDER_KEYS
-        .into_iter()
-        .filter(|key| ours.iter().all(|own| own.name != *key));
-    for key in strays {
-        while let Some(index) = env.iter().position(|item| is_named(item, key)) {
-            env.remove(index);
-            let message = format!("{key} is removed: it would bypass the gateway");
-            found.warnings.push(FieldError::new(
-                format!("{path}.env"),
-                Reason::Forbidden,
-                message,
-            ));
-        }
+    let is_stray = |item: &Value| {
+        let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
+        PROVIDER_KEYS.contains(&name) && ours.iter().all(|own| own.name != name)
+    };
+    for (index, item) in env.iter().enumerate().filter(|(_, item)| is_stray(item)) {
+        let key = item.get("name").and_then(Value::as_str).unwrap_or_default();
+        let message = format!("{key} is removed: it would bypass the gateway");
+        let field = format!("{path}.env[{index}]");
+        found
+            .warnings
+            .push(FieldError::new(field, Reason::Forbidden, message));
     }
+    env.retain(|item| !is_stray(item));
 }
 
 fn is_named(item: &Value, name: &str) -> bool {

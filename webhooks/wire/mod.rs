@@ -21,6 +21,7 @@ use crate::lookup::Lookup;
 use crate::node::Node;
 use crate::target::{Found, Target, TargetRef};
 
+pub(crate) use variables::names_for;
 pub use variables::{Source, Variable, mcp_prefix};
 pub use wants::{Wants, is_wired};
 

@@ -123,7 +123,7 @@ fn no_provider_key_stays_beside_a_gateway() {
         lines(&wired.warnings),
         [
             "spec.containers[0].env[1]: OPENAI_API_KEY is replaced by the key for the gateway",
-            "spec.containers[0].env: ANTHROPIC_API_KEY is removed: it would bypass the gateway",
+            "spec.containers[0].env[0]: ANTHROPIC_API_KEY is removed: it would bypass the gateway",
         ]
     );
 }
@@ -411,4 +411,18 @@ fn odd_pods_are_wired_without_harm() {
                 .is_some()
         );
     }
+}
+
+#[test]
+fn the_names_that_admission_knows_are_those_that_a_container_gets() {
+    let wiring = wired(&pod(), &open_targets()).wiring.unwrap();
+    let mut given: Vec<String> = wiring
+        .env
+        .into_iter()
+        .map(|variable| variable.name)
+        .collect();
+    let mut known = names_for(true, ["github-tools"].into_iter());
+    given.sort();
+    known.sort();
+    assert_eq!(given, known);
 }

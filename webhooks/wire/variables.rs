@@ -10,6 +10,17 @@ use crate::target::Target;
 /// What SDKs are given as a key when none is needed: they insist on one.
 const NO_KEY: &str = "agentkube";
 
+/// What points a container to its gateway.
+const OF_GATEWAY: [&str; 7] = [
+    "OPENAI_BASE_URL",
+    "OPENAI_API_BASE",
+    "OPENAI_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_AUTH_TOKEN",
+    "AGENTKUBE_LLM_URL",
+    "AGENTKUBE_MODEL",
+];
+
 /// One environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
@@ -57,6 +68,21 @@ pub(super) fn is_keyed(target: &Target) -> bool {
         AuthMode::Apikey => true,
         AuthMode::None | AuthMode::ServiceAccount => false,
     }
+}
+
+/// The names of the variables that a wired container gets.
+pub(crate) fn names_for<'n>(gateway: bool, mcps: impl Iterator<Item = &'n str>) -> Vec<String> {
+    let prefixes = mcps.map(mcp_prefix);
+    let mut names: Vec<String> = prefixes
+        .flat_map(|it| [format!("{it}_URL"), format!("{it}_KEY")])
+        .collect();
+    if !names.is_empty() {
+        names.push("AGENTKUBE_MCP_CONFIG".to_owned());
+    }
+    if gateway {
+        names.extend(OF_GATEWAY.map(str::to_owned));
+    }
+    names
 }
 
 pub(super) fn of(
