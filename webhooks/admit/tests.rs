@@ -306,6 +306,9 @@ fn keeps(before: &Value, after: &Value) -> bool {
 }
 
 proptest! {
+    // Each case is a whole admission or two.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn admitting_twice_changes_nothing_and_nothing_written_is_lost(object in disturbed()) {
         let first = created(&object, &index());

@@ -113,6 +113,12 @@ fn no_provider_key_stays_beside_a_gateway() {
     let env = env_of(&wired.pod, 0);
     assert!(env.iter().all(|(name, _)| *name != "ANTHROPIC_API_KEY"));
     assert!(env.iter().any(|(name, _)| *name == "AWS_ACCESS_KEY_ID"));
+    let mut patched = own.clone();
+    json_patch::patch(&mut patched, &json_patch::diff(&own, &wired.pod)).unwrap();
+    assert_eq!(
+        patched, wired.pod,
+        "the patch that is sent makes the same Pod"
+    );
     let key = env
         .iter()
         .find(|(name, _)| *name == "OPENAI_API_KEY")
