@@ -12,7 +12,7 @@ mod ratchet;
 
 use std::collections::BTreeSet;
 
-use agentkube_crds::{FieldError, Kind, check_cel, defaults, unsupported};
+use agentkube_crds::{Agent, FieldError, Kind, LLMGateway, MCP, check_cel, defaults, unsupported};
 use serde_json::Value;
 
 use crate::checks::{self, Subject};
@@ -148,7 +148,26 @@ fn judge(
 
     let cel = check_cel(request.kind, object, old);
     let (refused, announced) = unsupported(request.kind, object);
-    merge::merge(schema, checked, cel, refused, announced)
+    let mut found = merge::merge(schema, checked, cel, refused, announced);
+    if found.errors.is_empty() {
+        // What was admitted can be reconciled: the operator's own parser agrees.
+        found.errors = parse(request.kind, object);
+    }
+    found
+}
+
+fn parse(kind: Kind, object: &Value) -> Vec<FieldError> {
+    let parsed = match kind {
+        Kind::Agent => Agent::read(object).map(|it| it.parse().err()),
+        Kind::LLMGateway => LLMGateway::read(object).map(|it| it.parse().err()),
+        Kind::MCP => MCP::read(object).map(|it| it.parse().err()),
+        // Refused whole until it is enforced.
+        Kind::AgentPolicy => Ok(None),
+    };
+    match parsed {
+        Ok(errors) => errors.unwrap_or_default(),
+        Err(error) => vec![error],
+    }
 }
 
 #[cfg(test)]
