@@ -29,6 +29,9 @@ pub struct Rewrite<'a> {
 pub fn legacy_params(params: Option<&Object<'_>>, rewrite: &Rewrite<'_>) -> Option<String> {
     let params = params?;
     let mut edit = params.edit();
+    // We declare no tasks, and a server ignores what was not declared
+    // (2025-11-25, Tasks, "Capability Negotiation"). See `capability::merge`.
+    edit.remove("task");
     apply(&mut edit, rewrite);
     if let Some(meta) = params.object("_meta") {
         let mut inner = meta.edit();

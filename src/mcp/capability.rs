@@ -22,7 +22,8 @@ pub fn offers(capabilities: &str, name: &str) -> bool {
 /// capabilities only once.
 ///
 /// A single upstream's are passed on as they are, less what needs a stream of
-/// changes; of several only the ones whose requests can be routed by name.
+/// changes and less the tasks of 2025-11-25, which belong to a session: clients
+/// that share one would see each other's. Of several only the ones whose requests can be routed by name.
 #[must_use]
 pub fn merge(upstreams: &[Option<&str>]) -> String {
     if let [Some(only)] = upstreams {
@@ -48,6 +49,7 @@ fn without_streams(capabilities: &str) -> String {
         return "{}".to_owned();
     };
     let mut edit = object.edit();
+    edit.remove("tasks");
     for name in SHARED {
         if let Some(inner) = object.object(name) {
             let mut inner_edit = inner.edit();
@@ -85,10 +87,10 @@ mod tests {
 
     #[test]
     fn a_single_upstream_keeps_what_we_do_not_know() {
-        let text = r#"{"tools":{"listChanged":true,"x":1},"tasks":{"list":{}},"resources":{"subscribe":true}}"#;
+        let text = r#"{"tools":{"listChanged":true,"x":1},"extensions":{"e":{}},"tasks":{"list":{}},"resources":{"subscribe":true}}"#;
         assert_eq!(
             merge(&[Some(text)]),
-            r#"{"tools":{"x":1},"tasks":{"list":{}},"resources":{}}"#
+            r#"{"tools":{"x":1},"extensions":{"e":{}},"resources":{}}"#
         );
     }
 

@@ -10,6 +10,18 @@ use crate::meta;
 use crate::method::Method;
 use crate::version::{Era, Version};
 
+/// The parameters that a proxy acts on, so that nobody may read them otherwise.
+const READ: &[&str] = &[
+    "_meta",
+    "arguments",
+    "cursor",
+    "level",
+    "name",
+    "ref",
+    "task",
+    "uri",
+];
+
 /// How a client's message is to be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -60,9 +72,7 @@ pub fn classify(headers: &HeaderMap, message: &Message<'_>) -> Result<Session, R
         let ambiguous = |error: json::Ambiguous| {
             Refusal::bad(error::INVALID_PARAMS, format!("params: {error}"))
         };
-        params
-            .distinct(&["_meta", "name", "uri", "cursor", "ref"])
-            .map_err(ambiguous)?;
+        params.distinct(READ).map_err(ambiguous)?;
         if let Some(meta) = message.meta() {
             meta.distinct(meta::READ_DISTINCT).map_err(ambiguous)?;
         }

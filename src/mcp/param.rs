@@ -1,7 +1,7 @@
 //! Tool arguments that are mirrored in `Mcp-Param-*` headers
 //! (2026-07-28, Streamable HTTP, "Custom Headers from Tool Parameters").
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::header;
@@ -142,6 +142,39 @@ pub fn headers(params: &[ParamHeader], arguments: Option<&str>) -> Vec<(HeaderNa
         .collect()
 }
 
+/// The first header that does not repeat its argument, if any
+/// (a server must compare them; integers are compared as numbers).
+///
+/// An argument that is absent or null has no header to compare.
+#[must_use]
+pub fn disagreement<'p>(
+    params: &'p [ParamHeader],
+    arguments: Option<&str>,
+    headers: &HeaderMap,
+) -> Option<&'p HeaderName> {
+    let repeats = |param: &&ParamHeader| {
+        let value = arguments
+            .and_then(|text| lookup(text, &param.path))
+            .and_then(plain);
+        let Some(value) = value else { return true };
+        let mut sent = headers
+            .get_all(&param.name)
+            .iter()
+            .map(header::decode)
+            .peekable();
+        sent.peek().is_some() && sent.all(|sent| sent.is_some_and(|sent| same(&sent, &value)))
+    };
+    params
+        .iter()
+        .find(|param| !repeats(param))
+        .map(|param| &param.name)
+}
+
+fn same(sent: &str, value: &str) -> bool {
+    let number = |text: &str| text.parse::<f64>().ok();
+    sent == value || matches!((number(sent), number(value)), (Some(a), Some(b)) if a == b)
+}
+
 fn lookup<'a>(arguments: &'a str, path: &[String]) -> Option<&'a str> {
     path.iter()
         .try_fold(arguments, |text, key| Object::parse(text)?.value(key))
@@ -218,6 +251,36 @@ mod tests {
         ] {
             assert_eq!(scan(&tool(schema)), Err(error), "{schema}");
         }
+    }
+
+    #[test]
+    fn headers_must_repeat_the_arguments() {
+        let tool = tool(
+            r#"{"properties":{"r":{"type":"string","x-mcp-header":"R"},"n":{"type":"integer","x-mcp-header":"N"}}}"#,
+        );
+        let params = scan(&tool).unwrap();
+        let verdict = |arguments: &str, sent: &[(&'static str, &'static str)]| {
+            let sent = sent.iter().map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            });
+            disagreement(&params, Some(arguments), &sent.collect()).map(HeaderName::as_str)
+        };
+        let both = r#"{"r":"é","n":42}"#;
+        let (r, n) = (("mcp-param-r", "=?base64?w6k=?="), ("mcp-param-n", "42.0"));
+        assert_eq!(verdict(both, &[r, n]), None);
+        assert_eq!(verdict(both, &[r]), Some("mcp-param-n"));
+        assert_eq!(
+            verdict(both, &[("mcp-param-r", "e"), n]),
+            Some("mcp-param-r")
+        );
+        assert_eq!(
+            verdict(both, &[r, ("mcp-param-n", "43")]),
+            Some("mcp-param-n")
+        );
+        assert_eq!(verdict(r#"{"r":null}"#, &[]), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use agentkube_mcp::inbound::Session;
 use agentkube_mcp::method::{ListKind, Method};
-use agentkube_mcp::{Era, ErrorObject, Id, Kind, Message, error, message};
+use agentkube_mcp::{Era, ErrorObject, Id, Kind, Message, error, message, param};
 
 use super::calls::Call;
 use super::forward::{Errand, forward};
@@ -79,12 +79,9 @@ async fn request(
         Method::PromptGet => locate::named(caller.serving, message, ListKind::Prompts).await,
         Method::ResourceRead => locate::resource(caller, message).await,
         Method::Complete => locate::reference(caller, message).await,
-        Method::Other => match caller.serving.only() {
-            Some(only) => Ok(Found::whole(only)),
-            None => Err(ErrorObject::unknown_method(name)),
-        },
+        Method::Other => unknown(caller, name).await,
     };
-    match found {
+    match found.and_then(|found| check_mirrored(caller, message, found)) {
         Ok(found) => {
             forward(Errand {
                 caller,
@@ -98,6 +95,42 @@ async fn request(
         }
         Err(error) => failure(caller, id, &error),
     }
+}
+
+/// A modern client repeats marked arguments in headers; whoever serves it
+/// compares them, which a legacy upstream cannot.
+fn check_mirrored(
+    caller: &Caller<'_>,
+    message: &Message<'_>,
+    found: Found,
+) -> Result<Found, ErrorObject> {
+    let arguments = message
+        .params()
+        .and_then(|params| params.value("arguments"));
+    match param::disagreement(&found.params, arguments, caller.headers) {
+        Some(header) if caller.era() == Era::Modern => {
+            let text = format!("the {header} header is missing or disagrees with its argument");
+            Err(ErrorObject::new(error::HEADER_MISMATCH, text))
+        }
+        _ => Ok(found),
+    }
+}
+
+/// A method that the proxy does not know can only mean the only upstream.
+async fn unknown(caller: &Caller<'_>, method: &str) -> Result<Found, ErrorObject> {
+    let only = caller
+        .serving
+        .only()
+        .ok_or_else(|| ErrorObject::unknown_method(method))?;
+    if method.starts_with("tasks/") {
+        // In a session that clients share they would see each other's tasks.
+        let lane = only.greet(caller.era()).await;
+        let lane = lane.map_err(|error| upstream_error(&only.name, &error))?;
+        if lane.era() == Era::Legacy {
+            return Err(ErrorObject::unknown_method(method));
+        }
+    }
+    Ok(Found::whole(only))
 }
 
 /// A failure under the status that the client's era gives it.

@@ -130,10 +130,24 @@ impl Errand<'_, '_> {
         Outgoing {
             body: edit.finish(),
             method: self.message.method().unwrap_or_default().to_owned(),
-            name: named
-                .filter(|_| self.method.named_by().is_some())
-                .map(|(_, value)| value.clone()),
+            name: self.header_name(),
             params: self.mirrored(),
+        }
+    }
+
+    /// `Mcp-Name`: the upstream's own name. Which parameter of an unknown method
+    /// it repeats only the client knows, and nothing was rewritten there.
+    fn header_name(&self) -> Option<String> {
+        match self.method {
+            Method::Other => self
+                .caller
+                .headers
+                .get(header::NAME)
+                .and_then(header::decode),
+            method => {
+                method.named_by()?;
+                self.found.named.as_ref().map(|(_, value)| value.clone())
+            }
         }
     }
 

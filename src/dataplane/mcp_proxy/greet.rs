@@ -75,9 +75,16 @@ impl About {
             .iter()
             .zip(&offers)
             .map(|(upstream, offer)| {
-                let text = offer.and_then(|offer| offer.instructions.as_deref());
-                (upstream.name.as_str(), text)
+                offer
+                    .as_ref()?
+                    .instructions
+                    .as_deref()
+                    .map(|text| upstream.redact(text.into()))
             })
+            .collect();
+        let named = upstreams.iter().map(|upstream| upstream.name.as_str());
+        let instructions: Vec<_> = named
+            .zip(instructions.iter().map(Option::as_deref))
             .collect();
         Self {
             capabilities: capability::merge(&capabilities),

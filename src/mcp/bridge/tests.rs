@@ -64,6 +64,15 @@ fn a_modern_upstream_sees_the_capabilities_of_the_client_and_no_more() {
 }
 
 #[test]
+fn a_call_in_a_shared_session_is_no_task() {
+    let params = Object::parse(r#"{"name":"x","task":{"ttl":1}}"#).unwrap();
+    assert_eq!(
+        legacy_params(Some(&params), &rewrite()).unwrap(),
+        r#"{"name":"x"}"#
+    );
+}
+
+#[test]
 fn a_token_is_not_invented() {
     let params = Object::parse(r#"{"_meta":{"k":1}}"#).unwrap();
     assert_eq!(

@@ -3,7 +3,7 @@
 use agentkube_testkit::Reply;
 use serde_json::json;
 
-use super::kit::{over, post};
+use super::kit::{modern_message, modern_request, over, post};
 use super::server::{Speaks, Spec, response};
 use http_body_util::Full;
 
@@ -223,4 +223,46 @@ async fn an_unknown_method_reaches_the_only_upstream() {
         -32601,
         "with several upstreams it has no address"
     );
+}
+
+#[tokio::test]
+async fn tasks_of_a_shared_session_are_nobodys() {
+    let server = Spec::legacy(&["echo"]).capability("tasks").start().await;
+    let proxy = over(&[&server]).await;
+    let greeted = proxy
+        .legacy("initialize", json!({"protocolVersion": "2025-11-25"}))
+        .await;
+    assert_eq!(greeted.result()["capabilities"], json!({"tools": {}}));
+    assert_eq!(proxy.legacy("tasks/list", json!({})).await.code(), -32601);
+    let call = json!({"name": "echo", "task": {"ttl": 1}});
+    proxy.legacy("tools/call", call).await.result();
+    assert_eq!(
+        server.got("tools/call")[0].json()["params"],
+        json!({"name": "echo"})
+    );
+    assert_eq!(server.got("tasks/list").len(), 0);
+}
+
+#[tokio::test]
+async fn mirrored_arguments_are_compared_before_a_legacy_upstream_is_called() {
+    let schema = json!({"properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
+    let tools = json!([{"name": "query", "inputSchema": schema}]);
+    let server = Spec::legacy(&[]).tools(tools).start().await;
+    let proxy = over(&[&server]).await;
+    let message = modern_message(
+        "tools/call",
+        &json!({"name": "query", "arguments": {"region": "eu"}}),
+    );
+    for (sent, status) in [(None, 400), (Some("us"), 400), (Some("eu"), 200)] {
+        let mut request = modern_request(&message);
+        if let Some(sent) = sent {
+            request
+                .headers_mut()
+                .insert("mcp-param-region", sent.parse().unwrap());
+        }
+        let answer = proxy.exchange(request).await;
+        assert_eq!(answer.status, status);
+        assert!(status == 200 || answer.code() == -32020);
+    }
+    assert_eq!(server.got("tools/call").len(), 1);
 }

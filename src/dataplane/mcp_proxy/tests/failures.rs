@@ -104,6 +104,21 @@ async fn a_credential_that_an_upstream_echoes_does_not_reach_the_client() {
 }
 
 #[tokio::test]
+async fn a_credential_in_a_tools_description_does_not_reach_the_client() {
+    let tools = json!([{"name": "t", "description": "use upstream-token", "inputSchema": {}}]);
+    let server = Spec::legacy(&[]).tools(tools).start().await;
+    let mut secrets = Secrets::new();
+    secrets.insert(secret(), "upstream-token");
+    let one = plan(vec![bearer(upstream("a", &server.endpoint()))]);
+    let listed = serve_with(one, secrets)
+        .await
+        .legacy("tools/list", json!({}))
+        .await
+        .result();
+    assert_eq!(listed["tools"][0]["description"], "use [redacted]");
+}
+
+#[tokio::test]
 async fn an_upstream_that_refuses_us_is_reported_and_not_taken_for_down() {
     let server = Upstream::start(|_| Reply::status(401)).await;
     let proxy = serve(plan(vec![upstream("a", &server.url("/mcp"))])).await;

@@ -1,6 +1,6 @@
 //! Sessions with legacy upstreams: shared, and opened again when forgotten.
 
-use agentkube_testkit::{Gate, Reply};
+use agentkube_testkit::{Gate, Reply, eventually};
 use futures::future::join;
 use serde_json::json;
 
@@ -155,4 +155,27 @@ async fn an_endpoint_without_a_path_is_found_at_mcp() {
     let at_root = Spec::legacy(&["echo"]).at("/").start().await;
     let proxy = serve(plan(vec![upstream("a", &at_root.upstream.url(""))])).await;
     assert_eq!(proxy.tool_names().await, ["echo"]);
+}
+
+#[tokio::test]
+async fn the_session_of_an_upstream_that_left_the_plan_is_ended() {
+    let (a, b) = (
+        Spec::legacy(&["x"]).start().await,
+        Spec::legacy(&["y"]).start().await,
+    );
+    let proxy = over(&[&a]).await;
+    proxy.tool_names().await;
+    let next = plan(vec![upstream("b", &b.endpoint())]);
+    proxy
+        .source
+        .replace(next, &clients(), Secrets::new())
+        .unwrap();
+    assert_eq!(proxy.tool_names().await, ["y"]);
+    let ended = eventually("a DELETE", async || {
+        a.upstream
+            .requests()
+            .into_iter()
+            .find(|request| request.method == "DELETE")
+    });
+    assert_eq!(ended.await.header("mcp-session-id"), Some("session-0"));
 }

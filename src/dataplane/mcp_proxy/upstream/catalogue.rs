@@ -201,7 +201,9 @@ impl<'u> Reading<'u> {
     /// Takes a page; returns where the next one begins.
     fn page(&mut self, lane: &Lane, body: &[u8]) -> Result<Option<String>, UpstreamError> {
         let garbled = |error: agentkube_mcp::Malformed| UpstreamError::Garbled(error.to_string());
-        let message = Message::decode(body, MAX_DEPTH).map_err(garbled)?;
+        let body = String::from_utf8_lossy(body);
+        let body = self.upstream.redact(body);
+        let message = Message::decode(body.as_bytes(), MAX_DEPTH).map_err(garbled)?;
         let method = self.kind.method();
         let result = match message.kind() {
             Kind::Result { result, .. } => *result,
@@ -244,14 +246,16 @@ impl<'u> Reading<'u> {
         if is_tool && !self.upstream.admits(&item.name) {
             return;
         }
-        // 2026-07-28: clients must not use a tool whose annotation is invalid.
-        let Ok(params) = (if is_tool && lane.era() == Era::Modern {
-            param::scan(item.text)
-        } else {
-            Ok(Vec::new())
-        }) else {
-            self.quarantined += 1;
-            return;
+        let params = match param::scan(item.text) {
+            _ if !is_tool => Vec::new(),
+            Ok(params) => params,
+            // 2026-07-28: clients must not use a tool whose annotation is
+            // invalid. To a legacy server it means nothing.
+            Err(_) if lane.era() == Era::Legacy => Vec::new(),
+            Err(_) => {
+                self.quarantined += 1;
+                return;
+            }
         };
         let exposed = match self.kind {
             ListKind::Tools | ListKind::Prompts => self.upstream.namer.expose(&item.name),

@@ -53,3 +53,56 @@ impl Clock {
         timeout_at(until, sign).await.map_err(|_| error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    fn clock() -> Clock {
+        Clock::start(&ProxyTimeouts {
+            connect: Duration::from_secs(1),
+            idle: Duration::from_secs(10),
+            total: Duration::from_secs(25),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_a_call_and_every_sign_resets_it() {
+        let mut clock = clock();
+        tokio::time::advance(Duration::from_secs(9)).await;
+        clock.hear();
+        let start = Instant::now();
+        let outcome = clock.wait(pending::<()>()).await;
+        assert_eq!(outcome, Err(UpstreamError::Idle(Duration::from_secs(10))));
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn signs_do_not_move_the_end_of_the_whole() {
+        let mut clock = clock();
+        for _ in 0..2 {
+            tokio::time::advance(Duration::from_secs(9)).await;
+            clock.hear();
+        }
+        let start = Instant::now();
+        let outcome = clock.wait(pending::<()>()).await;
+        assert_eq!(outcome, Err(UpstreamError::Total(Duration::from_secs(25))));
+        assert_eq!(start.elapsed().as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_was_given_up_counts() {
+        let clock = clock();
+        let pause = Duration::from_secs(6);
+        assert!(
+            tokio::time::timeout(pause, clock.wait(pending::<()>()))
+                .await
+                .is_err()
+        );
+        let start = Instant::now();
+        assert!(clock.wait(pending::<()>()).await.is_err());
+        assert_eq!(start.elapsed().as_secs(), 4);
+    }
+}

@@ -93,6 +93,17 @@ impl Wire {
         self.read(lane, response, clock).await
     }
 
+    /// Ends a session (2025-11-25, Transports, "Session Management").
+    pub(super) async fn end(&self, lane: &Lane) -> Result<(), UpstreamError> {
+        let mut request = Request::new(Full::default());
+        *request.method_mut() = http::Method::DELETE;
+        *request.uri_mut() = self.endpoint.uri().clone();
+        self.common_headers(request.headers_mut())?;
+        lane.add_headers(request.headers_mut());
+        self.client.send(request).await?;
+        Ok(())
+    }
+
     fn request(
         &self,
         lane: &Lane,

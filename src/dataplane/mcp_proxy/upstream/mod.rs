@@ -21,7 +21,6 @@ use agentkube_mcp::{Era, Namer, ToolFilter};
 use agentkube_plan::{ProxyPlan, ProxyUpstream, ToolFilter as PlannedFilter, UpstreamKind};
 use arc_swap::ArcSwapOption;
 use http::Uri;
-use tokio_util::task::TaskTracker;
 
 use self::catalogue::Slot;
 use self::clock::Clock;
@@ -62,8 +61,6 @@ pub(super) struct Upstream {
     lists: [Slot; 4],
     level: Mutex<Option<String>>,
     status: Status,
-    /// Cancellations and answers that nobody waits for.
-    tasks: TaskTracker,
 }
 
 /// A call that was answered.
@@ -111,7 +108,6 @@ impl Upstream {
             lists: Default::default(),
             level: Mutex::default(),
             status: Status::default(),
-            tasks: TaskTracker::new(),
             config: config.clone(),
         }
     }

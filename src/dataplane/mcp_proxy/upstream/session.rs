@@ -1,15 +1,18 @@
 //! What goes to an upstream beside the calls: answers to what it asks,
 //! cancellations, and our own questions asked to the end.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use agentkube_mcp::method::ListKind;
 use agentkube_mcp::{Era, ErrorObject, Id, Kind, MAX_DEPTH, Message, message};
-use tokio::time::Instant;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::clock::Clock;
 use super::exchange::{Answer, Outgoing};
+use super::lane::Legacy;
 use super::{Asked, Lane, Upstream, UpstreamError};
 
 impl Upstream {
@@ -87,11 +90,19 @@ impl Upstream {
         self.post_soon(lane.clone(), Outgoing::plain(method, text));
     }
 
+    /// Runs something that nobody waits for. Without a runtime, at the very end
+    /// of the process, it is left undone.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn(task));
+        }
+    }
+
     /// Sends something that has no answer, in the background.
     fn post_soon(&self, lane: Lane, outgoing: Outgoing) {
         let clock = Clock::start(&self.config.timeouts).within(super::catalogue::PATIENCE);
         let wire = self.wire.clone();
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             if let Err(error) = wire.post(&lane, &outgoing, &clock).await {
                 debug!(%error, "message without answer not delivered");
             }
@@ -101,7 +112,7 @@ impl Upstream {
     /// Reads a list again in the background.
     pub(in crate::mcp_proxy) fn read_again_soon(self: &Arc<Self>, kind: ListKind) {
         let upstream = Arc::clone(self);
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             // What fails here is in the status, and is tried again when needed.
             drop(upstream.catalogue(kind, Instant::now()).await);
         });
@@ -120,7 +131,7 @@ impl Upstream {
     ) {
         let upstream = Arc::clone(self);
         let clock = Clock::start(&self.config.timeouts).within(super::catalogue::PATIENCE);
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             let sent = async {
                 let lane = upstream.lane(client, &clock).await?;
                 upstream.wire.post(&lane, &make(&lane), &clock).await
@@ -128,6 +139,22 @@ impl Upstream {
             if let Err(error) = sent.await {
                 debug!(%error, "notification not delivered");
             }
+        });
+    }
+}
+
+impl Drop for Upstream {
+    /// Ends the session of an upstream that no plan has any more.
+    fn drop(&mut self) {
+        let connected = self.connected.swap(None);
+        let Some(Legacy::Open(session)) = connected.map(|connected| connected.legacy.clone())
+        else {
+            return;
+        };
+        let wire = self.wire.clone();
+        self.spawn(async move {
+            // 405 and silence are fine: the server keeps its sessions as it likes.
+            drop(timeout(super::catalogue::PATIENCE, wire.end(&Lane::Legacy(session))).await);
         });
     }
 }
