@@ -1,5 +1,7 @@
 //! An error as the client's own SDK expects to read it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -10,7 +12,7 @@ use crate::{Dialect, anthropic, openai};
 pub struct ApiError {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
-    pub(crate) param: Option<&'static str>,
+    pub(crate) param: Option<Cow<'static, str>>,
     pub(crate) code: Option<&'static str>,
     pub(crate) request_id: Option<String>,
 }
@@ -75,8 +77,8 @@ impl ApiError {
 
     /// Names the field of the request that is to blame.
     #[must_use]
-    pub fn param(mut self, param: &'static str) -> Self {
-        self.param = Some(param);
+    pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
         self
     }
 

@@ -39,12 +39,16 @@
 
 pub mod answer;
 mod anthropic;
+pub mod capabilities;
 mod classify;
+mod codec;
 mod dialect;
+mod dropped;
 mod error;
 mod failure;
 #[cfg(test)]
 mod fixtures;
+pub mod ir;
 mod json;
 pub mod models;
 pub mod names;
@@ -60,7 +64,9 @@ mod tap;
 mod usage;
 
 pub use classify::{classify, retry_after};
+pub use codec::{FrameError, Framing};
 pub use dialect::Dialect;
+pub use dropped::{Dropped, FieldPath};
 pub use error::{ApiError, ErrorKind};
 pub use failure::{Failure, FailureKind, ProviderMessage};
 pub use peek::{MODEL_NAME_LIMIT, PeekError, Peeked, peek};

@@ -103,7 +103,7 @@ impl PeekError {
     pub fn to_error(&self) -> ApiError {
         let error = ApiError::new(ErrorKind::InvalidRequest, self.to_string());
         match self {
-            Self::Duplicate { field } | Self::WrongType { field, .. } => error.param(field),
+            Self::Duplicate { field } | Self::WrongType { field, .. } => error.param(*field),
             Self::ModelTooLong { .. } => error.param("model"),
             Self::Malformed { .. } | Self::NotAnObject => error,
         }

@@ -15,7 +15,7 @@ struct Body<'a> {
 struct Inner<'a> {
     message: &'a str,
     r#type: &'static str,
-    param: Option<&'static str>,
+    param: Option<&'a str>,
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
@@ -37,7 +37,7 @@ fn text(error: &ApiError) -> String {
         error: Inner {
             message: &error.message,
             r#type,
-            param: error.param,
+            param: error.param.as_deref(),
             code: error.code.or(code),
             request_id: error.request_id.as_deref(),
         },

@@ -1,0 +1,91 @@
+use super::*;
+
+fn of(provider: &str, model: &str) -> ModelCapabilities {
+    CapabilityTable::embedded().of(provider, model)
+}
+
+#[test]
+fn the_embedded_table_is_in_its_shape() {
+    let table = CapabilityTable::parse(EMBEDDED).unwrap();
+    assert!(table.models.len() > 10);
+    assert!(CapabilityTable::parse(r#"{"version":"1","models":[{"nmaes":[]}]}"#).is_err());
+}
+
+#[test]
+fn new_models_of_openai_take_the_new_name_and_no_sampling() {
+    for model in ["gpt-5.1", "o3-mini", "gpt-5-nano"] {
+        let found = of("openai", model);
+        assert_eq!(found.max_tokens_field, MaxTokensField::MaxCompletionTokens);
+        assert!(found.refuses(Parameter::Temperature), "{model}");
+    }
+    let older = of("openai", "gpt-4o");
+    assert_eq!(older.max_tokens_field, MaxTokensField::MaxCompletionTokens);
+    assert!(!older.refuses(Parameter::Temperature));
+    assert!(older.refuses(Parameter::ReasoningEffort));
+}
+
+#[test]
+fn compatible_servers_take_the_old_name_and_all_sampling() {
+    let vllm = of("vllm", "Qwen/Qwen3-32B");
+    assert_eq!(vllm.max_tokens_field, MaxTokensField::MaxTokens);
+    assert!(!vllm.refuses(Parameter::TopK));
+    assert_eq!(vllm.reasoning_field, ReasoningField::ReasoningContent);
+    assert_eq!(
+        of("ollama", "qwen3").reasoning_field,
+        ReasoningField::Reasoning
+    );
+    assert_eq!(of("openai", "gpt-4o").reasoning_field, ReasoningField::None);
+}
+
+#[test]
+fn opus_4_7_takes_neither_sampling_nor_a_budget() {
+    for (provider, model) in [
+        ("anthropic", "claude-opus-4-7"),
+        ("bedrock", "eu.anthropic.claude-opus-4-7-v1:0"),
+        ("vertex", "claude-opus-4-7@20260416"),
+    ] {
+        let found = of(provider, model);
+        for parameter in [Parameter::Temperature, Parameter::TopP, Parameter::TopK] {
+            assert!(found.refuses(parameter), "{model}");
+        }
+        assert_eq!(found.thinking, ThinkingStyle::Adaptive);
+        assert!(found.takes_effort && found.json_schema && !found.prefill);
+    }
+}
+
+#[test]
+fn every_claude_has_a_limit_of_output_to_ask_for() {
+    assert_eq!(
+        of("anthropic", "claude-3-5-haiku-20241022").default_max_tokens,
+        Some(8192)
+    );
+    assert_eq!(
+        of("anthropic", "claude-new-9").default_max_tokens,
+        Some(32000)
+    );
+    assert_eq!(of("openai", "gpt-5.1").default_max_tokens, None);
+}
+
+#[test]
+fn an_unknown_effort_goes_to_the_nearest_below() {
+    let opus = of("anthropic", "claude-opus-4-5");
+    assert_eq!(opus.nearest(Effort::Max), Effort::High);
+    assert_eq!(opus.nearest(Effort::Minimal), Effort::Low);
+    assert_eq!(opus.nearest(Effort::Medium), Effort::Medium);
+    assert_eq!(of("vllm", "x").nearest(Effort::XHigh), Effort::XHigh);
+}
+
+#[test]
+fn globs_have_stars_only() {
+    for (glob, name, expected) in [
+        ("gpt-5*", "gpt-5.1", true),
+        ("gpt-5", "gpt-5.1", false),
+        ("*claude*", "us.anthropic.claude-3", true),
+        ("gpt-5*-chat*", "gpt-5.2-chat-latest", true),
+        ("gpt-5*-chat*", "gpt-5.2", false),
+        ("*", "", true),
+        ("a*a", "a", false),
+    ] {
+        assert_eq!(matches(glob, name), expected, "{glob} {name}");
+    }
+}

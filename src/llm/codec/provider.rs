@@ -1,0 +1,62 @@
+//! The provider's side of a dialect: requests are written, answers are read.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{Encode, Framing};
+use crate::ir::{ChatRequest, ChatResponse, Event};
+use crate::stream::StreamDecoder;
+use crate::{ApiError, Failure, sse};
+
+/// A request for a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    /// The body, JSON.
+    pub(crate) body: Bytes,
+    /// What is appended to the provider's base URL.
+    pub(crate) path: Cow<'static, str>,
+}
+
+/// A dialect, as providers speak it.
+pub(crate) trait ProviderWire: Sync {
+    /// Writes a request; notes in `to` what cannot be carried.
+    ///
+    /// # Errors
+    /// When nothing sensible is left of it (a message of which all content was
+    /// dropped): a 400 that names the field.
+    fn from_ir(&self, request: &ChatRequest, to: &mut Encode<'_>) -> Result<Encoded, ApiError>;
+
+    /// Reads an answer in one piece. Errors under a 2xx status were looked for
+    /// already.
+    ///
+    /// # Errors
+    /// When it is not in the documented shape: nothing of it may reach a client.
+    fn to_ir(&self, body: &[u8]) -> Result<ChatResponse, Failure>;
+
+    /// How events are framed.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    /// The watcher of one streamed answer: progress, failures, usage.
+    fn watcher(&self, choices: u32) -> Box<dyn StreamDecoder>;
+
+    /// A reader of one streamed answer.
+    fn reader(&self) -> Box<dyn EventReader>;
+}
+
+/// An event that is not in the documented shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+/// Turns the events of a wire into those of the IR. Only called within an answer:
+/// not for what the watcher hid, nor for failures.
+pub(crate) trait EventReader: Send {
+    /// Reads the next event. Events of unknown kinds are passed over, as the
+    /// providers ask for.
+    ///
+    /// # Errors
+    /// When a known event cannot be read: what it said would be lost.
+    fn read(&mut self, event: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Unreadable>;
+}

@@ -1,0 +1,55 @@
+//! Tools, and the choice among them.
+
+use serde_json::value::RawValue;
+
+use super::{At, CacheControl};
+
+/// A tool that the model may call.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// What it is.
+    pub kind: ToolKind,
+    /// A breakpoint of the prompt cache behind it.
+    pub cache: Option<CacheControl>,
+    /// Where it stood.
+    pub at: At,
+}
+
+/// The kinds of tool.
+#[derive(Clone, Debug)]
+pub enum ToolKind {
+    /// A function of the client.
+    Function {
+        /// Its name.
+        name: String,
+        /// What it is for.
+        description: Option<String>,
+        /// The schema of its arguments; none: no arguments.
+        parameters: Option<Box<RawValue>>,
+        /// Arguments must keep to the schema.
+        strict: Option<bool>,
+    },
+    /// A tool that the provider runs, or another that only the client's dialect
+    /// knows; whole.
+    Other(Box<RawValue>),
+}
+
+/// Whether the model calls tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// It may call only these.
+    Allowed {
+        /// Their names.
+        names: Vec<String>,
+        /// And it must call one.
+        required: bool,
+    },
+    /// As it likes.
+    Auto,
+    /// It must call this one.
+    Named(String),
+    /// It must not.
+    None,
+    /// It must call one.
+    Required,
+}
