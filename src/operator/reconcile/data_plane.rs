@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agentkube_crds::shared::PodTemplate;
 use agentkube_crds::{API_VERSION, Kind, names};
-use agentkube_plan::{ClientAuth, PlanDigest, SecretEntry};
+use agentkube_plan::{ClientAuth, DigestReport, PlanDigest, SecretEntry};
 use agentkube_webhooks::TargetRef;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
@@ -131,14 +131,15 @@ pub(super) async fn serve(ctx: &Context, job: &Job<'_>) -> Result<Seen, Reconcil
         .collect();
     let pods = pods_of(ctx, job);
     facts.rollout = rollout(ctx, job, &pods).await;
+    let mut waits = false;
     if let (Ok(plan), None) = (&job.plan, &facts.not_applied) {
         nudge(ctx, job, plan, table.as_ref(), &pods, &facts.rollout).await;
+        waits = pods.iter().any(|pod| ctx.nudges.awaits(pod));
     }
-    let mut waits = false;
     if let Some(table) = &table {
         let problems = clients.hand_out(table, &facts.rollout).await?;
         facts.ignored_clients.extend(problems);
-        waits = ctx.ledger(&clients.target, |ledger| ledger.is_waiting());
+        waits |= ctx.ledger(&clients.target, |ledger| ledger.is_waiting());
     }
     let again = again(&facts, waits);
     Ok(Seen {
@@ -283,14 +284,24 @@ async fn nudge(
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let report = rollout.ready.iter().find(|(ready, _)| ready == name);
         let follows = match report.map(|(_, report)| report) {
-            Some(Ok(report)) => {
-                let clients = report.clients.as_ref().map(|clients| &clients.digest);
-                report.plan.digest == plan.digest && clients == table.map(|table| &table.digest)
-            }
+            Some(Ok(report)) => follows(report, plan, table),
             Some(Err(_)) | None => true,
         };
         ctx.nudges.nudge(&ctx.client, pod, &value, follows).await;
     }
+}
+
+/// Whether a replica serves what is mounted, as far as its report tells: the plan,
+/// the clients, and the credentials of every upstream whose Secret is there.
+fn follows(report: &DigestReport, plan: &Plan, table: Option<&Table>) -> bool {
+    let clients = report.clients.as_ref().map(|clients| &clients.digest);
+    let is_missing = |upstream: &str| plan.missing.iter().any(|it| it.upstream == upstream);
+    report.plan.digest == plan.digest
+        && clients == table.map(|table| &table.digest)
+        && report
+            .upstreams
+            .iter()
+            .all(|upstream| upstream.credentials != is_missing(&upstream.name))
 }
 
 fn again(facts: &Facts, waits: bool) -> Option<Duration> {

@@ -73,6 +73,17 @@ impl Nudges {
         }
     }
 
+    /// True while this Pod is still expected to follow: when that is over, looking
+    /// often is of no use either.
+    pub(crate) fn awaits(&self, pod: &PodShape) -> bool {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = pod.metadata.uid.as_ref().and_then(|uid| last.get(uid));
+        known.is_some_and(|nudge| {
+            let wait = FIRST_WAIT * 2_u32.saturating_pow(nudge.times.saturating_sub(1));
+            nudge.times < MOST || nudge.at.elapsed() < wait
+        })
+    }
+
     /// The value to be written, if one is.
     fn due(&self, pod: &PodShape, value: &str, follows: bool) -> Option<String> {
         if pod.is_over() {
@@ -170,6 +181,22 @@ mod tests {
             tokio::time::advance(Duration::from_secs(3600)).await;
         }
         assert_eq!(count, MOST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_is_awaited_until_it_follows_or_was_nudged_often_enough() {
+        let nudges = Nudges::default();
+        assert!(!nudges.awaits(&pod(None)));
+        nudges.due(&pod(None), "v1", false);
+        assert!(nudges.awaits(&pod(Some("v1"))));
+        nudges.due(&pod(Some("v1")), "v1", true);
+        assert!(!nudges.awaits(&pod(Some("v1"))), "it follows");
+        for _ in 0..MOST {
+            nudges.due(&pod(Some("v1")), "v2", false);
+            assert!(nudges.awaits(&pod(Some("v2"))));
+            tokio::time::advance(Duration::from_secs(60)).await;
+        }
+        assert!(!nudges.awaits(&pod(Some("v2"))), "it never will");
     }
 
     #[tokio::test(start_paused = true)]
