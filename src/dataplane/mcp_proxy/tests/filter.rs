@@ -1,9 +1,11 @@
 //! Tools that a filter hides do not exist.
 
+use std::time::Duration;
+
 use agentkube_plan::{NamePrefix, ToolFilter};
 use serde_json::json;
 
-use super::kit::{over, plan, serve, upstream};
+use super::kit::{plan, serve, upstream};
 use super::server::{Spec, tools};
 
 fn allow(patterns: &[&str]) -> ToolFilter {
@@ -47,7 +49,9 @@ async fn every_filter_must_let_a_tool_through() {
 
 #[tokio::test]
 async fn patterns_that_match_nothing_are_reported() {
-    let server = Spec::legacy(&["create", "list_all"]).start().await;
+    let server = Spec::legacy(&["create", "list_all", "hidden"])
+        .start()
+        .await;
     let mut only = upstream("a", &server.endpoint());
     only.tools = vec![allow(&["create", "creat", "list_*", "drop_*"])];
     let proxy = serve(plan(vec![only])).await;
@@ -81,21 +85,45 @@ async fn the_same_tool_under_two_spellings_is_no_way_past_the_filter() {
 }
 
 #[tokio::test]
-async fn a_tool_that_was_added_since_the_last_list_can_be_called() {
+async fn a_tool_that_was_added_since_the_last_list_can_be_called_unless_a_filter_hides_it() {
     let server = Spec::legacy(&["early"]).start().await;
-    let proxy = over(&[&server]).await;
+    let mut only = upstream("a", &server.endpoint());
+    only.tools = vec![allow(&["early", "late"])];
+    let proxy = serve(plan(vec![only])).await;
     proxy.tool_names().await;
-    let late = Spec::legacy(&["early", "late"]).start().await;
-    let mut next = plan(vec![upstream("a", &late.endpoint())]);
-    next.tool_names.prefix = NamePrefix::Never;
-    proxy
-        .source
-        .replace(next, &super::kit::clients(), crate::source::Secrets::new())
-        .unwrap();
+    server.add("late");
+    server.add("other");
+    // A list that was read a moment ago is not read again.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
+    let hidden = proxy.legacy("tools/call", json!({"name": "other"})).await;
+    assert_eq!(hidden.code(), -32602);
     proxy
         .legacy("tools/call", json!({"name": "late"}))
         .await
         .result();
+}
+
+#[tokio::test]
+async fn of_an_upstream_that_is_down_nobody_learns_what_it_hides() {
+    let server = Spec::legacy(&["open", "shut"]).start().await;
+    let mut only = upstream("a", &server.endpoint());
+    only.tools = vec![allow(&["open"])];
+    let proxy = serve(plan(vec![only])).await;
+    server.upstream.stop().await;
+    let mut texts = Vec::new();
+    for name in ["open", "shut", "nope"] {
+        let answer = proxy.legacy("tools/call", json!({"name": name})).await;
+        assert!(
+            answer
+                .error_text()
+                .starts_with("upstream \"a\": cannot connect"),
+            "{answer:?}"
+        );
+        texts.push(answer.text);
+    }
+    assert!(texts.iter().all(|text| *text == texts[0]));
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ pub(super) struct Spec {
     page: usize,
     cursors: fn(usize) -> String,
     lists: Value,
+    added: Arc<Mutex<Vec<Value>>>,
     capabilities: Value,
     on_call: OnCall,
 }
@@ -40,6 +41,7 @@ pub(super) struct Spec {
 pub(super) struct ToolServer {
     pub(super) upstream: Upstream,
     sessions: Arc<Mutex<Vec<String>>>,
+    added: Arc<Mutex<Vec<Value>>>,
 }
 
 pub(super) fn tool(name: &str) -> Value {
@@ -67,6 +69,7 @@ impl Spec {
             page: usize::MAX,
             cursors: |at| at.to_string(),
             lists: json!({"tools": tools(names)}),
+            added: Arc::default(),
             capabilities: json!({"tools": {"listChanged": true}}),
             on_call: Arc::new(|_, request| {
                 let text = format!("{} ran", request["params"]["name"].as_str().unwrap());
@@ -129,6 +132,7 @@ impl Spec {
         let sessions: Arc<Mutex<Vec<String>>> = Arc::default();
         let open = Arc::clone(&sessions);
         let opened = AtomicUsize::new(0);
+        let added = Arc::clone(&self.added);
         let upstream = Upstream::start(move |request| {
             if request.route() != self.path {
                 return Reply::status(404);
@@ -136,7 +140,11 @@ impl Spec {
             self.answer(request, &open, &opened)
         })
         .await;
-        ToolServer { upstream, sessions }
+        ToolServer {
+            upstream,
+            sessions,
+            added,
+        }
     }
 
     fn answer(&self, request: &Request, open: &Mutex<Vec<String>>, opened: &AtomicUsize) -> Reply {
@@ -205,9 +213,12 @@ impl Spec {
             "logging/setLevel" => return Reply::json(200, &response(message, &json!({}))),
             _ => return (self.on_call)(request, message),
         };
-        let Some(items) = self.lists[member].as_array() else {
+        let Some(mut items) = self.lists[member].as_array().cloned() else {
             return failure(200, message, -32601, "Method not found");
         };
+        if member == "tools" {
+            items.extend(self.added.lock().unwrap().iter().cloned());
+        }
         let cursor = message["params"]["cursor"].as_str();
         let from = cursor.map_or(0, |cursor| {
             (0..=items.len())
@@ -238,6 +249,11 @@ pub(super) fn failure(status: u16, request: &Value, code: i64, message: &str) ->
 }
 
 impl ToolServer {
+    /// Has one more tool from now on, and tells nobody.
+    pub(super) fn add(&self, name: &str) {
+        self.added.lock().unwrap().push(tool(name));
+    }
+
     /// Forgets every session, as a restart does.
     pub(super) fn forget(&self) {
         self.sessions.lock().unwrap().clear();
