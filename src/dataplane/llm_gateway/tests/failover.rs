@@ -113,6 +113,33 @@ async fn what_errs_is_tried_again_before_the_next_one() {
 }
 
 #[tokio::test]
+async fn what_is_full_or_slow_is_not_tried_again_while_there_is_another() {
+    for behaviour in [
+        "overloaded",
+        "ratelimited",
+        "stallhead",
+        "quota",
+        "unauthorized",
+    ] {
+        let (first, _second, mut plan) = two(behaving(behaviour)).await;
+        plan.routing.retries.attempts = 2;
+        plan.upstreams[0].timeouts.first_token = Duration::from_millis(50);
+        let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+        assert_eq!(answer.header("x-agentkube-upstream"), "backup");
+        assert_eq!(first.requests().len(), 1, "{behaviour}");
+    }
+}
+
+#[tokio::test]
+async fn priority_decides_and_not_the_order_of_the_spec() {
+    let (first, second, mut plan) = two(behaving("ok")).await;
+    plan.upstreams.reverse();
+    let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+    assert_eq!(answer.header("x-agentkube-upstream"), "primary");
+    assert_eq!((first.requests().len(), second.requests().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn a_short_retry_after_is_waited_for_when_nobody_else_is_there() {
     let upstream = Upstream::start(|request| match request.number {
         0 => Reply::status(429).header("retry-after-ms", "20"),
@@ -170,6 +197,18 @@ async fn a_failure_that_retry_on_does_not_list_goes_no_further() {
     let answer = Rig::new(plan).await.chat("gpt-5.1").await;
     assert_eq!(answer.status, 503);
     assert!(second.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_whole_answer_that_stalls_is_given_up_after_the_idle_time() {
+    let upstream = Upstream::start(behaving("stall")).await;
+    let mut spec = openai("primary", &upstream);
+    spec.timeouts.first_token = Duration::from_secs(600);
+    spec.timeouts.idle = Duration::from_millis(50);
+    let rig = Rig::new(plan(vec![spec])).await;
+    let answer = within("a 504", rig.chat("gpt-5.1")).await;
+    assert_eq!(answer.status, 504);
+    assert!(answer.message().contains("stalled"), "{}", answer.message());
 }
 
 #[tokio::test]

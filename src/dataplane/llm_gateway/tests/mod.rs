@@ -6,4 +6,5 @@ mod kit;
 mod passthrough;
 mod reload;
 mod resting;
+mod run;
 mod streams;

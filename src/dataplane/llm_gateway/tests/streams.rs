@@ -153,3 +153,16 @@ async fn an_error_in_the_middle_passes_and_nothing_follows() {
     assert!(last.starts_with("data: {\"error\":"), "{last}");
     assert_eq!(upstream.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn after_the_terminator_the_client_is_not_kept_waiting() {
+    let upstream =
+        Upstream::start(|_| Reply::sse().chunk(CHUNK).chunk("data: [DONE]\n\n").stall()).await;
+    let mut spec = openai("primary", &upstream);
+    spec.timeouts.idle = Duration::from_secs(600);
+    let rig = Rig::new(plan(vec![spec])).await;
+    let answer = within("an end", rig.chat_stream("gpt-5.1")).await;
+    assert!(answer.text().ends_with("data: [DONE]\n\n"));
+    let labels = ["outcome=\"ok\""];
+    assert_eq!(rig.metric("agentkube_llm_attempts_total", &labels), 1.0);
+}
