@@ -70,11 +70,11 @@ fn finished(kind: Kind) -> CustomResourceDefinition {
             roots::finish(kind, root);
             walk(root, &mut presence::drop_nullable);
             walk(root, &mut presence::drop_empty_defaults);
-            walk(root, &mut presence::drop_object_defaults_in_items);
             walk(root, &mut numbers::portable_formats);
             walk(root, &mut bounds::fill);
             walk(root, &mut describe::unwrap_lines);
             walk(root, &mut describe::mention_default);
+            walk(root, &mut presence::drop_defaults_in_items);
         }
     }
     crd

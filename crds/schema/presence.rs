@@ -31,15 +31,15 @@ pub(super) fn drop_empty_defaults(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// A list item keeps an absent object absent; what is absent in it has its default all the same
+/// A list item keeps an absent object or number absent; what is absent in it has its default all the same
 /// when it is used. `kubectl apply` and GitOps tools compare lists as a whole: every field that
 /// the API server adds to an item is a difference that never goes away.
-pub(super) fn drop_object_defaults_in_items(schema: &mut JSONSchemaProps) {
+pub(super) fn drop_defaults_in_items(schema: &mut JSONSchemaProps) {
     let Some(JSONSchemaPropsOrArray::Schema(item)) = &mut schema.items else {
         return;
     };
     for field in item.properties.iter_mut().flat_map(BTreeMap::values_mut) {
-        if field.type_.as_deref() == Some("object") {
+        if matches!(field.type_.as_deref(), Some("integer" | "object")) {
             field.default = None;
         }
     }

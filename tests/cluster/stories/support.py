@@ -105,20 +105,30 @@ def http_get(url):
         return 0, str(error)
 
 
-def versions():
-    """resourceVersion of everything the operator may write, but its Lease."""
+def objects(namespaces=None):
+    """Everything that the operator may write, but its Lease."""
     kinds = (
         "mcp,llmgw,ag,deploy,sts,svc,cm,sa,secret,pdb,netpol,pod,"
         "mutatingwebhookconfiguration,validatingwebhookconfiguration"
     )
-    found = json.loads(kubectl("get", kinds, "-A", "-o", "json"))
-    return {
-        (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]):
-            item["metadata"]["resourceVersion"]
+    found = json.loads(kubectl("get", kinds, "-A", "-o", "json", "--show-managed-fields"))
+    items = {
+        (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item
         for item in found["items"]
         # Kubernetes' own controllers publish these at their own pace.
         if item["metadata"]["name"] != "kube-root-ca.crt"
     }
+    return {key: item for key, item in items.items() if namespaces is None or key[1] in namespaces}
+
+
+def versions_of(items):
+    """The resourceVersion of each object."""
+    return {key: item["metadata"]["resourceVersion"] for key, item in items.items()}
+
+
+def versions():
+    """The resourceVersion of everything that the operator may write."""
+    return versions_of(objects())
 
 
 @contextlib.contextmanager

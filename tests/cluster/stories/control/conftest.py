@@ -18,6 +18,8 @@ def crds():
 def operator(crds):
     """One operator for all stories, its webhooks registered by loopback URL."""
     apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: agentkube-system}\n")
-    running = Operator(pathlib.Path(os.environ["STORY_LOGS"]) / "operator.log").start()
-    yield running
-    running.stop()
+    running = Operator(pathlib.Path(os.environ["STORY_LOGS"]) / "operator.log")
+    try:
+        yield running.start()
+    finally:
+        running.stop()

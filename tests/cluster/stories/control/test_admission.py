@@ -19,18 +19,13 @@ def test_five_mistakes_are_answered_at_once(capsys):
     assert done.returncode == 1
     causes = [line[2:].split(": ")[0] for line in done.stderr.splitlines() if line.startswith("* ")]
     assert causes == [
-        "spec.upstreams[0].provider",
-        "spec.upstreams[1].endpoint",
         "spec.routing.defaultModel",
         "spec.routing.modelMap[0].to",
         "spec.routing.modelMap[1].upstream",
+        "spec.upstreams[0].provider",
+        "spec.upstreams[1].endpoint",
     ]
     assert 'did you mean "anthropic"?' in done.stderr
-
-
-def test_the_denial_is_a_422_with_causes():
-    done = kubectl_process("apply", "-v=8", "-f", str(FIXTURES / "five-mistakes.yaml"))
-    assert '"code":422' in done.stderr.replace(" ", "") and "FieldValueRequired" in done.stderr
 
 
 def test_an_unknown_field_is_named_with_the_one_that_was_meant():

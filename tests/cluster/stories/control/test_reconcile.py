@@ -1,10 +1,11 @@
 """From objects to children and conditions."""
 
 import signal
+import time
 
 import pytest
-from support import (ROOT, apply, condition, get, kubectl, kubectl_process, namespace, until,
-                     until_condition, versions)
+from support import (ROOT, apply, condition, get, kubectl, kubectl_process, namespace, objects,
+                     until, until_condition, versions_of)
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -159,17 +160,23 @@ def test_a_restart_writes_nothing_to_an_unchanged_cluster(operator, seed):
         apply(AGENT.format(ns=name))
         until("the StatefulSet", lambda: owned("statefulset", "reviewer", name))
         until_condition("llmgw", name, "gw", "Accepted", "True")
-        before = until("the cluster is at rest", lambda: settled())
+        mine = (name, "team-a", "platform", "agentkube-system", "")
+        before = until("the cluster is at rest", lambda: settled(mine))
         operator.stop(signal.SIGKILL)
         operator.start()
         until("it has looked at everything", lambda: looked_at_everything(operator))
-        assert settled() == before
+        after = objects(mine)
+        assert {key: after.get(key) for key in before if after.get(key) != before[key]} == {}
 
 
-def settled():
-    """The versions of everything, once two looks agree."""
-    first = versions()
-    return first if versions() == first else None
+def settled(namespaces):
+    """Everything in these namespaces, once several looks agree."""
+    first = objects(namespaces)
+    for _ in range(5):
+        time.sleep(0.5)  # what is at rest stays so
+        if versions_of(objects(namespaces)) != versions_of(first):
+            return None
+    return first
 
 
 def looked_at_everything(operator):

@@ -1,0 +1,1 @@
+"""Data planes as the cluster sees them, and clients that call them."""
