@@ -1,23 +1,12 @@
 """One `agentkube run` for the whole session, in front of a scripted provider and
 of the reference tool server."""
 
-import os
-import pathlib
 import uuid
 
 import pytest
 
 import manifests
-from rig import Agentkube, Process, Upstream, free_port, listening
-
-NODE_MODULES = pathlib.Path(os.environ["SDK_NODE_MODULES"])
-EVERYTHING = NODE_MODULES / "@modelcontextprotocol/server-everything/dist/index.js"
-
-
-def node():
-    """The node that came with the packages: the Inspector wants 22 or newer."""
-    found = sorted(NODE_MODULES.glob("node-*/bin/node"))
-    return found[0] if found else pathlib.Path("node")
+from rig import Agentkube, Everything, Upstream
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +23,10 @@ def upstream(folder):
 
 @pytest.fixture(scope="session")
 def everything(folder):
-    """URL of npm's server-everything, a legacy server with sessions."""
-    port = free_port()
-    process = Process(
-        [node(), EVERYTHING, "streamableHttp"],
-        folder / "everything.log",
-        env={"PORT": str(port)},
-    )
-    listening(port, process)
-    yield f"http://127.0.0.1:{port}/mcp"
-    process.kill()
+    """URL of npm's server-everything."""
+    everything = Everything(folder)
+    yield everything.url
+    everything.process.kill()
 
 
 @pytest.fixture(scope="session")

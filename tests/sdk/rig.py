@@ -16,6 +16,14 @@ from http import client
 # How long anything may take before the test fails; nothing takes this long.
 DEADLINE = 30
 
+NODE_MODULES = pathlib.Path(os.environ["SDK_NODE_MODULES"])
+
+
+def node():
+    """The node that came with the packages: the Inspector wants 22 or newer."""
+    found = sorted(NODE_MODULES.glob("node-*/bin/node"))
+    return found[0] if found else pathlib.Path("node")
+
 
 def free_port():
     """A port that nobody listens on at this moment."""
@@ -77,9 +85,9 @@ class Process:
 class Upstream:
     """The scripted provider; the model name chooses what it does."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, address="127.0.0.1:0"):
         self.process = Process(
-            [os.environ["TESTKIT_UPSTREAM_BIN"]],
+            [os.environ["TESTKIT_UPSTREAM_BIN"], address],
             folder / "upstream.log",
             env={"AGENTKUBE_TESTKIT_STDIN": "1"},
             stdin=subprocess.PIPE,
@@ -107,6 +115,21 @@ class Upstream:
     def open_gate(self, model):
         """Lets the answer to this model go on."""
         assert http(f"{self.url}/__gates/{model}", method="POST").status == 200
+
+
+class Everything:
+    """npm's server-everything, a legacy MCP server with sessions, on all addresses."""
+
+    def __init__(self, folder, host="127.0.0.1"):
+        program = NODE_MODULES / "@modelcontextprotocol/server-everything/dist/index.js"
+        port = free_port()
+        self.process = Process(
+            [node(), program, "streamableHttp"],
+            folder / "everything.log",
+            env={"PORT": str(port)},
+        )
+        listening(port, self.process)
+        self.url = f"http://{host}:{port}/mcp"
 
 
 class Agentkube:

@@ -10,8 +10,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from conftest import NODE_MODULES, node
-from rig import DEADLINE, http
+from rig import DEADLINE, NODE_MODULES, http, node
 
 INSPECTOR = NODE_MODULES / "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto", "2026-07-28"])
