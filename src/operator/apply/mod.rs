@@ -2,6 +2,8 @@
 //! changed, and never over an object that is somebody else's.
 
 mod compare;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub(crate) use compare::covers;

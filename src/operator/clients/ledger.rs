@@ -3,9 +3,14 @@
 //! and is replaced by a new one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use agentkube_plan::{ClientEntry, ClientTable, KeyHash, PlanDigest};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+/// How long a watch may take to show a Secret that was made.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Minted keys that wait for the replicas.
 #[derive(Debug, Default)]
@@ -19,6 +24,8 @@ struct Pending {
     /// Digests of the tables that carry its hash. A replica that reports any of
     /// them knows the key, also when other clients came since.
     carried_by: BTreeSet<String>,
+    /// When its Secret was made, until a watch shows it.
+    handed: Option<Instant>,
 }
 
 /// A key whose Secret may be made now.
@@ -44,6 +51,7 @@ impl Ledger {
                 let pending = Pending {
                     key: mint()?,
                     carried_by: BTreeSet::new(),
+                    handed: None,
                 };
                 self.pending.insert(client.clone(), pending);
             }
@@ -78,6 +86,7 @@ impl Ledger {
     pub(crate) fn releasable(&self, reported: &[Option<String>]) -> Vec<Release> {
         self.pending
             .iter()
+            .filter(|(_, pending)| !pending.is_handed())
             .filter(|(_, pending)| !pending.carried_by.is_empty())
             .filter(|(_, pending)| {
                 reported.iter().all(|digest| {
@@ -93,8 +102,22 @@ impl Ledger {
             .collect()
     }
 
+    /// Notes that the Secret of this client was made.
+    pub(crate) fn handed(&mut self, client: &str) {
+        if let Some(pending) = self.pending.get_mut(client) {
+            pending.handed = Some(Instant::now());
+        }
+    }
+
     /// True when keys wait for replicas.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.pending.is_empty()
+        self.pending.values().any(|pending| !pending.is_handed())
+    }
+}
+
+impl Pending {
+    /// A Secret that no watch shows after this long was deleted at once.
+    fn is_handed(&self) -> bool {
+        self.handed.is_some_and(|at| at.elapsed() < PATIENCE)
     }
 }

@@ -157,7 +157,7 @@ fn wiring(wired: &Wired) -> WiringStatus {
             .iter()
             .map(|target| WiredTarget {
                 name: target.reference.name.clone(),
-                url: format!("{}/mcp", target.url),
+                url: target.url.clone(),
             })
             .collect(),
         env: wiring

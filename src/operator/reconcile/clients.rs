@@ -100,7 +100,11 @@ impl Clients<'_> {
                 .hand_out(&release.client, &release.key, &self.target, owner)
                 .await?
             {
-                HandOut::Made => self.ctx.metrics.wrote("Secret"),
+                HandOut::Made => {
+                    self.ctx
+                        .ledger(&self.target, |ledger| ledger.handed(&release.client));
+                    self.ctx.metrics.wrote("Secret");
+                }
                 HandOut::NoOwner => {}
                 HandOut::NameTaken => problems.push(self.taken(&release.client)),
             }
