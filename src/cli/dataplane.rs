@@ -63,7 +63,7 @@ fn serve(
     args: PlaneArgs,
     plane: impl AsyncFnOnce(PlaneArgs, TcpListener, TcpListener, Drain) -> std::io::Result<()>,
 ) -> ExitCode {
-    logging::install(logging::Format::Json, "info");
+    logging::install(logging::Format::Json, "info,hyper=error");
     process::block_on(async {
         let traffic = bind(args.listen).await?;
         let admin = bind(args.admin).await?;

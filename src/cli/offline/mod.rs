@@ -192,7 +192,7 @@ fn verdict(
 /// last, which is never what was meant.
 fn twice(manifests: &[Manifest]) -> Vec<Option<FieldError>> {
     let mut seen = HashMap::new();
-    let mut check = |manifest: &Manifest| {
+    let check = |manifest: &Manifest| {
         let identity = [
             manifest.api_version(),
             manifest.kind(),
@@ -212,7 +212,7 @@ fn twice(manifests: &[Manifest]) -> Vec<Option<FieldError>> {
         );
         Some(FieldError::new("metadata.name", Reason::Duplicate, message))
     };
-    manifests.iter().map(|manifest| check(manifest)).collect()
+    manifests.iter().map(check).collect()
 }
 
 #[cfg(test)]

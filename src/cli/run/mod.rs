@@ -67,7 +67,7 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Serves until SIGTERM or Ctrl-C.
 pub(crate) fn main(args: RunArgs) -> ExitCode {
-    logging::install(logging::Format::Text, "warn");
+    logging::install(logging::Format::Text, "warn,hyper=error");
     process::block_on(run(args))
 }
 
