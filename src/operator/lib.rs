@@ -45,6 +45,6 @@ mod webhook;
 mod wiring;
 
 pub use error::Error;
-pub use options::{Options, WebhookEndpoint};
+pub use options::{CA_SECRET, Options, SERVICE_PORT, WebhookEndpoint};
 pub use run::run;
 pub use wiring::wire_agent;

@@ -2,6 +2,11 @@
 
 use std::net::SocketAddr;
 
+/// Name of the Secret with the webhooks' CA, in the operator's namespace.
+pub const CA_SECRET: &str = "agentkube-webhook-ca";
+/// Port of the Service through which the API server reaches the webhooks.
+pub const SERVICE_PORT: u16 = 443;
+
 /// How one operator process runs.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -35,7 +40,7 @@ pub struct Options {
 /// How the API server reaches the webhook server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookEndpoint {
-    /// Through this Service in the operator's namespace, at port 443.
+    /// Through this Service in the operator's namespace, at [`SERVICE_PORT`].
     Service {
         /// Name of the Service.
         name: String,

@@ -12,6 +12,8 @@ mod mcp;
 mod nudge;
 mod status;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use context::Context;
 pub(crate) use drive::writers;

@@ -26,7 +26,7 @@ pub(super) async fn run(ctx: &Context) {
     }
 }
 
-async fn once(ctx: &Context) -> Result<(), ReconcileError> {
+pub(super) async fn once(ctx: &Context) -> Result<(), ReconcileError> {
     let mut orphans: BTreeMap<TargetRef, Vec<_>> = BTreeMap::new();
     for secret in ctx.stores.secrets.state() {
         let owned = secret

@@ -16,10 +16,7 @@ use tracing::{error, info};
 
 use crate::apply::FIELD_MANAGER;
 use crate::metrics::Metrics;
-use crate::{Error, Options, WebhookEndpoint};
-
-/// Name of the Secret with the CA, in the operator's namespace.
-const NAME: &str = "agentkube-webhook-ca";
+use crate::{CA_SECRET, Error, Options, WebhookEndpoint};
 
 /// The Secret with the CA.
 #[derive(Clone)]
@@ -47,7 +44,7 @@ impl CaSecret {
 
     /// The authority, if the Secret is there.
     pub(crate) async fn read(&self) -> Result<Option<Authority>, Error> {
-        let Some(secret) = self.api.get_opt(NAME).await? else {
+        let Some(secret) = self.api.get_opt(CA_SECRET).await? else {
             return Ok(None);
         };
         self.seen(&secret);
@@ -84,7 +81,7 @@ impl CaSecret {
             .clone();
         let written = self
             .api
-            .replace(NAME, &params(), &secret(authority, version))
+            .replace(CA_SECRET, &params(), &secret(authority, version))
             .await?;
         self.seen(&written);
         Ok(authority.clone())
@@ -160,7 +157,7 @@ fn secret(authority: &Authority, version: Option<String>) -> Secret {
     let data = authority.to_secret();
     Secret {
         metadata: ObjectMeta {
-            name: Some(NAME.to_owned()),
+            name: Some(CA_SECRET.to_owned()),
             labels: Some(BTreeMap::from([(managed_by.to_owned(), us.to_owned())])),
             resource_version: version,
             ..ObjectMeta::default()

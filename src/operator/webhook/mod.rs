@@ -5,6 +5,8 @@
 
 mod authority;
 mod registration;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use authority::{CaSecret, Leaves, names};
 pub(crate) use registration::Registrar;

@@ -14,10 +14,7 @@ use tracing::{info, warn};
 
 use crate::apply::{APPLIED, FIELD_MANAGER, covers};
 use crate::metrics::Metrics;
-use crate::{Error, Options, WebhookEndpoint};
-
-/// Port of the webhook Service.
-const SERVICE_PORT: u16 = 443;
+use crate::{Error, Options, SERVICE_PORT, WebhookEndpoint};
 
 /// Registers the webhooks of this installation.
 pub(crate) struct Registrar {

@@ -1,0 +1,549 @@
+//! Whole reconciliations: real client, real stores, a fake API server, and a
+//! replica on loopback that reports what it serves.
+
+use std::sync::{Arc, Mutex};
+
+use agentkube_plan::{DigestReport, LoadedDigest, PlanDigest, UpstreamReport};
+use axum::{Json, Router, routing::get};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::ObjectRef;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::digest::DigestReader;
+use super::{Context, agent, gateway, mcp, sweep};
+use crate::Options;
+use crate::metrics::Metrics;
+use crate::render::Settings;
+use crate::stores::Stores;
+use crate::testing::{self, FakeApi};
+
+const GATEWAY: &str = "/apis/agentkube.io/v1alpha1/namespaces/platform/llmgateways/shared-gateway";
+const MCP: &str = "/apis/agentkube.io/v1alpha1/namespaces/team-a/mcps/github-tools";
+const AGENT: &str = "/apis/agentkube.io/v1alpha1/namespaces/team-a/agents/reviewer";
+const CONFIG_MAP: &str = "/api/v1/namespaces/platform/configmaps/shared-gateway-llm";
+const TABLE: &str = "/api/v1/namespaces/platform/secrets/shared-gateway-llm-clients";
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/platform/deployments/shared-gateway-llm";
+const REPLICA: &str = "/api/v1/namespaces/platform/pods/shared-gateway-llm-0";
+/// printf 'apps/worker\nllmgateway/platform/shared-gateway' | sha256sum
+const KEY: &str = "/api/v1/namespaces/apps/secrets/agentkube-key-94619ab92afeb90c";
+
+/// An operator that has just started: it knows what the API server has.
+struct Fresh {
+    ctx: Arc<Context>,
+    _watches: JoinSet<()>,
+}
+
+impl Fresh {
+    async fn on(api: &FakeApi, admin_port: u16) -> Self {
+        let (stores, tasks) = Stores::start(&api.client());
+        let mut watches = JoinSet::new();
+        for task in tasks {
+            watches.spawn(task);
+        }
+        stores.fill().await;
+        let recorder = Recorder::new(api.client(), Reporter::from("test"));
+        let metrics = Metrics::new(Registry::default());
+        let settings = Settings::from(&Options::default());
+        let mut ctx = Context::new(api.client(), stores, settings, recorder, metrics);
+        ctx.digests = DigestReader::new(admin_port);
+        Self {
+            ctx: Arc::new(ctx),
+            _watches: watches,
+        }
+    }
+
+    async fn gateway(&self) {
+        let key = ObjectRef::new("shared-gateway").within("platform");
+        let object = self.ctx.stores.gateways.get(&key).unwrap();
+        gateway::reconcile(object, Arc::clone(&self.ctx))
+            .await
+            .unwrap();
+    }
+
+    async fn mcp(&self) {
+        let object = self
+            .ctx
+            .stores
+            .mcps
+            .get(&ObjectRef::new("github-tools").within("team-a"));
+        mcp::reconcile(object.unwrap(), Arc::clone(&self.ctx))
+            .await
+            .unwrap();
+    }
+
+    async fn agent(&self) {
+        let object = self
+            .ctx
+            .stores
+            .agents
+            .get(&ObjectRef::new("reviewer").within("team-a"));
+        agent::reconcile(object.unwrap(), Arc::clone(&self.ctx))
+            .await
+            .unwrap();
+    }
+}
+
+/// One look by an operator that has just started.
+async fn look(api: &FakeApi, port: u16) {
+    Fresh::on(api, port).await.gateway().await;
+}
+
+fn api_with_gateway() -> FakeApi {
+    let api = FakeApi::default();
+    let mut gateway = testing::gateway();
+    gateway["spec"]["allowedNamespaces"] = json!({ "from": "All" });
+    api.put(GATEWAY, gateway);
+    api
+}
+
+fn condition(api: &FakeApi, path: &str, type_: &str) -> (String, String) {
+    let object = api.get(path).unwrap();
+    let all = object["status"]["conditions"].as_array().unwrap().clone();
+    let found = all
+        .iter()
+        .find(|it| it["type"] == type_)
+        .unwrap_or_else(|| panic!("{all:?}"));
+    let text = |field: &str| found[field].as_str().unwrap().to_owned();
+    (text("status"), text("reason"))
+}
+
+/// A replica: what it reports can be changed.
+#[derive(Clone)]
+struct Replica(Arc<Mutex<Option<DigestReport>>>);
+
+impl Replica {
+    async fn start(tasks: &mut JoinSet<()>) -> (Self, u16) {
+        let replica = Self(Arc::default());
+        let shared = replica.clone();
+        let app = Router::new().route(
+            "/digest",
+            get(move || async move { Json(shared.0.lock().unwrap().clone()) }),
+        );
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
+        (replica, port)
+    }
+
+    fn serves(&self, plan: &PlanDigest, clients: Option<&PlanDigest>) {
+        let loaded = |digest: &PlanDigest| LoadedDigest {
+            digest: digest.clone(),
+            rejected: None,
+        };
+        *self.0.lock().unwrap() = Some(DigestReport {
+            plan: loaded(plan),
+            clients: clients.map(loaded),
+            upstreams: vec![UpstreamReport {
+                name: "anthropic".to_owned(),
+                credentials: true,
+                reachable: Some(true),
+                tools: None,
+                unmatched_patterns: Vec::new(),
+                message: None,
+            }],
+        });
+    }
+}
+
+fn add_replica(api: &FakeApi) {
+    api.put(
+        REPLICA,
+        json!({
+            "metadata": {
+                "name": "shared-gateway-llm-0", "namespace": "platform",
+                "labels": {
+                    "app.kubernetes.io/managed-by": "agentkube",
+                    "agentkube.io/llmgateway": "shared-gateway",
+                },
+            },
+            "status": {
+                "podIP": "127.0.0.1", "conditions": [{ "type": "Ready", "status": "True" }],
+            },
+        }),
+    );
+}
+
+fn add_wired_pod(api: &FakeApi) {
+    api.put(
+        "/api/v1/namespaces/apps",
+        json!({ "metadata": { "name": "apps" } }),
+    );
+    api.put(
+        "/api/v1/namespaces/apps/serviceaccounts/worker",
+        json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": { "name": "worker", "namespace": "apps", "uid": "worker-uid" },
+        }),
+    );
+    api.put(
+        "/api/v1/namespaces/apps/pods/p",
+        json!({
+            "metadata": {
+                "name": "p", "namespace": "apps", "labels": { "agentkube.io/wire": "true" },
+                "annotations": { "agentkube.io/llm-gateway": "platform/shared-gateway" },
+            },
+            "spec": { "serviceAccountName": "worker" },
+        }),
+    );
+}
+
+fn plan_digest(api: &FakeApi) -> PlanDigest {
+    let plan = api.get(CONFIG_MAP).unwrap()["data"]["plan.json"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    PlanDigest::of(plan.as_bytes())
+}
+
+fn table(api: &FakeApi) -> Vec<u8> {
+    use base64::Engine as _;
+    let data = api.get(TABLE).unwrap()["data"]["clients.json"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    base64::engine::general_purpose::STANDARD
+        .decode(data)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_unchanged_cluster_sees_no_write_after_a_restart() {
+    let api = api_with_gateway();
+    api.put(MCP, testing::mcp());
+    api.put(AGENT, testing::agent());
+    for first in [true, false] {
+        let fresh = Fresh::on(&api, 1).await;
+        fresh.gateway().await;
+        fresh.mcp().await;
+        fresh.agent().await;
+        let writes = api.writes();
+        if first {
+            assert!(writes.len() > 15, "{writes:?}");
+        } else {
+            assert_eq!(writes, Vec::<String>::new());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_comes_later_turns_the_condition_without_touching_the_gateway() {
+    let api = api_with_gateway();
+    look(&api, 1).await;
+    assert_eq!(
+        condition(&api, GATEWAY, "ResolvedRefs"),
+        ("False".to_owned(), "SecretNotFound".to_owned())
+    );
+    assert!(api.get(DEPLOYMENT).is_some(), "it starts all the same");
+    let plan = plan_digest(&api);
+    api.put("/api/v1/namespaces/platform/secrets/anthropic-key", json!({
+        "metadata": { "name": "anthropic-key", "namespace": "platform" }, "data": { "api-key": "eA==" },
+    }));
+    look(&api, 1).await;
+    assert_eq!(condition(&api, GATEWAY, "ResolvedRefs").0, "True");
+    assert_eq!(plan_digest(&api), plan);
+}
+
+#[tokio::test]
+async fn without_a_replica_it_is_not_programmed_and_says_why() {
+    let api = api_with_gateway();
+    look(&api, 1).await;
+    assert_eq!(
+        condition(&api, GATEWAY, "Programmed"),
+        ("False".to_owned(), "NoReplicasReady".to_owned())
+    );
+    assert_eq!(
+        condition(&api, GATEWAY, "Enforced"),
+        ("False".to_owned(), "NotImplemented".to_owned())
+    );
+    let status = api.get(GATEWAY).unwrap()["status"].clone();
+    assert_eq!(
+        status["endpoint"],
+        json!("http://shared-gateway-llm.platform.svc:8080")
+    );
+    assert_eq!(status["models"][3], json!("opus"));
+    assert_eq!(status["summary"]["upstreams"], json!("0/1"));
+}
+
+#[tokio::test]
+async fn it_is_programmed_only_when_the_replica_reports_this_plan() {
+    let mut tasks = JoinSet::new();
+    let (replica, port) = Replica::start(&mut tasks).await;
+    let api = api_with_gateway();
+    add_replica(&api);
+    look(&api, port).await;
+    assert_eq!(
+        condition(&api, GATEWAY, "Programmed").1,
+        "Unreachable",
+        "it reports nothing yet"
+    );
+    replica.serves(&PlanDigest::of(b"an earlier plan"), None);
+    look(&api, port).await;
+    assert_eq!(condition(&api, GATEWAY, "Programmed").1, "Pending");
+    replica.serves(&plan_digest(&api), None);
+    look(&api, port).await;
+    assert_eq!(condition(&api, GATEWAY, "Programmed").0, "True");
+    assert_eq!(condition(&api, GATEWAY, "Ready").0, "True");
+    let status = api.get(GATEWAY).unwrap()["status"].clone();
+    assert_eq!(
+        (&status["upstreams"][0]["state"], &status["readyReplicas"]),
+        (&json!("Healthy"), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_handed_out_only_after_the_replica_knows_it() {
+    let mut tasks = JoinSet::new();
+    let (replica, port) = Replica::start(&mut tasks).await;
+    let api = api_with_gateway();
+    add_replica(&api);
+    add_wired_pod(&api);
+    replica.serves(
+        &PlanDigest::of(b"x"),
+        Some(&PlanDigest::of(b"an earlier table")),
+    );
+    let fresh = Fresh::on(&api, port).await;
+    fresh.gateway().await;
+    assert!(api.get(KEY).is_none(), "a first call would meet a 401");
+    let known = table(&api);
+    assert!(
+        String::from_utf8(known.clone())
+            .unwrap()
+            .contains("apps/worker")
+    );
+    replica.serves(&PlanDigest::of(b"x"), Some(&PlanDigest::of(&known)));
+    fresh.gateway().await;
+    let secret = api.get(KEY).unwrap();
+    assert_eq!(
+        secret["metadata"]["ownerReferences"][0]["uid"],
+        json!("worker-uid")
+    );
+    assert_eq!(
+        table(&api),
+        known,
+        "the key that was promised is the key that was handed out"
+    );
+    look(&api, port).await;
+    assert_eq!(
+        table(&api),
+        known,
+        "a restarted operator reads the hash from the Secret"
+    );
+}
+
+#[tokio::test]
+async fn a_key_comes_at_once_when_no_replica_is_ready() {
+    let api = api_with_gateway();
+    add_wired_pod(&api);
+    look(&api, 1).await;
+    assert!(api.get(KEY).is_some());
+}
+
+#[tokio::test]
+async fn a_secret_that_has_the_name_of_a_key_is_never_adopted() {
+    let api = api_with_gateway();
+    add_wired_pod(&api);
+    let theirs = json!({
+        "metadata": { "name": KEY.rsplit('/').next().unwrap(), "namespace": "apps" },
+        "data": { "api-key": "aS1hbS1ub3QtYS1rZXktb2YtYWdlbnRrdWJl" },
+    });
+    api.put(KEY, theirs.clone());
+    look(&api, 1).await;
+    assert_eq!(api.get(KEY).unwrap()["data"], theirs["data"]);
+    assert!(
+        !String::from_utf8(table(&api))
+            .unwrap()
+            .contains("apps/worker"),
+        "their key is no key"
+    );
+    assert_eq!(condition(&api, GATEWAY, "ClientsAccepted").1, "KeysIgnored");
+}
+
+#[tokio::test]
+async fn short_and_shared_client_keys_are_ignored_and_said() {
+    let api = api_with_gateway();
+    let secret = |name: &str, key: &str| {
+        use base64::Engine as _;
+        let data = base64::engine::general_purpose::STANDARD.encode(key);
+        api.put(
+            &format!("/api/v1/namespaces/platform/secrets/{name}"),
+            json!({
+                "metadata": {
+                    "name": name, "namespace": "platform",
+                    "labels": { "agentkube.io/client-of": "shared-gateway" },
+                },
+                "data": { "api-key": data },
+            }),
+        );
+    };
+    secret("a", "sixteen-characters-or-more");
+    secret("b", "sixteen-characters-or-more");
+    secret("c", "short");
+    look(&api, 1).await;
+    let table: Value = serde_json::from_slice(&table(&api)).unwrap();
+    let names: Vec<_> = table["clients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].clone())
+        .collect();
+    assert_eq!(names, ["a"]);
+    let object = api.get(GATEWAY).unwrap();
+    let said = object["status"]["conditions"].to_string();
+    assert!(
+        said.contains("Secret \\\"b\\\"") && said.contains("Secret \\\"c\\\""),
+        "{said}"
+    );
+    assert!(!said.contains("sixteen"), "the key itself is never said");
+}
+
+#[tokio::test]
+async fn the_keys_of_a_target_that_is_gone_are_taken_back() {
+    let api = api_with_gateway();
+    add_wired_pod(&api);
+    look(&api, 1).await;
+    let fresh = Fresh::on(&api, 1).await;
+    sweep::once(&fresh.ctx).await.unwrap();
+    assert!(api.get(KEY).is_some(), "its target is there");
+    api.remove(GATEWAY);
+    let fresh = Fresh::on(&api, 1).await;
+    sweep::once(&fresh.ctx).await.unwrap();
+    assert!(api.get(KEY).is_none());
+}
+
+#[tokio::test]
+async fn without_client_keys_there_is_no_table_and_no_key() {
+    let api = api_with_gateway();
+    add_wired_pod(&api);
+    look(&api, 1).await;
+    let mut open = api.get(GATEWAY).unwrap();
+    open["spec"]["auth"]["mode"] = json!("none");
+    api.put(GATEWAY, open);
+    look(&api, 1).await;
+    assert!(api.get(KEY).is_none(), "nobody needs it any more");
+}
+
+#[tokio::test]
+async fn a_changed_plan_nudges_the_replica_through_its_status() {
+    let api = api_with_gateway();
+    add_replica(&api);
+    look(&api, 1).await;
+    let sync = || api.get(REPLICA).unwrap()["metadata"]["annotations"]["agentkube.io/sync"].clone();
+    let before = sync();
+    assert!(before.is_string());
+    api.writes();
+    look(&api, 1).await;
+    assert_eq!(
+        (sync(), api.writes().len()),
+        (before.clone(), 0),
+        "nothing changed"
+    );
+    let mut changed = api.get(GATEWAY).unwrap();
+    changed["spec"]["routing"]["modelMap"] = json!([]);
+    api.put(GATEWAY, changed);
+    look(&api, 1).await;
+    assert_ne!(sync(), before);
+    let nudges = api
+        .writes()
+        .into_iter()
+        .filter(|write| write.contains("/pods/"));
+    assert_eq!(
+        nudges.collect::<Vec<_>>(),
+        [format!("PATCH {REPLICA}/status")]
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_said_and_nothing_is_built_on_it() {
+    let api = api_with_gateway();
+    api.put(CONFIG_MAP, json!({
+        "metadata": { "name": "shared-gateway-llm", "namespace": "platform" }, "data": { "a": "b" },
+    }));
+    look(&api, 1).await;
+    assert_eq!(
+        condition(&api, GATEWAY, "Programmed"),
+        ("False".to_owned(), "NameTaken".to_owned())
+    );
+    assert_eq!(api.get(CONFIG_MAP).unwrap()["data"], json!({ "a": "b" }));
+    assert!(api.get(DEPLOYMENT).is_none());
+}
+
+#[tokio::test]
+async fn an_invalid_spec_leaves_what_is_served_alone() {
+    let api = api_with_gateway();
+    look(&api, 1).await;
+    let plan = plan_digest(&api);
+    let mut broken = api.get(GATEWAY).unwrap();
+    broken["spec"]["routing"]["defaultModel"] = json!("gpt-9");
+    api.put(GATEWAY, broken);
+    api.writes();
+    look(&api, 1).await;
+    assert_eq!(
+        condition(&api, GATEWAY, "Accepted"),
+        ("False".to_owned(), "Invalid".to_owned())
+    );
+    assert_eq!(condition(&api, GATEWAY, "Programmed").1, "Invalid");
+    assert_eq!(plan_digest(&api), plan);
+    assert!(
+        api.writes()
+            .iter()
+            .all(|write| write.ends_with("/status") || write.contains("/events"))
+    );
+}
+
+#[tokio::test]
+async fn an_object_that_is_being_deleted_is_left_to_the_garbage_collector() {
+    let api = api_with_gateway();
+    let mut going = api.get(GATEWAY).unwrap();
+    going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    api.put(GATEWAY, going);
+    look(&api, 1).await;
+    assert!(api.writes().is_empty());
+}
+
+#[tokio::test]
+async fn an_agent_is_started_wired_or_not_at_all() {
+    const SET: &str = "/apis/apps/v1/namespaces/team-a/statefulsets/reviewer";
+    let api = FakeApi::default();
+    api.put(AGENT, testing::agent());
+    api.put(MCP, testing::mcp());
+    Fresh::on(&api, 1).await.agent().await;
+    assert_eq!(
+        condition(&api, AGENT, "Wired"),
+        ("False".to_owned(), "Refused".to_owned())
+    );
+    assert!(api.get(SET).is_none());
+    let mut gateway = testing::gateway();
+    gateway["spec"]["allowedNamespaces"] = json!({ "from": "All" });
+    api.put(GATEWAY, gateway);
+    Fresh::on(&api, 1).await.agent().await;
+    assert_eq!(condition(&api, AGENT, "Wired").0, "True");
+    let set = api.get(SET).unwrap();
+    let env = set["spec"]["template"]["spec"]["containers"][0]["env"].to_string();
+    assert!(
+        env.contains("ANTHROPIC_BASE_URL") && !env.contains("ANTHROPIC_API_KEY"),
+        "{env}"
+    );
+    let wiring = api.get(AGENT).unwrap()["status"]["wiring"].clone();
+    assert_eq!(
+        wiring["mcp"][0]["url"],
+        json!("http://github-tools-mcp.team-a.svc:8080/mcp")
+    );
+}
+
+#[tokio::test]
+async fn a_supervised_agent_is_refused_until_something_supervises_it() {
+    let api = FakeApi::default();
+    let mut agent = testing::agent();
+    agent["spec"]["mode"] = json!("supervised");
+    api.put(AGENT, agent);
+    Fresh::on(&api, 1).await.agent().await;
+    assert_eq!(condition(&api, AGENT, "Accepted").0, "False");
+    assert!(
+        api.writes()
+            .iter()
+            .all(|write| !write.contains("statefulsets"))
+    );
+}
