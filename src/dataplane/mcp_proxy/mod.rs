@@ -31,6 +31,6 @@ mod upstream;
 mod tests;
 
 pub use proxy::{Proxy, ProxyParts};
-pub use route::{McpPlane, ProxyError, Route};
+pub use route::{ProxyError, ProxyPlane, Route};
 pub use run::run_proxy;
-pub use service::{Inner, ProxyService};
+pub use service::ProxyService;

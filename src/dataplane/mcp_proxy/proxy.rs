@@ -10,12 +10,12 @@ use arc_swap::ArcSwapOption;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::route::McpPlane;
-use super::service::{Inner, ProxyService};
+use super::route::ProxyPlane;
+use super::service::ProxyService;
 use super::serving::Serving;
 use super::upstream::Upstream;
 use crate::admin::PlaneStatus;
-use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics};
+use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics, Stack};
 use crate::source::PlanWatch;
 use crate::upstream::TlsRoots;
 
@@ -72,9 +72,9 @@ impl Proxy {
     /// What [`edge::serve`] serves. Clones and later calls share everything but
     /// the bound on calls under way.
     #[must_use]
-    pub fn service(&self) -> ProxyService {
-        let inner = Inner::new(Arc::clone(&self.0));
-        edge::stack(McpPlane, self.0.metrics.clone(), MAX_REQUESTS, inner)
+    pub fn service(&self) -> Stack<ProxyPlane, ProxyService> {
+        let service = ProxyService::new(Arc::clone(&self.0));
+        edge::stack(ProxyPlane, self.0.metrics.clone(), MAX_REQUESTS, service)
     }
 
     /// For the admin server.

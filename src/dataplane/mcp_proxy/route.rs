@@ -99,9 +99,9 @@ impl ProxyError {
 
 /// The MCP side of the shared layers.
 #[derive(Clone, Copy, Debug)]
-pub struct McpPlane;
+pub struct ProxyPlane;
 
-impl Plane for McpPlane {
+impl Plane for ProxyPlane {
     type Route = Route;
     type Error = ProxyError;
 

@@ -18,21 +18,18 @@ use super::calls::Calls;
 use super::dispatch::{Caller, dispatch};
 use super::proxy::State;
 use super::reply::{self, Reply};
-use super::route::{McpPlane, ProxyError, Route};
+use super::route::{ProxyError, Route};
 use super::serving::Serving;
-use crate::edge::{Body, Routed, Stack, collect};
-
-/// The whole stack of one proxy.
-pub type ProxyService = Stack<McpPlane, Inner>;
+use crate::edge::{Body, Routed, collect};
 
 /// The proxy's own service, inside the shared layers.
 #[derive(Clone)]
-pub struct Inner {
+pub struct ProxyService {
     state: Arc<State>,
     calls: Calls,
 }
 
-impl Inner {
+impl ProxyService {
     pub(super) fn new(state: Arc<State>) -> Self {
         Self {
             state,
@@ -41,15 +38,15 @@ impl Inner {
     }
 }
 
-impl std::fmt::Debug for Inner {
+impl std::fmt::Debug for ProxyService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Inner")
+        f.debug_struct("ProxyService").finish_non_exhaustive()
     }
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, ProxyError>> + Send>>;
 
-impl<B> Service<Routed<Route, B>> for Inner
+impl<B> Service<Routed<Route, B>> for ProxyService
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
 {

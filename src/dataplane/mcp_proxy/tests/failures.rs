@@ -226,6 +226,22 @@ async fn an_answer_over_the_limit_is_an_error() {
 }
 
 #[tokio::test]
+async fn one_bad_answer_does_not_condemn_the_upstream() {
+    let server = Spec::legacy(&["odd"])
+        .on_call(|_, _| Reply::text(400, "text/plain", "JSON RPC not handled: unsupported"))
+        .start()
+        .await;
+    let proxy = over(&[&server]).await;
+    proxy.tool_names().await;
+    assert_eq!(proxy.legacy("x/y", json!({})).await.code(), -32601);
+    let rows = proxy.proxy.status().digest().unwrap().upstreams;
+    assert_eq!(
+        (rows[0].reachable, rows[0].message.as_deref()),
+        (Some(true), None)
+    );
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_message_is_an_error() {
     for body in ["<html>", "[]", r#"{"jsonrpc":"2.0","id":1}"#, ""] {
         let server = Spec::legacy(&["odd"])

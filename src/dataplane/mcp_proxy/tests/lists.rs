@@ -115,8 +115,12 @@ async fn a_cursor_that_repeats_is_an_error_and_no_endless_loop() {
         .pages(1, |_| "again".to_owned())
         .start()
         .await;
-    let answer = over(&[&server]).await.legacy("tools/list", json!({})).await;
+    let proxy = over(&[&server]).await;
+    let answer = proxy.legacy("tools/list", json!({})).await;
     assert!(answer.error_text().contains("cursor repeats"), "{answer:?}");
+    let row = proxy.proxy.status().digest().unwrap().upstreams.remove(0);
+    assert_eq!(row.reachable, Some(true), "it answers");
+    assert!(row.message.unwrap().contains("cursor repeats"));
 }
 
 #[tokio::test]

@@ -101,7 +101,12 @@ impl Upstream {
             return Err(error.clone());
         }
         let asked = Instant::now();
-        match self.read_list(kind).await {
+        let read = self.read_list(kind).await;
+        if kind == ListKind::Tools {
+            self.status
+                .note_tools(&self.name, read.as_ref().map(|_| ()));
+        }
+        match read {
             Ok(mut catalogue) => {
                 catalogue.asked = Some(asked);
                 let catalogue = Arc::new(catalogue);

@@ -74,13 +74,22 @@ pub(in crate::mcp_proxy) enum UpstreamError {
 
 impl UpstreamError {
     /// True when the upstream itself is in trouble, so that the breaker counts
-    /// it. An upstream that answers, be it with an error, is not.
+    /// it. An upstream that answers, be it with an error or for ever, is not.
     pub(super) fn is_outage(&self) -> bool {
         match self {
-            Self::Send(_) | Self::Idle(_) | Self::Total(_) | Self::Cut => true,
+            Self::Send(_) | Self::Idle(_) | Self::Cut => true,
             Self::Status(status) => status.is_server_error(),
             _ => false,
         }
+    }
+
+    /// True when the failure is one of the upstream and not of one call.
+    pub(super) fn condemns(&self) -> bool {
+        self.is_outage()
+            || matches!(
+                self,
+                Self::EraChanged | Self::Refused(_) | Self::SessionLost | Self::UnknownVersion
+            )
     }
 
     /// True when the era and the session may be others by the time it is back.

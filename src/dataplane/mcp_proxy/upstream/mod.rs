@@ -187,20 +187,24 @@ impl Upstream {
         self.wire.credential.header()?;
         self.breaker.admit().map_err(UpstreamError::LeftAlone)?;
         let mut attempt = 0;
-        let asked = loop {
+        loop {
             attempt += 1;
             match self.attempt(client, clock, &make).await {
-                Ok(asked) => break Ok(asked),
+                Ok(asked) => {
+                    self.note(Ok(()));
+                    return Ok(asked);
+                }
                 Err((lane, error)) => {
                     let again = self.is_worth_another(&error, lane.as_ref(), attempt, repeatable);
                     if !again || attempt == ATTEMPTS {
-                        break Err(error);
+                        // Without a lane it did not even greet us.
+                        let down = lane.is_none() || error.condemns();
+                        self.note(if down { Err(&error) } else { Ok(()) });
+                        return Err(error);
                     }
                 }
             }
-        };
-        self.note(asked.as_ref().map(|_| ()));
-        asked
+        }
     }
 
     async fn attempt(

@@ -70,7 +70,7 @@ impl Upstream {
             Ok(_) => cancel.done(),
             Err(error) => {
                 cancel.failed(error);
-                self.note(Err(error));
+                self.note_stream(error);
             }
         }
         answer.map(|answer| (lane, answer))
@@ -120,7 +120,9 @@ impl Upstream {
 
     /// A stream that was being relayed broke.
     pub(in crate::mcp_proxy) fn note_stream(&self, error: &UpstreamError) {
-        self.note(Err(error));
+        if error.condemns() {
+            self.note(Err(error));
+        }
     }
 
     /// Passes a client's notification on, in the background.
