@@ -220,14 +220,18 @@ fn missing(reference: &MissingRef) -> Missing {
     }
 }
 
+/// Its Pods by name: a store has no order, and what is said must not change
+/// with it.
 fn pods_of(ctx: &Context, job: &Job<'_>) -> Vec<Arc<PodShape>> {
     let selector = names::selector(job.kind, job.name());
-    ctx.stores.pods.state_filter(|pod| {
+    let mut pods = ctx.stores.pods.state_filter(|pod| {
         pod.metadata.namespace.as_deref() == Some(job.namespace())
             && selector
                 .iter()
                 .all(|(key, value)| pod.label(key) == Some(value))
-    })
+    });
+    pods.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+    pods
 }
 
 async fn rollout(ctx: &Context, job: &Job<'_>, pods: &[Arc<PodShape>]) -> Rollout {
@@ -236,8 +240,7 @@ async fn rollout(ctx: &Context, job: &Job<'_>, pods: &[Arc<PodShape>]) -> Rollou
         .iter()
         .filter(|pod| pod.is_ready())
         .filter_map(|pod| Some((pod.metadata.name.clone()?, pod.ip()?.to_owned())));
-    let mut ready: Vec<_> = ready.collect();
-    ready.sort();
+    let ready: Vec<_> = ready.collect();
     let waiting = alive.iter().find_map(|pod| {
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         Some(format!("Pod {name}: {}", pod.why_not_ready()?))

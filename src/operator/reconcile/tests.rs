@@ -247,6 +247,36 @@ async fn a_secret_that_comes_later_turns_the_condition_without_touching_the_gate
 }
 
 #[tokio::test]
+async fn of_several_pods_that_do_not_start_it_is_always_the_first_that_is_named() {
+    let api = api_with_gateway();
+    for number in 0..9 {
+        let name = format!("shared-gateway-llm-{number}");
+        let conditions = json!([
+            { "type": "PodScheduled", "status": "False", "message": "no nodes" },
+        ]);
+        let (managed_by, us) = agentkube_crds::keys::MANAGED_BY;
+        api.put(
+            &format!("/api/v1/namespaces/platform/pods/{name}"),
+            json!({
+                "metadata": {
+                    "name": name, "namespace": "platform",
+                    "labels": { managed_by: us, "agentkube.io/llmgateway": "shared-gateway" },
+                },
+                "status": { "conditions": conditions },
+            }),
+        );
+    }
+    for _ in 0..5 {
+        look(&api, 1).await;
+        let said = api.get(GATEWAY).unwrap()["status"]["conditions"].to_string();
+        assert!(
+            said.contains("Pod shared-gateway-llm-0: not scheduled: no nodes"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn without_a_replica_it_is_not_programmed_and_says_why() {
     let api = api_with_gateway();
     look(&api, 1).await;
