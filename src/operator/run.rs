@@ -114,12 +114,14 @@ pub(crate) async fn run_with(
     ));
 
     let result = tokio::select! {
+        // First, or a part that ends because of it would look like a failure.
+        biased;
+        () = shutdown.cancelled() => Ok(()),
         Some(done) = tasks.join_next() => Err(match done {
             Ok(Ok(what)) => Error::TaskEnded(what),
             Ok(Err(error)) => error,
             Err(_) => Error::TaskEnded("a task (it panicked)"),
         }),
-        () = shutdown.cancelled() => Ok(()),
     };
     readiness.ending.store(true, Ordering::Relaxed);
     info!("shutting down");
@@ -191,25 +193,41 @@ async fn leading(
         let registrar = Registrar::new(&client, &options, metrics.clone());
         let registering = keep_registered(ca.clone(), registrar, Arc::clone(&leaves), stop.clone());
         async move {
-            metrics.leading.set(1);
+            let _leading = Leading::now(metrics);
             let reconciling = async {
-                stores.synced().await;
-                writers(Arc::new(context), stop).await;
+                tokio::select! {
+                    () = stores.synced() => writers(Arc::new(context), stop.clone()).await,
+                    () = stop.cancelled() => {}
+                }
             };
             futures::join!(registering, reconciling);
-            metrics.leading.set(0);
         }
     };
     if options.leader_election {
         let api = Api::<Lease>::namespaced(client.clone(), &options.namespace);
         let identity = format!("{}_{}", options.identity, nonce());
         let elector = Elector::new(api, LEASE, &identity, Timing::default());
-        lead(elector, shutdown, work).await;
+        Box::pin(lead(elector, shutdown, work)).await;
     } else {
-        work(shutdown).await;
+        Box::pin(work(shutdown)).await;
     }
-    metrics.leading.set(0);
     Ok("the leader")
+}
+
+/// The metric says so while this lives, however the writers end.
+struct Leading(Metrics);
+
+impl Leading {
+    fn now(metrics: Metrics) -> Self {
+        metrics.leading.set(1);
+        Self(metrics)
+    }
+}
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        self.0.leading.set(0);
+    }
 }
 
 /// Two processes of one host name are two candidates.

@@ -99,11 +99,7 @@ impl State {
         } else {
             &steps[3..]
         };
-        let is_list = match below {
-            [_] => true,
-            ["namespaces", _, _] => true,
-            _ => false,
-        };
+        let is_list = matches!(below, [_] | ["namespaces", _, _]);
         if !is_list {
             return status(404, "not found");
         }

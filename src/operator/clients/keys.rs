@@ -1,7 +1,7 @@
 //! The Secrets with clients' keys: reads hashes, hands keys out, takes them back.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agentkube_crds::keys;
 use agentkube_plan::KeyHash;
@@ -24,8 +24,11 @@ use crate::shapes::SecretShape;
 /// unchanged Secret is read once.
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache {
-    read: Mutex<BTreeMap<(String, String), (String, Vec<KeyHash>)>>,
+    read: Mutex<Read>,
 }
+
+/// Namespace and name → version, hashes.
+type Read = BTreeMap<(String, String), (String, Vec<KeyHash>)>;
 
 /// Reads and writes key Secrets.
 pub(crate) struct ClientKeys<'a> {
@@ -189,9 +192,13 @@ impl ClientKeys<'_> {
 }
 
 impl KeyCache {
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, BTreeMap<(String, String), (String, Vec<KeyHash>)>> {
+    /// Forgets Secrets that are gone.
+    pub(crate) fn retain(&self, is_there: impl Fn(&str, &str) -> bool) {
+        self.lock()
+            .retain(|(namespace, name), _| is_there(namespace, name));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Read> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

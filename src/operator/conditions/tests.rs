@@ -48,7 +48,7 @@ fn said<'a>(all: &'a [Statement], type_: &str) -> (bool, &'a str) {
 #[test]
 fn programmed_is_true_only_when_every_ready_replica_serves_this_plan() {
     let new = || Ok(report("new", None, true));
-    let table: Vec<(Vec<Result<DigestReport, String>>, (bool, &str))> = vec![
+    let table = [
         (vec![new(), new()], (true, "Programmed")),
         (vec![new()], (true, "Programmed")),
         (vec![], (false, "NoReplicasReady")),

@@ -84,6 +84,12 @@ impl Nudges {
         })
     }
 
+    /// Forgets Pods that are gone.
+    pub(crate) fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.retain(|uid, _| is_there(uid));
+    }
+
     /// The value to be written, if one is.
     fn due(&self, pod: &PodShape, value: &str, follows: bool) -> Option<String> {
         if pod.is_over() {

@@ -1,12 +1,13 @@
 //! Takes back the keys of targets that are gone. Their Secrets are in the
 //! namespaces of clients and owned by them, so no garbage collector does it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use agentkube_crds::{Kind, LLMGateway, MCP};
 use agentkube_webhooks::{Lookup as _, TargetRef};
 use kube::Api;
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -19,11 +20,30 @@ const PERIOD: Duration = Duration::from_secs(20);
 /// Looks for such keys, for ever.
 pub(super) async fn run(ctx: &Context) {
     loop {
+        forget(ctx);
         if let Err(error) = once(ctx).await {
             warn!(%error, "keys of targets that are gone were not all taken back");
         }
         sleep(PERIOD).await;
     }
+}
+
+/// What is remembered of Secrets and Pods goes with them.
+fn forget(ctx: &Context) {
+    let secrets = &ctx.stores.secrets;
+    ctx.keys.retain(|namespace, name| {
+        secrets
+            .get(&ObjectRef::new(name).within(namespace))
+            .is_some()
+    });
+    let pods: BTreeSet<String> = ctx
+        .stores
+        .pods
+        .state()
+        .iter()
+        .filter_map(|pod| pod.metadata.uid.clone())
+        .collect();
+    ctx.nudges.retain(|uid| pods.contains(uid));
 }
 
 pub(super) async fn once(ctx: &Context) -> Result<(), ReconcileError> {

@@ -126,6 +126,17 @@ impl PodShape {
         })
     }
 
+    /// All that decides which client it is, and of what.
+    pub(crate) fn identity(&self) -> impl PartialEq + '_ {
+        let meta = &self.metadata;
+        (
+            &meta.labels,
+            &meta.annotations,
+            self.service_account(),
+            self.is_over(),
+        )
+    }
+
     /// Its labels.
     pub(crate) fn label(&self, key: &str) -> Option<&str> {
         self.metadata.labels.as_ref()?.get(key).map(String::as_str)

@@ -7,6 +7,7 @@ use agentkube_crds::shared::{AllowedNamespaces, NamespacesFrom};
 use agentkube_crds::{Agent, Kind, LLMGateway, MCP, keys};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
+use kube::runtime::reflector::ObjectRef;
 
 use super::Stores;
 use super::watch::Change;
@@ -17,14 +18,19 @@ impl Stores {
     pub(super) fn gateway_changed(&self, change: Change<'_, LLMGateway>) {
         if let Some(gateway) = change.states().next() {
             self.mark_meta(Kind::LLMGateway, &gateway.metadata);
-            self.mark_agents_of(Kind::LLMGateway, &gateway.metadata);
+            // Of its status an Agent reads nothing.
+            if change.before.map(|it| &it.spec) != change.after.map(|it| &it.spec) {
+                self.mark_agents_of(Kind::LLMGateway, &gateway.metadata);
+            }
         }
     }
 
     pub(super) fn mcp_changed(&self, change: Change<'_, MCP>) {
         if let Some(mcp) = change.states().next() {
             self.mark_meta(Kind::MCP, &mcp.metadata);
-            self.mark_agents_of(Kind::MCP, &mcp.metadata);
+            if change.before.map(|it| &it.spec) != change.after.map(|it| &it.spec) {
+                self.mark_agents_of(Kind::MCP, &mcp.metadata);
+            }
         }
     }
 
@@ -136,10 +142,14 @@ impl Stores {
     pub(super) fn pod_changed(&self, change: Change<'_, PodShape>) {
         for pod in change.states() {
             self.mark_by_labels(&pod.metadata);
+        }
+        // Most changes of a Pod are of its status, and say nothing of clients.
+        if change.before.map(PodShape::identity) == change.after.map(PodShape::identity) {
+            return;
+        }
+        for pod in change.states() {
             let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-            let namespace = self
-                .namespaces
-                .get(&kube::runtime::reflector::ObjectRef::new(namespace));
+            let namespace = self.namespaces.get(&ObjectRef::new(namespace));
             self.mark_targets_of_pod(pod, namespace.as_deref());
         }
     }

@@ -56,14 +56,10 @@ where
     .map(|event| event.modify(|object| slim(object.meta_mut())))
 }
 
-fn logged<K, E: std::fmt::Display>(
-    stream: impl Stream<Item = Result<Event<K>, E>> + Send,
+fn logged<K: Send>(
+    stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
     what: String,
-) -> impl Stream<Item = Event<K>> + Send
-where
-    K: Send,
-    E: Send,
-{
+) -> impl Stream<Item = Event<K>> + Send {
     stream.filter_map(move |event| {
         let event = event
             .map_err(|error| warn!(%error, watch = %what, "watch failed, retrying"))

@@ -18,7 +18,7 @@ use agentkube_certs::{Authority, Step};
 use jiff::Timestamp;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// How often the CA Secret, the clock and the configurations are looked at.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -85,8 +85,16 @@ async fn current(
     published: Option<&(String, Timestamp)>,
     now: Timestamp,
 ) -> Result<Authority, crate::Error> {
-    let Some(authority) = secret.read().await? else {
-        return secret.create(&Authority::generate(now)?).await;
+    let authority = match secret.read().await {
+        Ok(Some(authority)) => authority,
+        Ok(None) => return secret.create(&Authority::generate(now)?).await,
+        // Nobody can serve with it, so nothing is lost; without a new one the
+        // webhooks would be out of service until a person came.
+        Err(crate::Error::Certificate(error)) => {
+            error!(%error, "the CA Secret is broken and is made anew");
+            return secret.replace(&Authority::generate(now)?).await;
+        }
+        Err(error) => return Err(error),
     };
     let bundle = authority.bundle_pem();
     let since = published

@@ -170,6 +170,25 @@ async fn a_rotation_publishes_before_it_signs() {
 }
 
 #[tokio::test]
+async fn a_broken_ca_is_made_anew() {
+    let api = FakeApi::default();
+    let path = "/api/v1/namespaces/agentkube-system/secrets/agentkube-webhook-ca";
+    api.put(
+        path,
+        json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": { "name": "agentkube-webhook-ca", "namespace": "agentkube-system" },
+            "data": { "ca.crt": "eA==", "ca.key": "eA==" },
+        }),
+    );
+    let made = current(&secret(&api), None, Timestamp::now())
+        .await
+        .unwrap();
+    let read = secret(&api).read().await.unwrap().unwrap();
+    assert_eq!(made.bundle_pem(), read.bundle_pem());
+}
+
+#[tokio::test]
 async fn a_write_over_a_newer_version_is_refused() {
     let api = FakeApi::default();
     let (one, two) = (secret(&api), secret(&api));
