@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::{ApiError, ErrorKind};
+
 /// A provider refused or broke off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -26,6 +28,53 @@ impl Failure {
             code: Some(code.to_owned()),
             message: None,
             retry_after: None,
+        }
+    }
+
+    /// The same for a client of another dialect. Its own fault it reads in the
+    /// provider's words; what is between the gateway and the provider is not its
+    /// business, and may quote keys.
+    #[must_use]
+    pub fn to_error(&self) -> ApiError {
+        let is_too_large = self.code.as_deref() == Some("request_too_large");
+        let (kind, summary) = match self.kind {
+            FailureKind::BadRequest if is_too_large => (
+                ErrorKind::TooLarge,
+                "the request is too large for the provider",
+            ),
+            FailureKind::BadRequest => (
+                ErrorKind::InvalidRequest,
+                "the provider refused the request",
+            ),
+            FailureKind::Credentials => (
+                ErrorKind::BadUpstream,
+                "the provider refused the gateway's credentials",
+            ),
+            FailureKind::NotFound => (
+                ErrorKind::ModelNotFound,
+                "the provider does not know the model",
+            ),
+            FailureKind::Overloaded => (ErrorKind::Overloaded, "the provider is overloaded"),
+            FailureKind::Quota => (ErrorKind::Quota, "the provider's account has no quota left"),
+            FailureKind::RateLimited => (
+                ErrorKind::RateLimited,
+                "the provider's rate limit is reached",
+            ),
+            FailureKind::ServerError => (ErrorKind::BadUpstream, "the provider failed"),
+            FailureKind::Timeout => (ErrorKind::Timeout, "the provider ran out of time"),
+        };
+        let told = match self.kind {
+            FailureKind::Credentials | FailureKind::Quota => None,
+            FailureKind::BadRequest
+            | FailureKind::NotFound
+            | FailureKind::Overloaded
+            | FailureKind::RateLimited
+            | FailureKind::ServerError
+            | FailureKind::Timeout => self.message.as_ref(),
+        };
+        match told.map(ProviderMessage::for_client) {
+            Some(message) if !message.is_empty() => ApiError::new(kind, message),
+            _ => ApiError::new(kind, summary),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `usage` of Messages. `input_tokens` excludes what was read from and
 //! written to the prompt cache.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::Usage;
+use crate::{Usage, UsageReport};
 
 /// The counts seen so far. In a stream, `message_start` brings the first and
 /// `message_delta` cumulative ones: the larger wins, nothing is summed over
@@ -58,6 +58,38 @@ impl Counts {
             output: self.output_tokens.unwrap_or(0),
             reasoning: details.thinking_tokens.unwrap_or(0),
         }
+    }
+}
+
+/// `usage` for a client. The dialect insists on the object, so what a provider did
+/// not report is null in it: never a number that nobody counted.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct OutUsage {
+    input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+}
+
+impl OutUsage {
+    /// In the convention of this dialect: without what came from the cache.
+    pub(crate) fn of(usage: UsageReport) -> Self {
+        let Some(usage) = usage.counts() else {
+            return Self::default();
+        };
+        let cached = usage.cached_input.saturating_add(usage.cache_write);
+        Self {
+            input_tokens: Some(usage.input.saturating_sub(cached)),
+            cache_creation_input_tokens: Some(usage.cache_write),
+            cache_read_input_tokens: Some(usage.cached_input),
+            output_tokens: Some(usage.output),
+        }
+    }
+
+    /// The counts so far, at the beginning of a stream: cumulative, so that 0 is
+    /// true where nothing was counted yet, and the end corrects it.
+    pub(crate) fn so_far(usage: UsageReport) -> Self {
+        Self::of(UsageReport::Partial(usage.counts().unwrap_or_default()))
     }
 }
 

@@ -1,3 +1,4 @@
+use super::table::{EMBEDDED, matches};
 use super::*;
 
 fn of(provider: &str, model: &str) -> ModelCapabilities {
@@ -72,7 +73,9 @@ fn an_unknown_effort_goes_to_the_nearest_below() {
     assert_eq!(opus.nearest(Effort::Max), Effort::High);
     assert_eq!(opus.nearest(Effort::Minimal), Effort::Low);
     assert_eq!(opus.nearest(Effort::Medium), Effort::Medium);
-    assert_eq!(of("vllm", "x").nearest(Effort::XHigh), Effort::XHigh);
+    assert_eq!(of("vllm", "x").nearest(Effort::XHigh), Effort::High);
+    let any = ModelCapabilities::default();
+    assert_eq!(any.nearest(Effort::XHigh), Effort::XHigh);
 }
 
 #[test]

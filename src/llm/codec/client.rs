@@ -19,6 +19,8 @@ pub(crate) struct Inbound<'a> {
 pub(crate) struct Reply {
     /// The model that serves, as the client shall read it.
     pub(crate) model: String,
+    /// The upstream's name of it.
+    pub(crate) upstream_model: String,
     /// Seconds since 1970, where the provider does not say when.
     pub(crate) created: u64,
     /// An id, where the provider gives none.
@@ -34,13 +36,13 @@ pub(crate) trait Names {
     /// The path of a place, as the client wrote it: `messages[2].content[0]`.
     fn place(&self, at: At) -> String;
 
-    /// The name of a field at a place, from there: `image_url.detail`. Empty for
+    /// The name of a field from its place: `image_url.detail`. Empty for
     /// `Field::Whole`.
-    fn name(&self, at: At, field: Field) -> &'static str;
+    fn name(&self, field: Field) -> &'static str;
 
     /// The path of a field at a place.
     fn path(&self, at: At, field: Field) -> String {
-        let (mut path, name) = (self.place(at), self.name(at, field));
+        let (mut path, name) = (self.place(at), self.name(field));
         if !path.is_empty() && !name.is_empty() {
             path.push('.');
         }
@@ -55,10 +57,10 @@ pub(crate) trait ClientWire: Names + Sync {
     ///
     /// # Errors
     /// A 400 that names the field, never quoting its value.
-    fn to_ir(&self, inbound: Inbound<'_>) -> Result<ChatRequest, ApiError>;
+    fn read_request(&self, inbound: Inbound<'_>) -> Result<ChatRequest, ApiError>;
 
     /// Writes an answer in one piece.
-    fn from_ir(&self, response: &ChatResponse, reply: &Reply) -> Bytes;
+    fn write_answer(&self, response: &ChatResponse, reply: &Reply) -> Bytes;
 
     /// A writer for one streamed answer.
     fn writer(&self, reply: &Reply) -> Box<dyn EventWriter>;

@@ -1,9 +1,10 @@
 //! What the writer of a provider's request works with.
 
-use super::Names;
+use super::{Names, ToolNames};
+use crate::Dialect;
 use crate::capabilities::ModelCapabilities;
 use crate::dropped::Dropped;
-use crate::ir::{At, Field};
+use crate::ir::{At, ChatRequest, Field};
 
 /// The target of a request, and what it could not take.
 pub(crate) struct Encode<'a> {
@@ -11,8 +12,12 @@ pub(crate) struct Encode<'a> {
     pub(crate) model: &'a str,
     /// What the model takes.
     pub(crate) capabilities: &'a ModelCapabilities,
+    /// The dialect that the request came in.
+    from: Dialect,
     /// The client's names for fields.
     names: &'a dyn Names,
+    /// The tools whose names had to be changed.
+    pub(crate) tools: ToolNames,
     dropped: Dropped,
 }
 
@@ -21,14 +26,22 @@ impl<'a> Encode<'a> {
     pub(crate) fn new(
         model: &'a str,
         capabilities: &'a ModelCapabilities,
+        from: Dialect,
         names: &'a dyn Names,
     ) -> Self {
         Self {
             model,
             capabilities,
+            from,
             names,
+            tools: ToolNames::default(),
             dropped: Dropped::default(),
         }
+    }
+
+    /// True when ids of files and the like mean something to the target.
+    pub(crate) fn is_from(&self, dialect: Dialect) -> bool {
+        self.from == dialect
     }
 
     /// Notes a field that cannot be carried.
@@ -61,8 +74,21 @@ impl<'a> Encode<'a> {
         self.names.path(at, field)
     }
 
-    /// What was dropped.
-    pub(crate) fn into_dropped(self) -> Dropped {
-        self.dropped
+    /// Notes what no writer has room for: fields within messages and tools, and
+    /// top-level fields where the target speaks another dialect.
+    pub(crate) fn drop_unknown(&mut self, request: &ChatRequest, target: Dialect) {
+        for unknown in &request.unknown {
+            self.drop_named(unknown.at, &unknown.name);
+        }
+        if request.from != target {
+            for extra in &request.extra {
+                self.drop_named(At::default(), &extra.name);
+            }
+        }
+    }
+
+    /// What was dropped, and which tools were renamed.
+    pub(crate) fn into_parts(self) -> (Dropped, ToolNames) {
+        (self.dropped, self.tools)
     }
 }

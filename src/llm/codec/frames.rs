@@ -25,6 +25,8 @@ pub(crate) enum Piece<'a> {
     Event(Event<'a>),
     /// Nothing but a sign of life.
     KeepAlive,
+    /// Nothing at all.
+    Nothing,
 }
 
 /// An incremental reader: `feed` a chunk, then take `next` until there is none.
@@ -58,12 +60,12 @@ impl Frames for sse::Decoder {
         let Some(frame) = Self::next(self)? else {
             return Ok(None);
         };
-        let event = match frame.kind {
-            FrameKind::Block => frame.event(),
-            FrameKind::Filler | FrameKind::LineFeed => None,
-        };
-        // Only comments are signs of life; a blank line is no more than nothing.
-        Ok(Some(event.map_or(Piece::KeepAlive, Piece::Event)))
+        Ok(Some(match frame.kind {
+            FrameKind::Block => frame.event().map_or(Piece::Nothing, Piece::Event),
+            // A comment. Blank lines are not the same for every split.
+            FrameKind::Filler if frame.bytes.starts_with(b":") => Piece::KeepAlive,
+            FrameKind::Filler | FrameKind::LineFeed => Piece::Nothing,
+        }))
     }
 
     fn rest(&mut self) -> Option<Bytes> {

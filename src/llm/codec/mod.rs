@@ -4,10 +4,30 @@
 mod client;
 mod encode;
 mod frames;
+mod ids;
 mod provider;
 
 pub(crate) use client::{ClientWire, EventWriter, Inbound, Names, Replays, Reply, Unwritable};
 pub(crate) use encode::Encode;
 pub use frames::{FrameError, Framing};
 pub(crate) use frames::{Frames, Piece};
+pub(crate) use ids::{Limits, ToolNames, fit};
 pub(crate) use provider::{Encoded, EventReader, ProviderWire, Unreadable};
+
+use crate::{Dialect, anthropic, openai};
+
+/// What can be done for clients of this dialect.
+pub(crate) fn client(dialect: Dialect) -> &'static dyn ClientWire {
+    match dialect {
+        Dialect::AnthropicMessages => &anthropic::Wire,
+        Dialect::OpenAiChat => &openai::Wire,
+    }
+}
+
+/// What can be done with providers of this dialect.
+pub(crate) fn provider(dialect: Dialect) -> &'static dyn ProviderWire {
+    match dialect {
+        Dialect::AnthropicMessages => &anthropic::Wire,
+        Dialect::OpenAiChat => &openai::Wire,
+    }
+}

@@ -25,14 +25,18 @@ pub(crate) trait ProviderWire: Sync {
     /// # Errors
     /// When nothing sensible is left of it (a message of which all content was
     /// dropped): a 400 that names the field.
-    fn from_ir(&self, request: &ChatRequest, to: &mut Encode<'_>) -> Result<Encoded, ApiError>;
+    fn write_request(
+        &self,
+        request: &ChatRequest,
+        to: &mut Encode<'_>,
+    ) -> Result<Encoded, ApiError>;
 
     /// Reads an answer in one piece. Errors under a 2xx status were looked for
     /// already.
     ///
     /// # Errors
     /// When it is not in the documented shape: nothing of it may reach a client.
-    fn to_ir(&self, body: &[u8]) -> Result<ChatResponse, Failure>;
+    fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure>;
 
     /// How events are framed.
     fn framing(&self) -> Framing {

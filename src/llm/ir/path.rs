@@ -96,6 +96,7 @@ pub enum Field {
     ToolStrict,
     ToolType,
     // Of a message or a block; the thing itself is `Whole`.
+    Arguments,
     CacheControl,
     Citations,
     DocumentContext,

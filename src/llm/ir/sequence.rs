@@ -90,7 +90,14 @@ impl Sequence {
         match event {
             // White space behind whole arguments says nothing.
             Event::Delta { text, .. } if text.trim().is_empty() => Ok(()),
-            _ => Err(Unwritable),
+            Event::Begin { .. }
+            | Event::Delta { .. }
+            | Event::End { .. }
+            | Event::Finish { .. }
+            | Event::Logprobs { .. }
+            | Event::Ping
+            | Event::Sign { .. }
+            | Event::Start { .. } => Err(Unwritable),
         }
     }
 

@@ -1,5 +1,76 @@
 //! OpenAI chat completions, as OpenAI, Ollama and vLLM speak it.
 
 pub(crate) mod error;
+mod names;
+mod reader;
+mod request;
+mod response;
 pub(crate) mod stream;
 pub(crate) mod usage;
+mod writer;
+
+use bytes::Bytes;
+
+use crate::codec::{
+    ClientWire, Encode, Encoded, EventReader, EventWriter, Inbound, Names, ProviderWire, Replays,
+    Reply,
+};
+use crate::ir::{At, ChatRequest, ChatResponse, Field};
+use crate::stream::StreamDecoder;
+use crate::{ApiError, Failure};
+
+/// The dialect, for the registry.
+pub(crate) struct Wire;
+
+impl Names for Wire {
+    fn place(&self, at: At) -> String {
+        names::place(at)
+    }
+
+    fn name(&self, field: Field) -> &'static str {
+        names::name(field)
+    }
+}
+
+impl ClientWire for Wire {
+    fn read_request(&self, inbound: Inbound<'_>) -> Result<ChatRequest, ApiError> {
+        request::to_ir(inbound)
+    }
+
+    fn write_answer(&self, response: &ChatResponse, reply: &Reply) -> Bytes {
+        response::from_ir(response, reply)
+    }
+
+    fn writer(&self, reply: &Reply) -> Box<dyn EventWriter> {
+        Box::new(writer::Writer::new(reply))
+    }
+
+    fn replays(&self) -> Replays {
+        Replays {
+            thinking: false,
+            call_signatures: false,
+        }
+    }
+}
+
+impl ProviderWire for Wire {
+    fn write_request(
+        &self,
+        request: &ChatRequest,
+        to: &mut Encode<'_>,
+    ) -> Result<Encoded, ApiError> {
+        request::from_ir(request, to)
+    }
+
+    fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure> {
+        response::to_ir(body)
+    }
+
+    fn watcher(&self, choices: u32) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::new(choices, false))
+    }
+
+    fn reader(&self) -> Box<dyn EventReader> {
+        Box::new(reader::Reader::default())
+    }
+}

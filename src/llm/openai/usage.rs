@@ -1,7 +1,7 @@
 //! `usage` of chat completions. `prompt_tokens` includes cached tokens,
 //! `completion_tokens` those spent on reasoning.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Usage;
 
@@ -41,6 +41,43 @@ pub(crate) fn read(json: &str) -> Option<Usage> {
             .and_then(|it| it.reasoning_tokens)
             .unwrap_or(0),
     })
+}
+
+/// `usage` for a client.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct OutUsage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: OutPromptDetails,
+    completion_tokens_details: OutCompletionDetails,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct OutPromptDetails {
+    cached_tokens: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct OutCompletionDetails {
+    reasoning_tokens: u64,
+}
+
+impl OutUsage {
+    /// In the convention of this dialect.
+    pub(crate) fn of(usage: Usage) -> Self {
+        Self {
+            prompt_tokens: usage.input,
+            completion_tokens: usage.output,
+            total_tokens: usage.input.saturating_add(usage.output),
+            prompt_tokens_details: OutPromptDetails {
+                cached_tokens: usage.cached_input,
+            },
+            completion_tokens_details: OutCompletionDetails {
+                reasoning_tokens: usage.reasoning,
+            },
+        }
+    }
 }
 
 #[cfg(test)]
