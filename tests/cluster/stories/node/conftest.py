@@ -8,18 +8,24 @@ import sys
 
 import openai
 import pytest
-from support import CLUSTER, DEADLINE, ROOT, apply, get, kubectl, kubectl_process, until
+from support import (CLUSTER, DEADLINE, ROOT, apply, kubectl, kubectl_process, until,
+                     until_condition)
 
 sys.path.insert(0, str(ROOT / "tests/sdk"))
 
-from planes import environment, until_condition_now
-from rig import Process, Upstream, node_program
+import rig
+from pods import environment, is_ready, pods
 
 HERE = pathlib.Path(__file__).parent
 LOGS = pathlib.Path(os.environ["STORY_LOGS"])
 # The node's own address: Pods reach what listens there.
 HOST = os.environ["AGENTKUBE_CLUSTER_HOST_IP"]
-OPENAI_KEY, ANTHROPIC_KEY = "sk-of-the-platform-openai", "sk-ant-of-the-platform"
+CREDENTIALS = {"openai_key": "sk-platform-openai", "anthropic_key": "sk-ant-platform"}
+
+
+def pytest_collection_modifyitems(items):
+    """Uninstalling comes last."""
+    items.sort(key=lambda item: item.path.stem == "test_uninstall")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +49,66 @@ def admission_answers():
 @pytest.fixture(scope="session")
 def upstream():
     """The scripted provider."""
-    upstream = Upstream(LOGS, f"{HOST}:0")
+    upstream = rig.Upstream(LOGS, f"{HOST}:0")
     yield upstream
     upstream.process.kill()
+
+
+@pytest.fixture(scope="session")
+def everything():
+    """The reference tool server."""
+    everything = rig.Everything(LOGS, HOST)
+    yield everything
+    everything.process.kill()
+
+
+@pytest.fixture(scope="session")
+def served(upstream, everything):
+    """The objects of served.yaml, ready."""
+    text = string.Template((HERE / "served.yaml").read_text())
+    apply(text.substitute(CREDENTIALS, upstream=upstream.url, tools=everything.url))
+    until_condition("llmgw", "rig", "models", "Ready", "True")
+    until_condition("mcp", "rig", "tools", "Ready", "True")
+
+
+@pytest.fixture(scope="session")
+def agent_image():
+    """The image of the test kit's agent, on the node."""
+    program = pathlib.Path(os.environ["TESTKIT_UPSTREAM_BIN"]).with_name("agentkube-testkit-agent")
+    name = "agentkube-testkit-agent:dev"
+    built = subprocess.run([CLUSTER, "image", "build", name, "--bin", program],
+                           check=True, capture_output=True, text=True)
+    subprocess.run([CLUSTER, "image", "load", built.stdout.strip()], check=True)
+
+
+@pytest.fixture(scope="session")
+def callers(served, agent_image):
+    """The objects of callers.yaml."""
+    apply((HERE / "callers.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def wiring(callers):
+    """The environment of the Agent's running Pod: URLs and minted keys."""
+
+    def running():
+        found = [pod for pod in pods("ag", "crew", "reviewer") if is_ready(pod)]
+        return found[0] if found else None
+
+    return environment(until("the Agent runs", running))
+
+
+@pytest.fixture(scope="session")
+def connect(wiring):
+    """Makes a client as the Agent would, on a connection of its own."""
+    return lambda: openai.OpenAI(
+        base_url=wiring["OPENAI_BASE_URL"], api_key=wiring["OPENAI_API_KEY"],
+        max_retries=0, timeout=DEADLINE,  # what fails is not tried again
+    )
+
+
+@pytest.fixture
+def client(connect):
+    """One such client."""
+    with connect() as client:
+        yield client

@@ -1,1 +1,0 @@
-"""Data planes as the cluster sees them, and clients that call them."""
