@@ -79,7 +79,10 @@ pub(crate) struct OperatorArgs {
 
 /// Runs until SIGTERM.
 pub(crate) fn main(args: OperatorArgs) -> ExitCode {
-    logging::install(logging::Format::Json, "info,hyper=error,kube=warn,tower=warn");
+    logging::install(
+        logging::Format::Json,
+        "info,hyper=error,kube=warn,tower=warn",
+    );
     process::block_on(async {
         let stop = process::stop_signal()?;
         agentkube_operator::run(args.into(), stop)

@@ -31,6 +31,9 @@ const LEASE: &str = "agentkube-operator";
 /// Endpoints are taken out of a Service while the replica that ends still serves.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// The parts of the process; each says what it was when it ends.
+type Tasks = JoinSet<Result<&'static str, Error>>;
+
 /// Runs the operator until `shutdown`.
 ///
 /// # Errors
@@ -75,7 +78,7 @@ pub(crate) async fn run_with(
 
     // Servers outlive the writers and the announcement that we are going.
     let stop = CancellationToken::new();
-    let mut tasks: JoinSet<Result<&'static str, Error>> = JoinSet::new();
+    let mut tasks = Tasks::new();
     for watcher in watchers {
         tasks.spawn(async move {
             watcher.await;
@@ -113,7 +116,20 @@ pub(crate) async fn run_with(
         shutdown.clone(),
     ));
 
-    let result = tokio::select! {
+    let settle = matches!(options.webhook_endpoint, WebhookEndpoint::Service { .. });
+    let result = until_end(&mut tasks, &shutdown).await;
+    readiness.ending.store(true, Ordering::Relaxed);
+    info!("shutting down");
+    if result.is_ok() && settle {
+        tokio::time::sleep(SETTLE).await;
+    }
+    drain(tasks, &stop).await;
+    result
+}
+
+/// Waits for the shutdown, or for a part to end, which none should before it.
+async fn until_end(tasks: &mut Tasks, shutdown: &CancellationToken) -> Result<(), Error> {
+    tokio::select! {
         // First, or a part that ends because of it would look like a failure.
         biased;
         () = shutdown.cancelled() => Ok(()),
@@ -122,19 +138,12 @@ pub(crate) async fn run_with(
             Ok(Err(error)) => error,
             Err(_) => Error::TaskEnded("a task (it panicked)"),
         }),
-    };
-    readiness.ending.store(true, Ordering::Relaxed);
-    info!("shutting down");
-    if result.is_ok() && matches!(options.webhook_endpoint, WebhookEndpoint::Service { .. }) {
-        tokio::time::sleep(SETTLE).await;
     }
-    drain(tasks, &stop).await;
-    result
 }
 
 /// Waits for what ends by itself: the leader gives its Lease back, the servers
 /// finish their calls. Watches do not end; they are dropped.
-async fn drain(mut tasks: JoinSet<Result<&'static str, Error>>, stop: &CancellationToken) {
+async fn drain(mut tasks: Tasks, stop: &CancellationToken) {
     stop.cancel();
     let all = async {
         while let Some(done) = tasks.join_next().await {
