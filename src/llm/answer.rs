@@ -3,8 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::anthropic::usage::Counts;
-use crate::{Dialect, Failure, FailureKind, UsageReport, classify, openai};
+use crate::{Dialect, Failure, FailureKind, Usage, UsageReport, classify, codec};
 
 /// What a whole answer with a 2xx status says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +26,14 @@ struct Body<'a> {
 /// When the provider reports a failure under a 2xx status, or the body is no
 /// JSON object: another upstream may still be tried.
 pub fn read(dialect: Dialect, body: &[u8]) -> Result<Answer, Failure> {
+    codec::provider(dialect).inspect(body)
+}
+
+/// Reads an answer whose members are `error` and `usage`.
+pub(crate) fn inspect(
+    body: &[u8],
+    usage_of: impl FnOnce(&str) -> Option<Usage>,
+) -> Result<Answer, Failure> {
     let fields: Body<'_> = serde_json::from_slice(body)
         .map_err(|_| Failure::new(FailureKind::ServerError, "unreadable_answer"))?;
     if fields.error.is_some() {
@@ -37,12 +44,8 @@ pub fn read(dialect: Dialect, body: &[u8]) -> Result<Answer, Failure> {
             usage: UsageReport::Absent,
         });
     };
-    let usage = match dialect {
-        Dialect::AnthropicMessages => Counts::read(raw.get()).map(|it| it.normalised()),
-        Dialect::OpenAiChat => openai::usage::read(raw.get()),
-    };
     Ok(Answer {
-        usage: usage.map_or(UsageReport::Unreadable, UsageReport::Final),
+        usage: usage_of(raw.get()).map_or(UsageReport::Unreadable, UsageReport::Final),
     })
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::{Dialect, anthropic, openai};
+use crate::{Dialect, codec};
 
 /// What the gateway tells a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,19 +118,13 @@ impl ApiError {
     /// The body, `application/json`.
     #[must_use]
     pub fn body(&self, dialect: Dialect) -> Bytes {
-        match dialect {
-            Dialect::AnthropicMessages => anthropic::error::body(self),
-            Dialect::OpenAiChat => openai::error::body(self),
-        }
+        codec::client(dialect).error_body(self)
     }
 
     /// The same as an event of a stream whose head already said 200.
     #[must_use]
     pub fn stream_event(&self, dialect: Dialect) -> Bytes {
-        match dialect {
-            Dialect::AnthropicMessages => anthropic::error::stream_event(self),
-            Dialect::OpenAiChat => openai::error::stream_event(self),
-        }
+        codec::client(dialect).error_event(self)
     }
 }
 
@@ -138,22 +132,21 @@ impl ErrorKind {
     /// The HTTP status in this dialect.
     #[must_use]
     pub fn status(self, dialect: Dialect) -> StatusCode {
+        if let Some(status) = codec::client(dialect).error_status(self) {
+            return status;
+        }
         match self {
             Self::BadUpstream => StatusCode::BAD_GATEWAY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ModelNotFound | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Overloaded => match dialect {
-                Dialect::AnthropicMessages => anthropic::error::overloaded(),
-                Dialect::OpenAiChat => StatusCode::SERVICE_UNAVAILABLE,
-            },
             Self::PermissionDenied => StatusCode::FORBIDDEN,
             Self::Quota | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

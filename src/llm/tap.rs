@@ -10,9 +10,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::codec::{self, Watch};
 use crate::sse::{Decoder, EVENT_LIMIT, Event, EventTooLarge, FrameKind, Source};
 use crate::stream::{End, Head, Outcome, StreamDecoder, Verdict};
-use crate::{ApiError, Dialect, ErrorKind, Failure, FailureKind, UsageReport, anthropic, openai};
+use crate::{ApiError, Dialect, ErrorKind, Failure, FailureKind, UsageReport};
 
 /// What a tap must know of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +67,10 @@ impl Tap {
     /// A tap on an answer in this dialect.
     #[must_use]
     pub fn new(dialect: Dialect, options: TapOptions) -> Self {
-        let stream: Box<dyn StreamDecoder> = match dialect {
-            Dialect::AnthropicMessages => Box::new(anthropic::stream::Decoder::default()),
-            Dialect::OpenAiChat => Box::new(openai::stream::Decoder::new(
-                options.choices,
-                options.hide_usage,
-            )),
-        };
+        let stream = codec::provider(dialect).watcher(Watch {
+            choices: options.choices,
+            hide_usage: options.hide_usage,
+        });
         Self {
             dialect,
             frames: Decoder::new(options.event_limit),
@@ -157,7 +155,9 @@ impl Tap {
         let terminated = self.stream.progress().is_terminated();
         let outcome = self.stream.end(end);
         match outcome {
-            Outcome::Finished if !terminated => self.out.push_back(self.terminator()),
+            Outcome::Finished if !terminated => {
+                self.out.extend(codec::provider(self.dialect).terminator());
+            }
             Outcome::Finished | Outcome::Failed(_) => {}
             Outcome::Truncated => self
                 .out
@@ -228,13 +228,6 @@ impl Tap {
     fn flush(&mut self, range: Range<usize>) {
         if !range.is_empty() {
             self.out.push_back(self.frames.slice(range));
-        }
-    }
-
-    fn terminator(&self) -> Bytes {
-        match self.dialect {
-            Dialect::AnthropicMessages => anthropic::stream::terminator(),
-            Dialect::OpenAiChat => openai::stream::terminator(),
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Usage, fixtures};
+use crate::fixtures;
 
 fn usage(dialect: Dialect, fixture: &str) -> UsageReport {
     read(dialect, &fixtures::read(fixture)).unwrap().usage

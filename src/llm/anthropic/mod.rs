@@ -1,23 +1,25 @@
 //! Anthropic Messages.
 
-pub(crate) mod error;
+mod error;
 mod names;
 mod reader;
 mod request;
 mod response;
-pub(crate) mod stream;
-pub(crate) mod usage;
+mod stream;
+mod usage;
 mod writer;
 
 use bytes::Bytes;
+use http::StatusCode;
 
+use crate::answer::Answer;
 use crate::codec::{
     ClientWire, Encode, Encoded, EventReader, EventWriter, Inbound, Names, ProviderWire, Replays,
-    Reply,
+    Reply, Watch,
 };
 use crate::ir::{At, ChatRequest, ChatResponse, Field};
 use crate::stream::StreamDecoder;
-use crate::{ApiError, Failure};
+use crate::{ApiError, ErrorKind, Failure, answer};
 
 /// The dialect, for the registry.
 pub(crate) struct Wire;
@@ -45,6 +47,18 @@ impl ClientWire for Wire {
         Box::new(writer::Writer::new(reply))
     }
 
+    fn error_body(&self, error: &ApiError) -> Bytes {
+        error::body(error)
+    }
+
+    fn error_event(&self, error: &ApiError) -> Bytes {
+        error::stream_event(error)
+    }
+
+    fn error_status(&self, kind: ErrorKind) -> Option<StatusCode> {
+        (kind == ErrorKind::Overloaded).then(error::overloaded)
+    }
+
     fn replays(&self) -> Replays {
         Replays {
             thinking: true,
@@ -66,8 +80,18 @@ impl ProviderWire for Wire {
         response::to_ir(body)
     }
 
-    fn watcher(&self, _choices: u32) -> Box<dyn StreamDecoder> {
+    fn inspect(&self, body: &[u8]) -> Result<Answer, Failure> {
+        answer::inspect(body, |raw| {
+            usage::Counts::read(raw).map(|counts| counts.normalised())
+        })
+    }
+
+    fn watcher(&self, _watch: Watch) -> Box<dyn StreamDecoder> {
         Box::new(stream::Decoder::default())
+    }
+
+    fn terminator(&self) -> Option<Bytes> {
+        Some(stream::terminator())
     }
 
     fn reader(&self) -> Box<dyn EventReader> {

@@ -1,9 +1,10 @@
 //! The client's side of a dialect: its requests are read, answers are written.
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use crate::ir::{At, ChatRequest, ChatResponse, Event, Field};
-use crate::{ApiError, UsageReport};
+use crate::{ApiError, ErrorKind, UsageReport};
 
 /// A request as it arrived.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,17 @@ pub(crate) trait ClientWire: Names + Sync {
 
     /// A writer for one streamed answer.
     fn writer(&self, reply: &Reply) -> Box<dyn EventWriter>;
+
+    /// An error as the body of an answer.
+    fn error_body(&self, error: &ApiError) -> Bytes;
+
+    /// The same within a stream whose head already said 200.
+    fn error_event(&self, error: &ApiError) -> Bytes;
+
+    /// The status of an error, where the dialect has one of its own.
+    fn error_status(&self, _kind: ErrorKind) -> Option<StatusCode> {
+        None
+    }
 
     /// What the client of this dialect sends back of what it was told. The rest
     /// is sealed into the ids of tool calls.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{Encode, Framing};
+use crate::answer::Answer;
 use crate::ir::{ChatRequest, ChatResponse, Event};
 use crate::stream::StreamDecoder;
 use crate::{ApiError, Failure, sse};
@@ -16,6 +17,15 @@ pub(crate) struct Encoded {
     pub(crate) body: Bytes,
     /// What is appended to the provider's base URL.
     pub(crate) path: Cow<'static, str>,
+}
+
+/// What a watcher must know of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    /// How many choices were asked for.
+    pub(crate) choices: u32,
+    /// Hide the event that only brings usage.
+    pub(crate) hide_usage: bool,
 }
 
 /// A dialect, as providers speak it.
@@ -43,8 +53,17 @@ pub(crate) trait ProviderWire: Sync {
         Framing::Sse
     }
 
+    /// What an answer in one piece (2xx) cost, for the bypass.
+    ///
+    /// # Errors
+    /// When the provider reports a failure in it, or it is no JSON object.
+    fn inspect(&self, body: &[u8]) -> Result<Answer, Failure>;
+
     /// The watcher of one streamed answer: progress, failures, usage.
-    fn watcher(&self, choices: u32) -> Box<dyn StreamDecoder>;
+    fn watcher(&self, watch: Watch) -> Box<dyn StreamDecoder>;
+
+    /// What ends a stream, for the bypass; none where only its end does.
+    fn terminator(&self) -> Option<Bytes>;
 
     /// A reader of one streamed answer.
     fn reader(&self) -> Box<dyn EventReader>;

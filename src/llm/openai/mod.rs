@@ -1,23 +1,24 @@
 //! OpenAI chat completions, as OpenAI, Ollama and vLLM speak it.
 
-pub(crate) mod error;
+mod error;
 mod names;
 mod reader;
 mod request;
 mod response;
-pub(crate) mod stream;
-pub(crate) mod usage;
+mod stream;
+mod usage;
 mod writer;
 
 use bytes::Bytes;
 
+use crate::answer::Answer;
 use crate::codec::{
     ClientWire, Encode, Encoded, EventReader, EventWriter, Inbound, Names, ProviderWire, Replays,
-    Reply,
+    Reply, Watch,
 };
 use crate::ir::{At, ChatRequest, ChatResponse, Field};
 use crate::stream::StreamDecoder;
-use crate::{ApiError, Failure};
+use crate::{ApiError, Failure, answer};
 
 /// The dialect, for the registry.
 pub(crate) struct Wire;
@@ -45,6 +46,14 @@ impl ClientWire for Wire {
         Box::new(writer::Writer::new(reply))
     }
 
+    fn error_body(&self, error: &ApiError) -> Bytes {
+        error::body(error)
+    }
+
+    fn error_event(&self, error: &ApiError) -> Bytes {
+        error::stream_event(error)
+    }
+
     fn replays(&self) -> Replays {
         Replays {
             thinking: false,
@@ -66,8 +75,16 @@ impl ProviderWire for Wire {
         response::to_ir(body)
     }
 
-    fn watcher(&self, choices: u32) -> Box<dyn StreamDecoder> {
-        Box::new(stream::Decoder::new(choices, false))
+    fn inspect(&self, body: &[u8]) -> Result<Answer, Failure> {
+        answer::inspect(body, usage::read)
+    }
+
+    fn watcher(&self, watch: Watch) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::new(watch.choices, watch.hide_usage))
+    }
+
+    fn terminator(&self) -> Option<Bytes> {
+        Some(stream::terminator())
     }
 
     fn reader(&self) -> Box<dyn EventReader> {

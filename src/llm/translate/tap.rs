@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::{Context, Translator};
-use crate::codec::{self, EventReader, EventWriter, FrameError, Frames, Piece, ToolNames};
+use crate::codec::{self, EventReader, EventWriter, FrameError, Frames, Piece, ToolNames, Watch};
 use crate::custody::Custodian;
 use crate::ir::{BlockStart, Event};
 use crate::progress::Phase;
@@ -48,7 +48,10 @@ impl TranslatingTap {
         Self {
             client: translator.client,
             frames: provider.framing().reader(options.event_limit),
-            watcher: provider.watcher(context.reply.choices),
+            watcher: provider.watcher(Watch {
+                choices: context.reply.choices,
+                hide_usage: false,
+            }),
             reader: provider.reader(),
             custodian: Custodian::new(context.seal.clone(), client.replays()),
             tools: context.tools.clone(),
