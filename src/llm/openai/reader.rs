@@ -204,10 +204,9 @@ impl Reader {
         let Some(state) = self.choices.get_mut(place) else {
             return;
         };
-        // Thoughts end where calls begin: they are signed by then.
-        if let Some((Kind::Thinking, block)) = state.open {
+        // Text that goes on behind a call is a block of its own.
+        if let Some((_, block)) = state.open.take() {
             out.push(Event::End { block });
-            state.open = None;
         }
         let id = wire.id.filter(|id| !id.as_str().is_empty());
         let at = state.call_of(wire.index, id.as_ref().map(Text::as_str), answer);

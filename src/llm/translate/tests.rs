@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::capabilities::CapabilityTable;
+use crate::fixtures;
 use crate::{End, Head, Outcome};
 
 /// A dialect under test: how its providers are called in specs and fixtures.
@@ -15,6 +16,19 @@ struct Side {
     dialect: Dialect,
     provider: &'static str,
     transcripts: &'static str,
+}
+
+impl Side {
+    /// Transcripts of the provider: those of the bypass, and those that only
+    /// matter here.
+    fn transcripts(&self, extension: &str) -> Vec<String> {
+        let more = format!("translate/transcripts/{}", self.transcripts);
+        [
+            fixtures::all(self.transcripts, extension),
+            fixtures::all(&more, extension),
+        ]
+        .concat()
+    }
 }
 
 const SIDES: [Side; 2] = [

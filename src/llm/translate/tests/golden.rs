@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixtures;
 
 fn folder(client: &Side, provider: &Side) -> PathBuf {
     let pair = format!("{}--{}", client.dialect.as_str(), provider.dialect.as_str());
@@ -99,7 +98,7 @@ fn answers_and_errors_are_translated_as_reviewed() {
     let mut wrong = Vec::new();
     for (client, provider) in pairs() {
         let translator = Translator::new(client.dialect, provider.dialect);
-        for path in fixtures::all(provider.transcripts, ".json") {
+        for path in provider.transcripts(".json") {
             let body = fixtures::read(&path);
             let context = context(client.dialect, provider.dialect, "");
             let found = if case(&path).contains("error_") {
@@ -129,7 +128,7 @@ fn answers_and_errors_are_translated_as_reviewed() {
 fn streams_are_translated_as_reviewed() {
     let mut wrong = Vec::new();
     for (client, provider) in pairs() {
-        for path in fixtures::all(provider.transcripts, ".sse") {
+        for path in provider.transcripts(".sse") {
             let usage = r#""stream_options":{"include_usage":true},"#;
             let members = match client.dialect {
                 Dialect::OpenAiChat => usage,
@@ -155,7 +154,8 @@ fn no_golden_is_left_over() {
         );
         for (kind, extension) in [("answer", "json"), ("stream", "sse")] {
             expected.extend(
-                fixtures::all(provider.transcripts, extension)
+                provider
+                    .transcripts(extension)
                     .iter()
                     .map(|path| format!("{kind}_{}.{extension}", case(path))),
             );

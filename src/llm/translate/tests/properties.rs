@@ -4,13 +4,12 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::fixtures;
 
 /// Client, provider, transcript.
 fn transcripts() -> Vec<(Dialect, Dialect, String)> {
     let mut all = Vec::new();
     for (client, provider) in pairs() {
-        for path in fixtures::all(provider.transcripts, ".sse") {
+        for path in provider.transcripts(".sse") {
             all.push((client.dialect, provider.dialect, path));
         }
     }

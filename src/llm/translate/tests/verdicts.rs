@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::{FailureKind, Usage, fixtures};
+use crate::{FailureKind, Usage};
 
 const CHAT: Dialect = Dialect::OpenAiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
