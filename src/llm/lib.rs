@@ -16,6 +16,21 @@
 //! ApiError                          an error in the client's own dialect
 //! ```
 //!
+//! When the upstream speaks another dialect than the client, a [`Translator`]
+//! stands in for `rewrite`, `answer::read` and `Tap`:
+//!
+//! ```text
+//! CapabilityTable::of(…)            what the model takes, once per upstream and model
+//! translator.request(body, target)  Translated { body, path, dropped, context }
+//! dropped                           the header; dropped.refusal() under `strict`
+//! translator.response(body, ctx)    an answer in one piece, and its usage
+//! translator.stream(ctx, options)   TranslatingTap: the surface of Tap
+//! failure.to_error()                a refusal in the client's dialect
+//! custody::unwrap_ids(body)         on the bypass, before the upstream
+//! ```
+//!
+//! `ir` tells how a dialect is added.
+//!
 //! # Guarantees
 //! - No input panics, overflows the stack, or makes memory grow past a stated
 //!   bound.

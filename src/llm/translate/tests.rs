@@ -1,5 +1,6 @@
 //! Requests, answers and streams of every pair.
 
+mod fidelity;
 mod golden;
 mod properties;
 mod verdicts;
