@@ -8,12 +8,16 @@ use agentkube_plan::{KeyHash, PlanDigest};
 use agentkube_webhooks::TargetRef;
 use kube::runtime::reflector::ObjectRef;
 
+use super::nudge::sync;
 use super::{Context, ReconcileError};
 use crate::clients::{
     ClientKeys, ClientOwner, Grants, HandOut, Sources, mint, minted_for, secret_name,
 };
 use crate::conditions::Rollout;
-use crate::shapes::SecretShape;
+use crate::shapes::{PodShape, SecretShape};
+
+/// Pods of one client that are woken at once; the others start by themselves.
+const WOKEN: usize = 32;
 
 /// The clients of one target.
 pub(super) struct Clients<'a> {
@@ -104,12 +108,28 @@ impl Clients<'_> {
                     self.ctx
                         .ledger(&self.target, |ledger| ledger.handed(&release.client));
                     self.ctx.metrics.wrote("Secret");
+                    self.wake(&release.client).await;
                 }
                 HandOut::NoOwner => {}
                 HandOut::NameTaken => problems.push(self.taken(&release.client)),
             }
         }
         Ok(problems)
+    }
+
+    /// Has the Pods that wait for this key started now: the kubelet met its
+    /// absence, and tries again after ten seconds or more.
+    async fn wake(&self, client: &str) {
+        let key = secret_name(client, &self.target);
+        let waits = |pod: &PodShape| {
+            let namespace = pod.metadata.namespace.as_deref();
+            pod.is_starting()
+                && client.split_once('/') == namespace.zip(Some(pod.service_account()))
+        };
+        let pods = self.ctx.stores.pods.state_filter(waits);
+        for pod in pods.iter().take(WOKEN) {
+            sync(&self.ctx.client, pod, &key).await;
+        }
     }
 
     fn grants(&self) -> Grants {

@@ -50,6 +50,23 @@ pub(crate) fn mounted<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     hex::encode(hash.finalize()).chars().take(16).collect()
 }
 
+/// Has the kubelet look at a Pod now. What it does without that, it does later.
+pub(crate) async fn sync(client: &Client, pod: &PodShape, value: &str) {
+    let meta = &pod.metadata;
+    let (Some(namespace), Some(name)) = (&meta.namespace, &meta.name) else {
+        return;
+    };
+    let patch = json!({ "metadata": { "annotations": { keys::SYNC: value } } });
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..<_>::default()
+    };
+    let api = Api::<Pod>::namespaced(client.clone(), namespace);
+    if let Err(error) = api.patch_status(name, &params, &Patch::Merge(&patch)).await {
+        warn!(%namespace, pod = %name, %error, "pod not nudged");
+    }
+}
+
 impl Nudges {
     /// Writes the annotation where it is due. `follows` is false for a Pod that
     /// is known not to serve what is mounted.
@@ -57,20 +74,8 @@ impl Nudges {
         let Some(text) = self.due(pod, value, follows) else {
             return;
         };
-        let meta = &pod.metadata;
-        let (Some(namespace), Some(name)) = (&meta.namespace, &meta.name) else {
-            return;
-        };
-        let patch = json!({ "metadata": { "annotations": { keys::SYNC: text } } });
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..<_>::default()
-        };
-        let api = Api::<Pod>::namespaced(client.clone(), namespace);
         // Without it the kubelet syncs within a minute or so.
-        if let Err(error) = api.patch_status(name, &params, &Patch::Merge(&patch)).await {
-            warn!(%namespace, pod = %name, %error, "pod not nudged");
-        }
+        sync(client, pod, &text).await;
     }
 
     /// True while this Pod is still expected to follow: when that is over, looking

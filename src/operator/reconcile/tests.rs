@@ -372,6 +372,21 @@ async fn a_key_comes_at_once_when_no_replica_is_ready() {
 }
 
 #[tokio::test]
+async fn a_pod_that_waits_for_its_key_is_woken_once_when_it_is_there() {
+    let api = api_with_gateway();
+    add_wired_pod(&api);
+    let woken = || {
+        let mut writes = api.writes();
+        writes.retain(|write| write.contains("/pods/"));
+        writes
+    };
+    look(&api, 1).await;
+    assert_eq!(woken(), ["PATCH /api/v1/namespaces/apps/pods/p/status"]);
+    look(&api, 1).await;
+    assert_eq!(woken(), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_secret_that_has_the_name_of_a_key_is_never_adopted() {
     let api = api_with_gateway();
     add_wired_pod(&api);

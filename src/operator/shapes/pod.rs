@@ -91,6 +91,12 @@ impl PodShape {
                 .any(|c| c.type_ == "Ready" && c.status == "True")
     }
 
+    /// True while some container of it has not been started yet.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.metadata.deletion_timestamp.is_none()
+            && matches!(self.status.phase.as_deref(), None | Some("Pending"))
+    }
+
     /// True when it will never run again.
     pub(crate) fn is_over(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
@@ -167,7 +173,7 @@ mod tests {
                 "conditions": [{"type": "Ready", "status": "True"}]}
         });
         let pod: PodShape = serde_json::from_value(value.clone()).unwrap();
-        assert!(pod.is_ready() && !pod.is_over());
+        assert!(pod.is_ready() && !pod.is_over() && !pod.is_starting());
         assert_eq!(
             (pod.ip(), pod.service_account()),
             (Some("10.0.0.7"), "default")
