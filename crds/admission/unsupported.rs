@@ -66,8 +66,8 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
     (
         Kind::MCP,
         "spec.upstreams[].auth.mode",
-        OneOf(&["none", "bearer"]),
-        "use none or bearer",
+        OneOf(&["basic", "bearer", "header", "none"]),
+        "use none, bearer, header or basic",
     ),
     (Kind::MCP, "spec.access", Absent, "remove it"),
     (

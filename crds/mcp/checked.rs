@@ -2,7 +2,7 @@
 
 use agentkube_plan::{
     ClientAuth, NamePrefix, ObjectName, ProxyLimits, ProxyPlan, ProxyUpstream, SecretEntry,
-    ToolNames, UpstreamAuth,
+    ToolNames,
 };
 use serde_json::Value;
 
@@ -56,9 +56,8 @@ impl CheckedMcp {
     /// The Secret entries that it reads, each with the index of its upstream.
     pub fn secrets(&self) -> impl Iterator<Item = (usize, &SecretEntry)> {
         let upstreams = self.upstreams.iter().enumerate();
-        upstreams.filter_map(|(index, upstream)| match &upstream.auth {
-            UpstreamAuth::None => None,
-            UpstreamAuth::Bearer { secret } => Some((index, secret)),
+        upstreams.flat_map(|(index, upstream)| {
+            upstream.auth.secrets().map(move |secret| (index, secret))
         })
     }
 }

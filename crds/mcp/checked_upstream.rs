@@ -1,14 +1,17 @@
 //! One tool server, checked.
 
 use agentkube_plan::{
-    HttpTransport, ProxyTimeouts, ProxyUpstream, ToolFilter, UpstreamAuth, UpstreamKind,
+    HttpTransport, ProxyTimeouts, ProxyUpstream, SecretEntry, ToolFilter, UpstreamAuth,
+    UpstreamKind,
 };
 
+use super::upstream::{OWN_HEADER, OWN_HEADERS};
 use super::{
     AuthKind, McpTimeouts, McpUpstream, ToolsMode, ToolsSpec, Transport, UpstreamAuthSpec,
     UpstreamKindName,
 };
 use crate::field::{FieldError, FieldPath, Reason};
+use crate::shared::SecretRef;
 use crate::shared::parse::{Errors, http_url};
 
 impl McpUpstream {
@@ -57,19 +60,62 @@ impl UpstreamAuthSpec {
     fn parse(&self, path: &FieldPath, errors: &mut Errors) -> Option<UpstreamAuth> {
         match self.mode {
             AuthKind::None => Some(UpstreamAuth::None),
-            AuthKind::Bearer => {
-                let path = path.child("secretRef");
-                let Some(secret) = &self.secret_ref else {
-                    let message = "this auth mode needs secretRef {name, key}: the Secret of this \
-                                   namespace that holds the credential";
-                    errors.push(FieldError::new(path, Reason::Required, message));
-                    return None;
+            AuthKind::Basic => {
+                let name = &self.secret(path, errors)?.name;
+                let entry = |key: &str| SecretEntry {
+                    name: name.clone(),
+                    key: key.to_owned(),
                 };
-                let secret = errors.keep(secret.entry(&path))?;
+                Some(UpstreamAuth::Basic {
+                    username: entry("username"),
+                    password: entry("password"),
+                })
+            }
+            AuthKind::Bearer => {
+                let secret = self.entry(path, errors)?;
                 Some(UpstreamAuth::Bearer { secret })
             }
-            AuthKind::Basic | AuthKind::Header | AuthKind::Oauth2 => None,
+            AuthKind::Header => {
+                let header = self.header(path, errors);
+                let secret = self.entry(path, errors)?;
+                Some(UpstreamAuth::Header {
+                    header: header?,
+                    secret,
+                })
+            }
+            AuthKind::Oauth2 => None,
         }
+    }
+
+    fn secret(&self, path: &FieldPath, errors: &mut Errors) -> Option<&SecretRef> {
+        if self.secret_ref.is_none() {
+            let message = "this auth mode needs secretRef {name, key}: the Secret of this \
+                           namespace that holds the credential";
+            let path = path.child("secretRef");
+            errors.push(FieldError::new(path, Reason::Required, message));
+        }
+        self.secret_ref.as_ref()
+    }
+
+    fn entry(&self, path: &FieldPath, errors: &mut Errors) -> Option<SecretEntry> {
+        let secret = self.secret(path, errors)?;
+        errors.keep(secret.entry(&path.child("secretRef")))
+    }
+
+    fn header(&self, path: &FieldPath, errors: &mut Errors) -> Option<String> {
+        let path = path.child("header");
+        let Some(header) = &self.header else {
+            let message = "auth mode header needs header, the name of the header that carries \
+                           the credential";
+            errors.push(FieldError::new(path, Reason::Required, message));
+            return None;
+        };
+        let name = header.to_ascii_lowercase();
+        if OWN_HEADERS.contains(&name.as_str()) || name.starts_with("mcp-") {
+            errors.push(FieldError::new(path, Reason::Invalid, OWN_HEADER));
+            return None;
+        }
+        Some(header.clone())
     }
 }
 

@@ -7,6 +7,35 @@ use serde::{Deserialize, Serialize};
 use crate::schemas;
 use crate::shared::{BreakerSpec, DurationText, EnvVar, ObjectRef, SecretRef};
 
+/// Headers that the proxy itself sets, or that belong to one connection. All of `Mcp-*` are
+/// among them.
+pub(super) const OWN_HEADERS: [&str; 15] = [
+    "accept",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "last-event-id",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+/// Says the same as [`OWN_HEADERS`].
+const NO_OWN_HEADER: &str = "!self.matches('(?i)^(accept|connection|content-encoding|\
+    content-length|content-type|expect|host|keep-alive|last-event-id|mcp-.*|proxy-connection|te|\
+    trailer|transfer-encoding|upgrade|user-agent)$')";
+
+/// What `auth.header` may not be.
+pub(super) const OWN_HEADER: &str =
+    "the proxy sets this header itself: write the one that carries the credential";
+
 /// One tool server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
@@ -166,7 +195,7 @@ pub struct UpstreamAuthSpec {
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^[-!#$%&*+.^_`|~0-9a-zA-Z]+$')").message(
         "write the name of an HTTP header, for example X-Api-Key"
-    ))]
+    ), validation = Rule::new(NO_OWN_HEADER).message(OWN_HEADER))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
     /// The Secret of this namespace that holds the credential. `key` names its entry (not with

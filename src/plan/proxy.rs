@@ -71,13 +71,39 @@ pub enum HttpTransport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "mode", deny_unknown_fields)]
 pub enum UpstreamAuth {
-    /// Not at all.
-    None,
+    /// `Authorization: Basic <base64 of username:password>`.
+    Basic {
+        /// Where the user name lies.
+        username: SecretEntry,
+        /// Where the password lies.
+        password: SecretEntry,
+    },
     /// `Authorization: Bearer <value of the entry>`.
     Bearer {
         /// Where the token lies.
         secret: SecretEntry,
     },
+    /// The value of the entry in a header of this name.
+    Header {
+        /// Name of the header.
+        header: String,
+        /// Where its value lies.
+        secret: SecretEntry,
+    },
+    /// Not at all.
+    None,
+}
+
+impl UpstreamAuth {
+    /// The Secret entries that it reads.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretEntry> {
+        let (first, second) = match self {
+            Self::Basic { username, password } => (Some(username), Some(password)),
+            Self::Bearer { secret } | Self::Header { secret, .. } => (Some(secret), None),
+            Self::None => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
 }
 
 /// Which tools of an upstream exist for clients. Entries are exact names or

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use agentkube_plan::{HttpTransport, ToolFilter, UpstreamKind};
+use agentkube_plan::{HttpTransport, ToolFilter, UpstreamAuth, UpstreamKind};
 use serde_json::json;
 
+use super::super::upstream::{OWN_HEADER, OWN_HEADERS};
 use super::*;
 use crate::{check_cel, defaults};
 
@@ -72,6 +73,52 @@ fn hosts_are_compared_in_lower_case_and_said_once() {
     .unwrap();
     assert_eq!(checked.hosts.len(), 5);
     assert_eq!(checked.hosts[4], "tools.example.com");
+}
+
+fn auth(auth: &Value) -> UpstreamAuth {
+    let upstream = json!({"name": "a", "kind": "http", "endpoint": "https://a", "auth": auth});
+    let checked = mcp(&json!({ "upstreams": [upstream] })).parse().unwrap();
+    checked.upstreams[0].auth.clone()
+}
+
+#[test]
+fn every_auth_mode_names_the_entries_that_it_reads() {
+    let entry = |key: &str| SecretEntry {
+        name: "s".to_owned(),
+        key: key.to_owned(),
+    };
+    let header =
+        json!({"mode": "header", "header": "X-Key", "secretRef": {"name": "s", "key": "k"}});
+    assert_eq!(
+        auth(&header),
+        UpstreamAuth::Header {
+            header: "X-Key".to_owned(),
+            secret: entry("k")
+        }
+    );
+    let basic = json!({"mode": "basic", "secretRef": {"name": "s"}});
+    let basic = auth(&basic);
+    let read: Vec<_> = basic.secrets().cloned().collect();
+    assert_eq!(read, [entry("username"), entry("password")]);
+}
+
+#[test]
+fn a_header_that_the_proxy_sets_itself_carries_no_credential() {
+    let own = OWN_HEADERS.iter().copied().chain(["MCP-Method", "Host"]);
+    for header in own {
+        let auth = json!({
+            "mode": "header", "header": header, "secretRef": {"name": "s", "key": "k"},
+        });
+        let raw = json!({"apiVersion": crate::API_VERSION, "kind": "MCP", "metadata": {}, "spec": {
+            "upstreams": [{"name": "a", "kind": "http", "endpoint": "https://a", "auth": auth}],
+        }});
+        let errors = check_cel(Kind::MCP, &raw, None);
+        assert_eq!(errors.len(), 1, "{header}");
+        assert_eq!(errors[0].message, OWN_HEADER);
+        let raw = defaults(Kind::MCP, &raw);
+        let errors = MCP::read(&raw).unwrap().parse().unwrap_err();
+        assert_eq!(errors[0].field, "spec.upstreams[0].auth.header", "{header}");
+    }
 }
 
 #[test]

@@ -21,13 +21,11 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
     let about = About::of(caller).await;
     let (capabilities, info) = (&about.capabilities, &caller.serving.info);
     let instructions = about.instructions_member();
-    Reply::result(
-        id,
-        &format!(
-            "{{\"protocolVersion\":{version},\"capabilities\":{capabilities},\
-             \"serverInfo\":{info}{instructions}}}"
-        ),
-    )
+    let result = format!(
+        "{{\"protocolVersion\":{version},\"capabilities\":{capabilities},\
+         \"serverInfo\":{info}{instructions}}}"
+    );
+    Reply::result(id, &caller.serving.redact(result.into()))
 }
 
 /// Describes the proxy to a modern client. Legacy revisions are served too, but
@@ -45,7 +43,8 @@ pub(super) async fn discover(caller: &Caller<'_>, id: &Id<'_>) -> Reply {
         method: Method::Discover,
         server_info: &caller.serving.info,
     };
-    Reply::result(id, &bridge::result_for(&result, route))
+    let result = bridge::result_for(&result, route);
+    Reply::result(id, &caller.serving.redact(result))
 }
 
 /// What the upstreams offer together.
@@ -71,20 +70,10 @@ impl About {
             .iter()
             .map(|offer| offer.map(|offer| offer.capabilities.as_str()))
             .collect();
-        let instructions: Vec<_> = upstreams
-            .iter()
-            .zip(&offers)
-            .map(|(upstream, offer)| {
-                offer
-                    .as_ref()?
-                    .instructions
-                    .as_deref()
-                    .map(|text| upstream.redact(text.into()))
-            })
-            .collect();
         let named = upstreams.iter().map(|upstream| upstream.name.as_str());
         let instructions: Vec<_> = named
-            .zip(instructions.iter().map(Option::as_deref))
+            .zip(&offers)
+            .map(|(name, offer)| (name, offer.and_then(|offer| offer.instructions.as_deref())))
             .collect();
         Self {
             capabilities: capability::merge(&capabilities),

@@ -1,5 +1,6 @@
 //! What is being served: a plan with the upstreams that live through it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use agentkube_mcp::json;
@@ -54,6 +55,12 @@ impl Serving {
             info,
             loaded,
         }
+    }
+
+    /// A message of several upstreams without any of their credentials.
+    pub(super) fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
+        let upstreams = self.upstreams.iter();
+        upstreams.fold(text, |text, upstream| upstream.redact(text))
     }
 
     /// The only upstream, when names pass through it as they are: nothing needs

@@ -7,7 +7,7 @@ use agentkube_plan::{
     ClientAuth, Credentials, GatewayPlan, ObjectName, ProxyPlan, SecretEntry, UpstreamAuth,
     UpstreamKind,
 };
-use http::Uri;
+use http::{HeaderName, Uri};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -67,23 +67,19 @@ impl Plan for ProxyPlan {
     }
 
     fn secrets(&self) -> Vec<&SecretEntry> {
-        let entry = |auth| match auth {
-            &UpstreamAuth::None => None,
-            UpstreamAuth::Bearer { secret } => Some(secret),
-        };
         self.upstreams
             .iter()
-            .filter_map(|upstream| entry(&upstream.auth))
+            .flat_map(|upstream| upstream.auth.secrets())
             .collect()
     }
 
     fn check(&self) -> Result<(), String> {
         check_names(self.upstreams.iter().map(|upstream| &upstream.name))?;
-        self.upstreams
-            .iter()
-            .try_for_each(|upstream| match &upstream.kind {
-                UpstreamKind::Http { endpoint, .. } => check_url(&upstream.name, endpoint),
-            })
+        self.upstreams.iter().try_for_each(|upstream| {
+            let UpstreamKind::Http { endpoint, .. } = &upstream.kind;
+            check_url(&upstream.name, endpoint)?;
+            check_auth(&upstream.name, &upstream.auth)
+        })
     }
 }
 
@@ -98,6 +94,18 @@ fn check_names<'a>(names: impl Iterator<Item = &'a String>) -> Result<(), String
         return Err("a plan without upstreams".to_owned());
     }
     Ok(())
+}
+
+fn check_auth(upstream: &str, auth: &UpstreamAuth) -> Result<(), String> {
+    match auth {
+        UpstreamAuth::Header { header, .. } => match header.parse::<HeaderName>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!(
+                "upstream {upstream:?}: {header:?} is no name of a header"
+            )),
+        },
+        UpstreamAuth::Basic { .. } | UpstreamAuth::Bearer { .. } | UpstreamAuth::None => Ok(()),
+    }
 }
 
 fn check_url(upstream: &str, url: &str) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 mod bridge;
 mod cancel;
+mod credentials;
 mod edge;
 mod failures;
 mod fidelity;

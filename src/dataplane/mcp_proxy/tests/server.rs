@@ -34,6 +34,7 @@ pub(super) struct Spec {
     lists: Value,
     added: Arc<Mutex<Vec<Value>>>,
     capabilities: Value,
+    instructions: &'static str,
     on_call: OnCall,
 }
 
@@ -71,6 +72,7 @@ impl Spec {
             lists: json!({"tools": tools(names)}),
             added: Arc::default(),
             capabilities: json!({"tools": {"listChanged": true}}),
+            instructions: "be kind",
             on_call: Arc::new(|_, request| {
                 let text = format!("{} ran", request["params"]["name"].as_str().unwrap());
                 let result = json!({"content": [{"type": "text", "text": text}]});
@@ -100,6 +102,11 @@ impl Spec {
 
     pub(super) fn capability(mut self, name: &str) -> Self {
         self.capabilities[name] = json!({});
+        self
+    }
+
+    pub(super) fn instructions(mut self, text: &'static str) -> Self {
+        self.instructions = text;
         self
     }
 
@@ -165,7 +172,7 @@ impl Spec {
                 "protocolVersion": "2025-11-25",
                 "capabilities": self.capabilities,
                 "serverInfo": {"name": "scripted", "version": "1"},
-                "instructions": "be kind",
+                "instructions": self.instructions,
             });
             return Reply::json(200, &response(&message, &result)).header("mcp-session-id", &id);
         }

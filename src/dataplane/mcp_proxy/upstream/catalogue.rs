@@ -148,7 +148,7 @@ impl Upstream {
     /// The row of `/digest`.
     pub(in crate::mcp_proxy) fn report(&self) -> UpstreamReport {
         let tools = self.known(ListKind::Tools);
-        let credential = self.wire.credential.header().err();
+        let credential = self.wire.credential.check().err();
         UpstreamReport {
             name: self.name.clone(),
             credentials: credential.is_none(),

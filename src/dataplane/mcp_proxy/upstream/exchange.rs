@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -135,8 +135,8 @@ impl Wire {
         headers.insert(ACCEPT, accept);
         let agent = HeaderValue::from_static(concat!("agentkube/", env!("CARGO_PKG_VERSION")));
         headers.insert(USER_AGENT, agent);
-        if let Some(value) = self.credential.header()? {
-            headers.insert(AUTHORIZATION, value);
+        if let Some((name, value)) = self.credential.header()? {
+            headers.insert(name, value);
         }
         Ok(())
     }

@@ -123,7 +123,7 @@ impl Upstream {
         self.config == *config
             && self.namer == namer(plan, config)
             && self.wire.limit as u64 == plan.limits.message_bytes
-            && self.wire.credential == Credential::new(&config.auth, secrets)
+            && self.wire.credential.has_values_of(&config.auth, secrets)
     }
 
     /// True when every filter lets the tool through.
@@ -153,7 +153,7 @@ impl Upstream {
     /// The lane for a client of this era, for who only wants to know what the
     /// upstream offers.
     pub(super) async fn greet(&self, client: Era) -> Result<Lane, UpstreamError> {
-        self.wire.credential.header()?;
+        self.wire.credential.check()?;
         self.breaker.admit().map_err(UpstreamError::LeftAlone)?;
         let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
         let lane = self.lane(client, &clock).await;
@@ -184,7 +184,7 @@ impl Upstream {
         make: impl Fn(&Lane, u64) -> Outgoing,
     ) -> Result<Asked, UpstreamError> {
         // Known before anything is sent, and not the upstream's fault.
-        self.wire.credential.header()?;
+        self.wire.credential.check()?;
         self.breaker.admit().map_err(UpstreamError::LeftAlone)?;
         let mut attempt = 0;
         loop {
