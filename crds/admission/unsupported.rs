@@ -41,12 +41,6 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
     (Kind::LLMGateway, "spec.state", Absent, "remove it"),
     (
         Kind::LLMGateway,
-        "spec.translation",
-        OneOf(&["lenient"]),
-        "remove it, or write lenient",
-    ),
-    (
-        Kind::LLMGateway,
         "spec.auth.mode",
         OneOf(&["apikey", "none"]),
         "use apikey or none",

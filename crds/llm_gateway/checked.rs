@@ -26,6 +26,8 @@ pub struct CheckedGateway {
     pub upstreams: Vec<GatewayUpstream>,
     /// Which model goes where.
     pub routing: Routing,
+    /// What happens to what a provider's dialect cannot carry.
+    pub translation: agentkube_plan::Translation,
     /// Who may call.
     pub auth: ClientAuth,
     /// Whose agents may use it.
@@ -44,6 +46,7 @@ impl CheckedGateway {
             object: self.object.clone(),
             upstreams: self.upstreams.clone(),
             routing: self.routing.clone(),
+            translation: self.translation,
             auth: self.auth,
         }
     }
@@ -101,6 +104,10 @@ impl LLMGateway {
                 replicas: self.spec.replicas,
                 upstreams: upstreams?,
                 routing: routing?,
+                translation: match self.spec.translation {
+                    super::Translation::Lenient => agentkube_plan::Translation::Lenient,
+                    super::Translation::Strict => agentkube_plan::Translation::Strict,
+                },
                 auth: self.spec.auth.mode.parse()?,
                 allowed_namespaces: self.spec.allowed_namespaces.clone(),
                 pod_template: self.spec.pod_template.clone().unwrap_or_default(),

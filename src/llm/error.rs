@@ -63,18 +63,6 @@ impl ApiError {
         }
     }
 
-    /// The request speaks one dialect, what serves its model another.
-    #[must_use]
-    pub fn other_dialect(model: &str, served: Dialect) -> Self {
-        let message = format!(
-            "`{model}` is served by an upstream that speaks {}; translation is not supported \
-             yet; call {}",
-            served.title(),
-            served.client_path(),
-        );
-        Self::new(ErrorKind::InvalidRequest, message).param("model")
-    }
-
     /// Names the field of the request that is to blame.
     #[must_use]
     pub fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {

@@ -17,8 +17,22 @@ pub struct GatewayPlan {
     pub upstreams: Vec<GatewayUpstream>,
     /// Which model goes where.
     pub routing: Routing,
+    /// What happens to what a provider's dialect cannot carry.
+    #[serde(default)]
+    pub translation: Translation,
     /// Who may call.
     pub auth: ClientAuth,
+}
+
+/// What happens to a part of a request that a provider's dialect cannot carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Translation {
+    /// It is dropped, and the answer says so.
+    #[default]
+    Lenient,
+    /// The request is refused.
+    Strict,
 }
 
 /// One provider endpoint.

@@ -34,7 +34,7 @@ pub use clients::{ClientAuth, ClientEntry, ClientTable, KeyHash, KeyHashError};
 pub use digest::PlanDigest;
 pub use gateway::{
     Alias, Breaker, Credentials, GatewayPlan, GatewayUpstream, ModelPattern, Provider, Retries,
-    RetryOn, Routing, UnknownModel, UpstreamTimeouts,
+    RetryOn, Routing, Translation, UnknownModel, UpstreamTimeouts,
 };
 pub use proxy::{
     HttpTransport, NamePrefix, ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream, ToolFilter,

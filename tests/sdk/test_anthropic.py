@@ -125,10 +125,25 @@ def test_an_unknown_model_is_not_found_and_near_names_are_told(client):
     assert "claude-sonnet-4-6" in error.value.body["error"]["message"]
 
 
-def test_a_model_of_the_other_dialect_is_a_bad_request_that_says_where(client):
-    with pytest.raises(anthropic.BadRequestError) as error:
-        ask(client, "gpt-5.1")
-    assert "/v1/chat/completions" in error.value.body["error"]["message"]
+def test_a_model_of_a_chat_upstream_answers_in_the_clients_dialect(client):
+    answer = ask(client, "gpt-5.1")
+    assert answer.type == "message"
+    assert answer.model == "gpt-5.1"
+    assert answer.content[0].text
+    assert answer.usage.input_tokens > 0
+
+
+def test_a_translated_stream_is_whole(client):
+    events = list(ask(client, "gpt-5.1", stream=True))
+    assert events[0].type == "message_start"
+    assert events[-1].type == "message_stop"
+    assert "".join(e.delta.text for e in events if e.type == "content_block_delta")
+
+
+def test_a_translated_stream_that_is_cut_is_an_error_and_no_end(client):
+    with pytest.raises(anthropic.APIError):
+        for _ in ask(client, "cut-openai-x", stream=True):
+            pass
 
 
 @pytest.mark.parametrize("behaviour", ["cut", "unfinished", "miderror"])

@@ -120,10 +120,30 @@ def test_an_unknown_model_is_not_found_and_near_names_are_told(client):
     assert "gpt-5.1-mini" in error.value.message
 
 
-def test_a_model_of_the_other_dialect_is_a_bad_request_that_says_where(client):
-    with pytest.raises(openai.BadRequestError) as error:
-        ask(client, "claude-sonnet-4-6")
-    assert "/v1/messages" in error.value.message
+def test_a_model_of_an_anthropic_upstream_answers_in_the_clients_dialect(client):
+    answer = ask(client, "claude-sonnet-4-6")
+    assert answer.object == "chat.completion"
+    assert answer.model == "claude-sonnet-4-6"
+    assert answer.choices[0].message.content
+    assert answer.usage.prompt_tokens > 0
+
+
+def test_a_translated_stream_is_whole(client):
+    chunks = list(ask(client, "claude-sonnet-4-6", stream=True))
+    assert "".join(c.delta.content or "" for chunk in chunks for c in chunk.choices)
+    assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+def test_tools_of_an_anthropic_upstream_are_called(client):
+    answer = ask(client, "tools-claude-x")
+    calls = answer.choices[0].message.tool_calls
+    assert calls and json.loads(calls[0].function.arguments)
+
+
+def test_a_translated_stream_that_is_cut_is_an_error_and_no_end(client):
+    with pytest.raises(openai.APIError):
+        for _ in ask(client, "cut-claude-x", stream=True):
+            pass
 
 
 def test_a_missing_secret_is_named_and_not_shown(agentkube):

@@ -27,7 +27,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
                 "budgets": [{"period": "day", "usd": 1}],
                 "prices": {"m": {"input": 1, "output": 1}},
                 "state": {"redis": {"endpoint": "redis://r"}},
-                "translation": "strict",
                 "auth": {"mode": "serviceAccount"},
             })
         ),
@@ -37,7 +36,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
             "spec.budgets",
             "spec.prices",
             "spec.state",
-            "spec.translation",
             "spec.auth.mode"
         ]
     );

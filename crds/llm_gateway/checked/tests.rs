@@ -151,7 +151,6 @@ fn everything_wrong_is_found_at_once() {
         fields,
         [
             "spec.upstreams[3].provider",
-            "spec.translation",
             "spec.upstreams[1].name",
             "spec.upstreams[1].endpoint",
             "spec.upstreams[1].timeouts.connect",

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use agentkube_llm::{Dialect, End, Head, Rewritten, Tap, TapOptions, answer, classify};
+use agentkube_llm::{End, Head, classify};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION};
 use http::{Method, Response, StatusCode, Uri, response};
@@ -19,6 +19,7 @@ use super::metrics::Outcome;
 use super::settle::Settlement;
 use super::stream::{RestBody, StreamBody};
 use super::table::{Candidate, Key, Upstream};
+use super::wire::Wire;
 use crate::edge::Body;
 
 /// Of an answer in one piece, how much is read before any of it goes to the
@@ -33,14 +34,11 @@ const PREAMBLE: usize = 256 * 1024;
 
 /// What an attempt sends.
 pub(super) struct Outbound<'a> {
-    pub(super) dialect: Dialect,
     /// The client's headers, already stripped.
     pub(super) headers: &'a HeaderMap,
     /// The client's query, with its question mark.
     pub(super) query: &'a str,
-    pub(super) body: Rewritten,
-    /// How many answers were asked for.
-    pub(super) choices: u32,
+    pub(super) wire: &'a Wire,
 }
 
 /// Makes one attempt. On success the response is ready to go to the client.
@@ -52,12 +50,7 @@ pub(super) async fn attempt<D: Dial>(
     let timeouts = &upstream.spec.timeouts;
     let mut settlement = Settlement::open(candidate);
     let mut clock = Clock::start(timeouts.first_token);
-    let tap = TapOptions {
-        hide_usage: outbound.body.hide_usage,
-        choices: outbound.choices,
-        ..TapOptions::default()
-    };
-    let dialect = outbound.dialect;
+    let wire = outbound.wire;
     let result = match clock.within(send(upstream, outbound)).await {
         None => Err(late(timeouts.first_token)),
         Some(Err(failed)) => Err(failed),
@@ -65,11 +58,11 @@ pub(super) async fn attempt<D: Dial>(
             let (mut head, body) = response.into_parts();
             let exchange = Exchange {
                 upstream,
-                dialect,
+                wire,
                 clock,
                 settlement: &mut settlement,
             };
-            let body = exchange.read(&head, body, tap).await;
+            let body = exchange.read(&head, body).await;
             headers::to_client(&mut head.headers);
             body.map(|body| Response::from_parts(clean(head), body))
         }
@@ -83,18 +76,13 @@ pub(super) async fn attempt<D: Dial>(
 /// What an attempt holds while it reads the head of an answer.
 struct Exchange<'a, C> {
     upstream: &'a Upstream<C>,
-    dialect: Dialect,
+    wire: &'a Wire,
     clock: Clock,
     settlement: &'a mut Settlement,
 }
 
 impl<C> Exchange<'_, C> {
-    async fn read<B>(
-        mut self,
-        head: &response::Parts,
-        body: B,
-        tap: TapOptions,
-    ) -> Result<Body, Failed>
+    async fn read<B>(mut self, head: &response::Parts, body: B) -> Result<Body, Failed>
     where
         B: HttpBody<Data = Bytes, Error: Into<crate::edge::BoxError>> + Send + Unpin + 'static,
     {
@@ -105,8 +93,13 @@ impl<C> Exchange<'_, C> {
             return Err(self.refused(head, body).await);
         }
         let encoded = head.headers.contains_key(CONTENT_ENCODING);
-        if is_event_stream(&head.headers) && !encoded {
-            self.stream(body, tap).await
+        let streamed = is_event_stream(&head.headers) && !encoded;
+        if self.wire.must_stream().is_some_and(|must| must != streamed) {
+            let what = "the provider answered in another form than it was asked for";
+            return Err(Failed::new(Kind::ServerError, what));
+        }
+        if streamed {
+            self.stream(body).await
         } else {
             self.whole(body, encoded).await
         }
@@ -131,21 +124,24 @@ impl<C> Exchange<'_, C> {
         let body = bytes.freeze();
         let failure = classify(head.status, &head.headers, &body, SystemTime::now());
         let mut failed = Failed::provider(failure, head.status, &self.upstream.spec);
-        failed.refusal = Some(Box::new(Refusal {
-            status: head.status,
-            headers: head.headers.clone(),
-            body,
-        }));
+        // Its own words are the best ones, where the client can read them.
+        failed.refusal = (!self.wire.is_translated()).then(|| {
+            Box::new(Refusal {
+                status: head.status,
+                headers: head.headers.clone(),
+                body,
+            })
+        });
         failed
     }
 
     /// Reads until the first event: until then nothing reached the client and
     /// another upstream may still be tried.
-    async fn stream<B>(mut self, mut body: B, options: TapOptions) -> Result<Body, Failed>
+    async fn stream<B>(mut self, mut body: B) -> Result<Body, Failed>
     where
         B: HttpBody<Data = Bytes, Error: Into<crate::edge::BoxError>> + Send + Unpin + 'static,
     {
-        let mut tap = Tap::new(self.dialect, options);
+        let mut tap = self.wire.tap();
         let mut preamble = 0;
         while matches!(tap.head(), Head::Awaited) && preamble < PREAMBLE {
             let frame = self.clock.within(body.frame()).await;
@@ -205,6 +201,10 @@ impl<C> Exchange<'_, C> {
                 }
             }
             if whole.len() > WHOLE {
+                if self.wire.is_translated() {
+                    let what = format!("the provider's answer is larger than {} MiB", WHOLE >> 20);
+                    return Err(Failed::new(Kind::ServerError, what));
+                }
                 self.settlement.first_token();
                 let settlement = self.settlement.take();
                 self.clock.restart(idle);
@@ -216,13 +216,14 @@ impl<C> Exchange<'_, C> {
             }
             self.clock.restart(idle);
         }
-        let bytes = whole.take();
+        let mut bytes = whole.take();
         self.settlement.first_token();
         if !encoded {
-            let answer = answer::read(self.dialect, &bytes).map_err(|failure| {
+            let read = self.wire.whole(bytes).map_err(|failure| {
                 Failed::provider(failure, StatusCode::OK, &self.upstream.spec)
             })?;
-            self.settlement.used(answer.usage);
+            self.settlement.used(read.1);
+            bytes = read.0;
         }
         self.settlement.close(Outcome::Ok);
         Ok(Body::full(bytes))
@@ -274,11 +275,12 @@ async fn send<C, B>(upstream: &Upstream<C>, outbound: Outbound<'_>) -> Result<Re
 where
     C: Service<UpstreamRequest, Response = Response<B>, Error = crate::upstream::SendError> + Clone,
 {
-    let mut request = UpstreamRequest::new(Full::new(outbound.body.body));
+    let wire = outbound.wire;
+    let mut request = UpstreamRequest::new(Full::new(wire.body()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = target(&upstream.uri, outbound.query);
+    *request.uri_mut() = target(&upstream.uri, wire.query(outbound.query));
     let headers = request.headers_mut();
-    *headers = outbound.headers.clone();
+    *headers = wire.headers(outbound.headers);
     for (name, value) in upstream.profile.default_headers {
         headers
             .entry(*name)

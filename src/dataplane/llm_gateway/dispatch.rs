@@ -8,7 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentkube_llm::{ApiError, Dialect, Peeked, rewrite};
+use agentkube_llm::custody::SignatureStore;
+use agentkube_llm::{Dialect, Peeked};
+use agentkube_plan::Translation;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use tokio::time::Instant;
@@ -21,7 +23,8 @@ use super::error::{Exhausted, GatewayError, Provenance, Why};
 use super::failed::{Failed, Kind};
 use super::order::order;
 use super::table::{Candidate, Key, ModelRoute, Table};
-use crate::edge::Body;
+use super::wire::{Asked, Wire};
+use crate::edge::{Body, Client};
 
 /// First pause before an upstream is tried again; doubled each time.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -43,6 +46,9 @@ pub(super) struct ChatCall<C> {
     pub(super) query: String,
     pub(super) peeked: Peeked,
     pub(super) raw: Bytes,
+    pub(super) client: Client,
+    /// Where signatures are kept that no client carries.
+    pub(super) store: Arc<dyn SignatureStore>,
 }
 
 /// Serves a request from the first upstream that can.
@@ -50,38 +56,33 @@ pub(super) async fn dispatch<D: Dial>(
     call: &ChatCall<D::Client>,
     dice: &dyn Dice,
 ) -> Result<Response<Body>, GatewayError> {
-    let candidates = order(call.candidates()?, dice, Instant::now());
+    let candidates = order(call.route.candidates(), dice, Instant::now());
+    let id = format!("agentkube-{:016x}", dice.below(u64::MAX));
+    let asked = call.asked(&id);
     let mut exhausted = Exhausted {
         model: Arc::clone(&call.route.model),
         attempts: 0,
         tried: Vec::new(),
     };
+    let mut unsayable = None;
     let last = candidates.len() - 1;
     for (place, candidate) in candidates.into_iter().enumerate() {
+        // Another upstream may speak the client's own dialect.
+        let wire = match Wire::prepare(&asked, candidate) {
+            Ok(wire) => wire,
+            Err(error) => {
+                unsayable.get_or_insert(error);
+                continue;
+            }
+        };
+        let attempts = &mut exhausted.attempts;
+        let is_last = place == last;
         let why = match ready(candidate) {
             Err(why) => why,
             Ok(()) => {
-                let served = serve::<D>(
-                    call,
-                    candidate,
-                    place == last,
-                    dice,
-                    &mut exhausted.attempts,
-                )
-                .await;
-                let provenance = Provenance {
-                    upstream: candidate.upstream.name.clone(),
-                    model: call.route.header.clone(),
-                    attempts: exhausted.attempts,
-                };
-                match served {
-                    Ok(mut response) => {
-                        provenance.mark(&mut response);
-                        return Ok(response);
-                    }
-                    Err(failed) if failed.is_final() => {
-                        return Err(GatewayError::Refused(Box::new((provenance, failed))));
-                    }
+                let served = serve::<D>(call, candidate, &wire, is_last, dice, attempts).await;
+                match concluded(call, candidate, &wire, *attempts, served)? {
+                    Ok(response) => return Ok(response),
                     Err(failed) => Why::Failed(failed),
                 }
             }
@@ -96,7 +97,36 @@ pub(super) async fn dispatch<D: Dial>(
             break;
         }
     }
-    Err(GatewayError::Exhausted(exhausted))
+    match unsayable.filter(|_| exhausted.tried.is_empty()) {
+        Some(error) => Err(error.into()),
+        None => Err(GatewayError::Exhausted(exhausted)),
+    }
+}
+
+/// An answer or a final refusal ends the search; another failure does not.
+fn concluded<C>(
+    call: &ChatCall<C>,
+    candidate: &Candidate<C>,
+    wire: &Wire,
+    attempts: u32,
+    served: Result<Response<Body>, Failed>,
+) -> Result<Result<Response<Body>, Failed>, GatewayError> {
+    let provenance = Provenance {
+        upstream: candidate.upstream.name.clone(),
+        model: call.route.header.clone(),
+        attempts,
+        dropped: wire.dropped(),
+    };
+    match served {
+        Ok(mut response) => {
+            provenance.mark(&mut response);
+            Ok(Ok(response))
+        }
+        Err(failed) if failed.is_final() => {
+            Err(GatewayError::Refused(Box::new((provenance, failed))))
+        }
+        Err(failed) => Ok(Err(failed)),
+    }
 }
 
 /// Whether an upstream can be tried at all.
@@ -112,6 +142,7 @@ fn ready<C>(candidate: &Candidate<C>) -> Result<(), Why> {
 async fn serve<D: Dial>(
     call: &ChatCall<D::Client>,
     candidate: &Candidate<D::Client>,
+    wire: &Wire,
     is_last: bool,
     dice: &dyn Dice,
     attempts: &mut u32,
@@ -120,7 +151,12 @@ async fn serve<D: Dial>(
     let mut again = 0;
     loop {
         *attempts += 1;
-        let failed = match attempt::<D>(candidate, call.outbound(candidate)).await {
+        let outbound = Outbound {
+            headers: &call.headers,
+            query: &call.query,
+            wire,
+        };
+        let failed = match attempt::<D>(candidate, outbound).await {
             Ok(response) => return Ok(response),
             Err(failed) => failed,
         };
@@ -182,30 +218,24 @@ fn note<C>(candidate: &Candidate<C>, failed: &Failed) {
 }
 
 impl<C> ChatCall<C> {
-    fn candidates(&self) -> Result<&[Candidate<C>], ApiError> {
-        let other = match self.dialect {
-            Dialect::OpenAiChat => Dialect::AnthropicMessages,
-            Dialect::AnthropicMessages => Dialect::OpenAiChat,
-        };
-        match self.route.candidates(self.dialect) {
-            [] => Err(ApiError::other_dialect(&self.route.model, other)),
-            candidates => Ok(candidates),
+    fn asked<'a>(&'a self, id: &'a str) -> Asked<'a> {
+        Asked {
+            dialect: self.dialect,
+            raw: &self.raw,
+            peeked: &self.peeked,
+            served: &self.route.model,
+            id,
+            tenant: match &self.client {
+                Client::Anonymous => "",
+                Client::Named(name) => name,
+            },
+            store: &self.store,
+            strict: self.table.loaded.plan.translation == Translation::Strict,
         }
     }
 
     fn retries_on(&self, kind: Kind) -> bool {
         let on = &self.table.loaded.plan.routing.retries.retry_on;
         kind.retry_on().is_some_and(|kind| on.contains(&kind))
-    }
-
-    fn outbound(&self, candidate: &Candidate<C>) -> Outbound<'_> {
-        let usage = candidate.upstream.profile.stream_usage;
-        Outbound {
-            dialect: self.dialect,
-            headers: &self.headers,
-            query: &self.query,
-            body: rewrite(&self.raw, &self.peeked, &candidate.model, usage),
-            choices: self.peeked.choices,
-        }
     }
 }

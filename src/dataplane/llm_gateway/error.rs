@@ -37,6 +37,8 @@ pub(super) struct Provenance {
     pub(super) upstream: HeaderValue,
     pub(super) model: HeaderValue,
     pub(super) attempts: u32,
+    /// What the upstream was not told.
+    pub(super) dropped: Option<HeaderValue>,
 }
 
 /// What was tried, in order.
@@ -143,6 +145,9 @@ fn refused(failed: Failed, dialect: Dialect) -> Response<Body> {
 impl Provenance {
     pub(super) fn mark(self, response: &mut Response<Body>) {
         let headers = response.headers_mut();
+        if let Some(dropped) = self.dropped {
+            headers.insert("x-agentkube-dropped", dropped);
+        }
         headers.insert("x-agentkube-upstream", self.upstream);
         headers.insert("x-agentkube-model", self.model);
         headers.insert("x-agentkube-attempts", self.attempts.into());

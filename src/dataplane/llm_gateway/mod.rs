@@ -4,6 +4,7 @@
 //! edge (Observe → Rescue → InFlight)
 //!   → service   route · authenticate · collect · peek · resolve the model
 //!   → dispatch  order of upstreams · breaker · credentials · retry · fallback
+//!   → wire      the client's bytes, or a translation of them
 //!   → attempt   send · read the head of the answer · classify
 //!   ← stream    chunk by chunk, a tap reads usage, a cut ends in an error event
 //! ```
@@ -32,10 +33,12 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use agentkube_llm::custody::{MemoryStore, SignatureStore};
 use agentkube_plan::GatewayPlan;
 use arc_swap::ArcSwap;
 use tracing::info;
@@ -89,6 +92,7 @@ pub struct Gateway<D: Dial = TlsRoots> {
     watch: PlanWatch<GatewayPlan>,
     parts: GatewayParts<D>,
     dice: Arc<dyn Dice>,
+    store: Arc<dyn SignatureStore>,
     discovered: Discovered,
 }
 
@@ -130,6 +134,7 @@ impl<D: Dial> Gateway<D> {
             watch,
             parts,
             dice,
+            store: Arc::new(MemoryStore::default()),
             discovered,
         }
     }
@@ -144,7 +149,12 @@ impl<D: Dial> Gateway<D> {
             GatewayPlane,
             self.parts.edge.object(&object),
             in_flight,
-            GatewayService::new(Arc::clone(&self.table), Arc::clone(&self.dice), body),
+            GatewayService::new(
+                Arc::clone(&self.table),
+                Arc::clone(&self.dice),
+                Arc::clone(&self.store),
+                body,
+            ),
         )
     }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use agentkube_llm::custody::SignatureStore;
 use agentkube_llm::models::{self, Model};
 use agentkube_llm::{ApiError, Dialect, ErrorKind, Operation, RouteError, names, peek, route};
 use arc_swap::ArcSwap;
@@ -21,12 +22,13 @@ use super::error::GatewayError;
 use super::headers;
 use super::plane::GatewayRoute;
 use super::table::{Lookup, ModelRoute, Table};
-use crate::edge::{Body, Routed, collect, discard};
+use crate::edge::{Body, Client, Routed, collect, discard};
 
 /// The gateway's own service, inside the shared layers.
 pub struct GatewayService<D: Dial> {
     table: Arc<ArcSwap<Table<D::Client>>>,
     dice: Arc<dyn Dice>,
+    store: Arc<dyn SignatureStore>,
     body_limit: usize,
 }
 
@@ -35,6 +37,7 @@ impl<D: Dial> Clone for GatewayService<D> {
         Self {
             table: Arc::clone(&self.table),
             dice: Arc::clone(&self.dice),
+            store: Arc::clone(&self.store),
             body_limit: self.body_limit,
         }
     }
@@ -50,11 +53,13 @@ impl<D: Dial> GatewayService<D> {
     pub(super) fn new(
         table: Arc<ArcSwap<Table<D::Client>>>,
         dice: Arc<dyn Dice>,
+        store: Arc<dyn SignatureStore>,
         body_limit: usize,
     ) -> Self {
         Self {
             table,
             dice,
+            store,
             body_limit,
         }
     }
@@ -77,9 +82,10 @@ where
         // One snapshot a request: a plan that changes under way does not matter.
         let table = self.table.load_full();
         let dice = Arc::clone(&self.dice);
+        let store = Arc::clone(&self.store);
         let limit = self.body_limit;
         Box::pin(async move {
-            answer::<D, B>(table, &*dice, limit, routed)
+            answer::<D, B>(table, &*dice, store, limit, routed)
                 .await
                 .map_err(GatewayFault)
         })
@@ -93,6 +99,7 @@ pub struct GatewayFault(pub(super) GatewayError);
 async fn answer<D, B>(
     table: Arc<Table<D::Client>>,
     dice: &dyn Dice,
+    store: Arc<dyn SignatureStore>,
     limit: usize,
     routed: Routed<GatewayRoute, B>,
 ) -> Result<Response<Body>, GatewayError>
@@ -106,8 +113,8 @@ where
     }
     let (mut head, body) = request.into_parts();
     let dialect = route.dialect();
-    let operation = match admit(&table, &head) {
-        Ok(operation) => operation,
+    let (operation, client) = match admit(&table, &head) {
+        Ok(admitted) => admitted,
         Err(error) => {
             discard(body).await;
             return Err(error);
@@ -130,16 +137,21 @@ where
         headers: head.headers,
         peeked,
         raw,
+        client,
+        store,
     };
     dispatch::<D>(&call, dice).await
 }
 
 /// What the head of a request decides alone.
-fn admit<C>(table: &Table<C>, head: &http::request::Parts) -> Result<Operation, GatewayError> {
-    table.loaded.clients.authenticate(&head.headers)?;
+fn admit<C>(
+    table: &Table<C>,
+    head: &http::request::Parts,
+) -> Result<(Operation, Client), GatewayError> {
+    let client = table.loaded.clients.authenticate(&head.headers)?;
     let operation = operation(head)?;
     uncompressed(&head.headers)?;
-    Ok(operation)
+    Ok((operation, client))
 }
 
 fn operation(head: &http::request::Parts) -> Result<Operation, GatewayError> {

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use agentkube_llm::{End, Tap};
+use agentkube_llm::End;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 
 use super::clock::Clock;
 use super::metrics::Outcome;
 use super::settle::Settlement;
+use super::wire::AnswerTap;
 use crate::edge::BoxError;
 
 /// After the dialect's own terminator only the end of the body is awaited, so
@@ -28,7 +29,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct StreamBody<B> {
     /// Gone once it ended.
     upstream: Option<B>,
-    tap: Tap,
+    tap: AnswerTap,
     clock: Clock,
     idle: Duration,
     settlement: Settlement,
@@ -38,7 +39,7 @@ pub(super) struct StreamBody<B> {
 impl<B> StreamBody<B> {
     pub(super) fn new(
         upstream: B,
-        tap: Tap,
+        tap: AnswerTap,
         clock: Clock,
         idle: Duration,
         settlement: Settlement,

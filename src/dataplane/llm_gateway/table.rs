@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use agentkube_llm::{Dialect, Profile};
+use agentkube_llm::Profile;
 use agentkube_plan::{
     Credentials, GatewayPlan, GatewayUpstream, ModelPattern, SecretEntry, UnknownModel,
 };
@@ -58,13 +58,12 @@ pub(super) struct Slot {
     pub(super) metrics: ModelMetrics,
 }
 
-/// A served model and who serves it: those who speak each dialect, sorted by
-/// priority, then in the order of the spec.
+/// A served model and who serves it, sorted by priority, then in the order of the
+/// spec. In which dialect does not matter here: what differs is translated.
 pub(super) struct ModelRoute<C> {
     pub(super) model: Arc<str>,
     pub(super) header: HeaderValue,
-    chat: Vec<Candidate<C>>,
-    messages: Vec<Candidate<C>>,
+    candidates: Vec<Candidate<C>>,
 }
 
 /// One upstream that serves a model.
@@ -165,14 +164,10 @@ impl<C: Clone> Table<C> {
             return None;
         }
         candidates.sort_by_key(|candidate| candidate.upstream.priority);
-        let (chat, messages) = candidates
-            .into_iter()
-            .partition(|candidate| candidate.upstream.profile.dialect == Dialect::OpenAiChat);
         Some(ModelRoute {
             model: model.into(),
             header: header(model),
-            chat,
-            messages,
+            candidates,
         })
     }
 
@@ -341,17 +336,14 @@ impl Key {
 }
 
 impl<C> ModelRoute<C> {
-    /// Those who speak this dialect.
-    pub(super) fn candidates(&self, dialect: Dialect) -> &[Candidate<C>] {
-        match dialect {
-            Dialect::OpenAiChat => &self.chat,
-            Dialect::AnthropicMessages => &self.messages,
-        }
+    /// Who serves it; never empty.
+    pub(super) fn candidates(&self) -> &[Candidate<C>] {
+        &self.candidates
     }
 
     /// The upstream that is named as the model's owner in lists.
     pub(super) fn owner(&self) -> &str {
-        let first = self.chat.iter().chain(&self.messages).next();
+        let first = self.candidates.first();
         first.map_or("", |candidate| candidate.upstream.spec.name.as_str())
     }
 }

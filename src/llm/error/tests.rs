@@ -103,14 +103,3 @@ fn events_carry_the_same_text_on_one_line() {
         assert_eq!(data[0].as_bytes(), error.body(dialect));
     }
 }
-
-#[test]
-fn a_model_of_the_other_dialect_is_400_and_says_where_to_go() {
-    let error = ApiError::other_dialect("claude-opus-4-7", Dialect::AnthropicMessages);
-    assert_eq!(error.status(Dialect::OpenAiChat), 400);
-    assert_eq!(
-        error.message(),
-        "`claude-opus-4-7` is served by an upstream that speaks Anthropic Messages; translation \
-         is not supported yet; call /v1/messages"
-    );
-}

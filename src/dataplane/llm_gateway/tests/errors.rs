@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::kit::{
-    KEY, Rig, anthropic, chat, messages, openai, plan, post, provider_secrets, secret,
+    KEY, Rig, chat, messages, openai, plan, post, provider_secrets, secret,
 };
 use crate::edge::{Drain, serve};
 use crate::source::Secrets;
@@ -195,18 +195,6 @@ async fn wrong_methods_and_paths_are_405_and_404() {
     let answer = rig.call(post("/chat/completions", "{}")).await;
     assert_eq!(answer.status, 404);
     assert!(answer.message().contains("/v1/chat/completions"));
-}
-
-#[tokio::test]
-async fn a_model_of_the_other_dialect_is_400_and_says_what_to_call() {
-    let upstream = Upstream::by_model().await;
-    let rig = Rig::new(plan(vec![anthropic("claude", &upstream)])).await;
-    let answer = rig.chat("gpt-5.1").await;
-    assert_eq!(answer.status, 400);
-    let message = answer.message();
-    assert!(message.contains("speaks Anthropic Messages"), "{message}");
-    assert!(message.contains("/v1/messages"), "{message}");
-    assert!(upstream.requests().is_empty());
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use agentkube_plan::{
     Alias, Breaker, ClientAuth, ClientEntry, ClientTable, Credentials, GatewayPlan,
     GatewayUpstream, KeyHash, ObjectName, Provider, Retries, RetryOn, Routing, SecretEntry,
-    UnknownModel, UpstreamTimeouts,
+    Translation, UnknownModel, UpstreamTimeouts,
 };
 use agentkube_testkit::{Reply, Request as Seen, Upstream};
 use bytes::Bytes;
@@ -196,6 +196,7 @@ fn mk_upstream(name: &str, provider: Provider, base_url: String) -> GatewayUpstr
 
 pub(super) fn plan(upstreams: Vec<GatewayUpstream>) -> GatewayPlan {
     GatewayPlan {
+        translation: Translation::Lenient,
         object: ObjectName {
             namespace: "platform".to_owned(),
             name: "shared-gateway".to_owned(),

@@ -8,3 +8,4 @@ mod reload;
 mod resting;
 mod run;
 mod streams;
+mod translation;
