@@ -159,7 +159,7 @@ impl Wire {
                     choices: *choices,
                     ..TapOptions::default()
                 };
-                AnswerTap::Passing(Tap::new(*dialect, options))
+                AnswerTap::Passing(Box::new(Tap::new(*dialect, options)))
             }
             Self::Translated(both) => {
                 let (translator, translated) = &**both;
@@ -217,7 +217,7 @@ fn seconds() -> u64 {
 
 /// Reads a streamed answer and says what the client gets.
 pub(super) enum AnswerTap {
-    Passing(Tap),
+    Passing(Box<Tap>),
     Translating(Box<TranslatingTap>),
 }
 
