@@ -127,8 +127,11 @@ impl HttpBody for Body {
                 .map(|frame| frame.map(|frame| frame.map_err(BoxError::from))),
             Data::Stream(body) => body.as_mut().poll_frame(cx),
         };
-        if matches!(frame, Poll::Ready(None)) {
-            self.finish();
+        match frame {
+            Poll::Ready(None) => self.finish(),
+            // Cut: what ends here is not the answer, whatever its status was.
+            Poll::Ready(Some(Err(_))) => self.ticket = None,
+            _ => {}
         }
         frame
     }

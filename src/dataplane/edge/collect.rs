@@ -10,6 +10,13 @@ use http_body_util::BodyExt;
 /// Between two pieces of a request body; a client that is slower is cut off.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// For a whole body: a drop every few seconds would hold a permit for days.
+const WHOLE: Duration = Duration::from_secs(300);
+
+/// Reserved at most before the bytes are there: an announced length costs its
+/// sender nothing.
+const RESERVE: usize = 1024 * 1024;
+
 /// Of a body that nobody will use, how much is still read.
 const DISCARD: usize = 32 * 1024 * 1024;
 
@@ -42,6 +49,15 @@ pub async fn collect<B>(body: B, limit: usize) -> Result<Bytes, CollectError>
 where
     B: Body<Data = Bytes>,
 {
+    tokio::time::timeout(WHOLE, join(body, limit))
+        .await
+        .map_err(|_| CollectError::Stalled)?
+}
+
+async fn join<B>(body: B, limit: usize) -> Result<Bytes, CollectError>
+where
+    B: Body<Data = Bytes>,
+{
     let too_large = CollectError::TooLarge { limit };
     let mut body = pin!(body);
     if body.size_hint().lower() > limit as u64 {
@@ -64,7 +80,7 @@ where
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
     let mut whole = BytesMut::with_capacity(
         (first.len() + second.len())
-            .saturating_add(expected)
+            .saturating_add(expected.min(RESERVE))
             .min(limit),
     );
     whole.extend_from_slice(&first);

@@ -16,6 +16,7 @@ mod drain;
 mod in_flight;
 mod metrics;
 mod observe;
+mod patience;
 mod plane;
 mod rescue;
 mod serve;

@@ -18,14 +18,20 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 use tracing::{debug, warn};
 
+use super::patience::Patient;
 use super::{Body, Drain};
 
 /// Connections at once: at about 15 KiB for an idle one this is some 300 MiB.
 /// Further ones wait in the listen backlog.
 const MAX_CONNECTIONS: usize = 20_000;
 
-/// For the head of a request, and so also for an idle keep-alive connection.
+/// For the beginning of a connection, and for the head of a request, and so also
+/// for an idle keep-alive connection.
 const HEADER_READ: Duration = Duration::from_secs(75);
+
+/// For a client to take some of what is there for it. Agents pause while they
+/// read a stream; a minute is what nginx waits (`send_timeout`).
+const WRITE: Duration = Duration::from_secs(120);
 
 /// HTTP/2: how often an idle peer is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
@@ -101,6 +107,7 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot set TCP_NODELAY");
         }
+        let stream = Patient::new(stream, HEADER_READ, WRITE);
         let http = Arc::clone(&self.http);
         let drain = self.drain.clone();
         let cut = self.cut.clone();

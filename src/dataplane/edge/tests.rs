@@ -117,6 +117,20 @@ async fn a_body_that_is_cut_is_not_a_short_one() {
     assert_eq!(collect(body, 9).await, Err(CollectError::Cut));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_or_drips_is_given_up() {
+    let nothing = StreamBody::new(futures::stream::pending::<Piece>());
+    assert_eq!(collect(nothing, 9).await, Err(CollectError::Stalled));
+    let drip = futures::stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_secs(29)).await;
+        Some((Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"x"))), ()))
+    });
+    let since = tokio::time::Instant::now();
+    let dripping = collect(StreamBody::new(drip), 1 << 20).await;
+    assert_eq!(dripping, Err(CollectError::Stalled));
+    assert!(since.elapsed() <= Duration::from_secs(300));
+}
+
 // === in flight ===
 
 #[tokio::test]
@@ -297,6 +311,48 @@ async fn a_panic_is_500_in_the_planes_words_and_the_next_request_works() {
     let line =
         "kind=\"llmgateway\",namespace=\"platform\",name=\"pages\",route=\"panic\",code=\"5xx\"} 1";
     assert!(text.contains(line), "{text}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_is_not_counted_as_a_success() {
+    let mut registry = Registry::default();
+    let object = ObjectName {
+        namespace: "platform".to_owned(),
+        name: "pages".to_owned(),
+    };
+    let metrics =
+        EdgeMetrics::register(&mut registry).object(&ObjectLabels::new(ObjectKind::Mcp, &object));
+    let inner = service_fn(|_: Routed<Page, Full<Bytes>>| async {
+        Ok::<_, Infallible>(Response::new(Body::stream(Broken { cut: false })))
+    });
+    let service = stack(Pages, metrics, 1, inner);
+    let answer = service.oneshot(Request::new(Full::default())).await;
+    assert!(answer.unwrap().into_body().collect().await.is_err());
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    assert!(text.contains("code=\"aborted\"} 1"), "{text}");
+}
+
+/// Ends in an error, and then says that it ended.
+struct Broken {
+    cut: bool,
+}
+
+impl http_body::Body for Broken {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Piece>> {
+        self.cut = true;
+        std::task::Poll::Ready(Some(Err("cut".into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.cut
+    }
 }
 
 #[tokio::test]
