@@ -124,10 +124,19 @@ impl<P: Plan> Files<P> {
         let mut secrets = Secrets::new();
         let entries = self.plan.good.iter().flat_map(|(plan, _)| plan.secrets());
         for entry in entries {
-            // A Secret that is not mounted is a missing one: the plane says so to
-            // whoever needs it.
-            if let Ok(bytes) = read(&self.dir.join("secrets").join(entry.path())) {
-                secrets.insert(entry.clone(), bytes);
+            let path = self.dir.join("secrets").join(entry.path());
+            match read(&path) {
+                Ok(bytes) => secrets.insert(entry.clone(), bytes),
+                // A Secret that is not mounted is a missing one: the plane says so
+                // to whoever needs it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // One that cannot be read now (no file descriptors are left) is
+                // still what it was.
+                Err(_) => {
+                    if let Some(last) = self.secrets.get(entry) {
+                        secrets.insert(entry.clone(), last.expose());
+                    }
+                }
             }
         }
         secrets

@@ -179,6 +179,23 @@ fn secrets_come_go_and_rotate_without_their_newline() {
 }
 
 #[test]
+fn a_secret_that_cannot_be_read_now_is_still_there() {
+    let mounts = Mounts::new();
+    mounts.plan(PLAN);
+    mounts.secret("first");
+    let mut source = mounts.source();
+    let file = mounts.0.path().join("secrets/anthropic-key/api-key");
+    // Reading fails, and not because nothing is there.
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    source.poll();
+    assert_eq!(secret(&source).unwrap(), b"first");
+    fs::remove_dir(&file).unwrap();
+    source.poll();
+    assert_eq!(secret(&source), None);
+}
+
+#[test]
 fn without_a_client_table_nobody_is_known() {
     let mounts = Mounts::new();
     mounts.plan(PLAN);
