@@ -71,7 +71,8 @@ fn forbidden_v6(address: Ipv6Addr) -> bool {
 }
 
 /// The IPv4 address that an IPv6 one leads to: mapped (RFC 4291, 2.5.5.2),
-/// compatible (2.5.5.1), NAT64 (RFC 6052, 2.1) and 6to4 (RFC 3056, 2).
+/// compatible (2.5.5.1), translated (RFC 2765, 2.1), NAT64 (RFC 6052, 2.1, and
+/// RFC 8215 with the longest prefix) and 6to4 (RFC 3056, 2).
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| {
         let [a, b] = high.to_be_bytes();
@@ -82,7 +83,9 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
         // ::1 is loopback and not ::0.0.0.1.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(v4(high, low)),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => Some(v4(high, low)),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(v4(high, low)),
+        [0x64, 0xff9b, 1, _, _, _, high, low] => Some(v4(high, low)),
         [0x2002, high, low, ..] => Some(v4(high, low)),
         _ => None,
     }
@@ -112,7 +115,9 @@ mod tests {
             "fd20:ce::254",
             "::ffff:169.254.169.254",
             "::169.254.169.254",
+            "::ffff:0:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
         ] {
             assert!(verdict(address), "{address}");
