@@ -184,10 +184,10 @@ fn pause(failed: &Failed, is_last: bool, again: u32, dice: &dyn Dice) -> Option<
     if !same {
         return None;
     }
-    if let Some(asked) = failed.retry_after {
-        return (is_last && asked <= MAX_WAIT).then_some(asked);
-    }
     let backoff = BACKOFF.saturating_mul(1 << again.min(10)).min(MAX_BACKOFF);
+    if let Some(asked) = failed.retry_after {
+        return (is_last && asked <= MAX_WAIT).then_some(asked.max(backoff));
+    }
     // Up to half of it as jitter, so that clients of one outage do not march.
     let half = u64::try_from(backoff.as_millis() / 2).unwrap_or(0);
     Some(backoff + Duration::from_millis(dice.below(half)))
@@ -205,6 +205,9 @@ fn note<C>(candidate: &Candidate<C>, failed: &Failed) {
     let now = Instant::now();
     if failed.kind.trips_breaker() {
         candidate.slot.breaker.failed(now);
+    } else {
+        // No answer for us, but one: it is up.
+        candidate.slot.breaker.answered();
     }
     let hold = match failed.kind {
         Kind::Quota => Some(Duration::MAX),
@@ -214,7 +217,9 @@ fn note<C>(candidate: &Candidate<C>, failed: &Failed) {
         candidate.slot.breaker.hold(now, hold);
     }
     upstream.health.failing(&failed.what);
-    warn!(upstream = name, model = %candidate.model, why = %failed.what, "upstream failed");
+    // As the plan names the model: what a client calls it may be any text.
+    let model = String::from(candidate.slot.pattern.clone());
+    warn!(upstream = name, %model, why = %failed.what, "upstream failed");
 }
 
 impl<C> ChatCall<C> {

@@ -12,7 +12,6 @@
 //! The plan is compiled into a `Table` once; a request loads a snapshot of it.
 
 mod attempt;
-mod breaker;
 mod clock;
 mod dial;
 mod dice;

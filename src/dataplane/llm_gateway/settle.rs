@@ -65,8 +65,10 @@ impl Settlement {
     pub(super) fn close(&mut self, outcome: Outcome) {
         let Some(account) = self.0.take() else { return };
         let complete = outcome == Outcome::Ok;
-        if complete {
-            account.slot.breaker.completed();
+        match outcome {
+            Outcome::Ok => account.slot.breaker.completed(),
+            Outcome::Cancelled => account.slot.breaker.abandoned(Instant::now()),
+            _ => {}
         }
         account.slot.metrics.attempted(outcome);
         account.slot.metrics.used(account.usage, complete);

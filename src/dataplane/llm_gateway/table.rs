@@ -10,12 +10,12 @@ use agentkube_plan::{
 };
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::breaker::Breaker;
 use super::dial::Dial;
 use super::discovery::Discovered;
 use super::health::Health;
 use super::metrics::{GatewayMetrics, ModelMetrics};
 use crate::source::{Loaded, Secrets};
+use crate::upstream::Breaker;
 
 /// A compiled plan.
 pub(super) struct Table<C> {
@@ -53,7 +53,7 @@ pub(super) enum Key {
 
 /// What is kept of one model pattern at one upstream.
 pub(super) struct Slot {
-    pattern: ModelPattern,
+    pub(super) pattern: ModelPattern,
     pub(super) breaker: Arc<Breaker>,
     pub(super) metrics: ModelMetrics,
 }
@@ -332,6 +332,16 @@ impl Key {
             Ok((name, value)) => Self::Present(name, value),
             Err(_) => missing("is no key that a header can carry"),
         }
+    }
+
+    /// True when this text holds the key.
+    pub(super) fn is_quoted_in(&self, text: &[u8]) -> bool {
+        let Self::Present(_, value) = self else {
+            return false;
+        };
+        let value = value.as_bytes();
+        let key = value.strip_prefix(b"Bearer ").unwrap_or(value);
+        !key.is_empty() && text.windows(key.len()).any(|window| window == key)
     }
 }
 

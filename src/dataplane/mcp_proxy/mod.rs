@@ -10,7 +10,6 @@
 //! serves any request. Sessions exist on the other side only, one per legacy
 //! upstream, and are opened again when the upstream forgot them.
 
-mod breaker;
 mod calls;
 mod dispatch;
 mod forward;

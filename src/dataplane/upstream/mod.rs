@@ -6,9 +6,12 @@
 //! addresses whatever name resolved to them.
 
 mod address;
+mod breaker;
 mod client;
 mod connect;
 
 pub use address::{Forbidden, forbidden};
 pub use client::{SendError, UpstreamClient};
 pub use connect::TlsRoots;
+
+pub(crate) use breaker::Breaker;

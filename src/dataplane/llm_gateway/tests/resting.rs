@@ -1,6 +1,8 @@
 //! Upstreams that are left alone, and how load is shared.
 
-use agentkube_testkit::{Reply, Upstream};
+use std::time::Duration;
+
+use agentkube_testkit::{Reply, Upstream, within};
 
 use super::kit::{Rig, behaving, openai, plan, two};
 
@@ -39,6 +41,36 @@ async fn a_breaker_is_of_one_model() {
     );
     assert_eq!(rig.chat("good").await.status, 200);
     assert_eq!(upstream.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_probe_that_is_rate_limited_found_the_upstream_up() {
+    let upstream = Upstream::start(|request| match request.number {
+        0 => Reply::status(500),
+        1 => Reply::status(429),
+        _ => behaving("ok")(request),
+    })
+    .await;
+    let mut plan = plan(vec![openai("primary", &upstream)]);
+    plan.routing.breaker.failures = 1;
+    plan.routing.breaker.cooldown = Duration::from_millis(300);
+    let rig = Rig::new(plan).await;
+    assert_eq!(rig.chat("gpt-5.1").await.status, 502);
+    let probed = async {
+        loop {
+            let status = rig.chat("gpt-5.1").await.status;
+            if status != 503 {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(within("the probe", probed).await, 429);
+    assert_eq!(
+        rig.chat("gpt-5.1").await.status,
+        200,
+        "not another cooldown"
+    );
 }
 
 #[tokio::test]

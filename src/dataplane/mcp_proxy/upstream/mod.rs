@@ -21,6 +21,7 @@ use agentkube_mcp::{Era, Namer, ToolFilter};
 use agentkube_plan::{ProxyPlan, ProxyUpstream, ToolFilter as PlannedFilter, UpstreamKind};
 use arc_swap::ArcSwapOption;
 use http::Uri;
+use tokio::time::Instant;
 
 use self::catalogue::Slot;
 use self::clock::Clock;
@@ -29,10 +30,9 @@ use self::endpoint::Endpoint;
 use self::exchange::Wire;
 use self::lane::Connected;
 use self::status::Status;
-use super::breaker::Breaker;
 use super::serving::prefixes;
 use crate::source::Secrets;
-use crate::upstream::{TlsRoots, UpstreamClient};
+use crate::upstream::{Breaker, TlsRoots, UpstreamClient};
 
 pub(super) use self::catalogue::{Catalogue, Entry};
 pub(super) use self::error::UpstreamError;
@@ -154,7 +154,9 @@ impl Upstream {
     /// upstream offers.
     pub(super) async fn greet(&self, client: Era) -> Result<Lane, UpstreamError> {
         self.wire.credential.check()?;
-        self.breaker.admit().map_err(UpstreamError::LeftAlone)?;
+        self.breaker
+            .admit(Instant::now())
+            .map_err(UpstreamError::LeftAlone)?;
         let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
         let lane = self.lane(client, &clock).await;
         self.note(lane.as_ref().map(|_| ()));
@@ -185,7 +187,9 @@ impl Upstream {
     ) -> Result<Asked, UpstreamError> {
         // Known before anything is sent, and not the upstream's fault.
         self.wire.credential.check()?;
-        self.breaker.admit().map_err(UpstreamError::LeftAlone)?;
+        self.breaker
+            .admit(Instant::now())
+            .map_err(UpstreamError::LeftAlone)?;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -262,9 +266,9 @@ impl Upstream {
     /// Keeps the books of an exchange: breaker, era, status.
     fn note(&self, outcome: Result<(), &UpstreamError>) {
         match outcome {
-            Ok(()) => self.breaker.succeeded(),
-            Err(error) if error.is_outage() => self.breaker.failed(),
-            Err(_) => self.breaker.succeeded(),
+            Ok(()) => self.breaker.completed(),
+            Err(error) if error.is_outage() => self.breaker.failed(Instant::now()),
+            Err(_) => self.breaker.completed(),
         }
         if let Err(error) = outcome
             && error.forgets()

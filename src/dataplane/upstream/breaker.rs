@@ -1,4 +1,4 @@
-//! The circuit breaker of one model at one upstream.
+//! The circuit breaker of an upstream, or of one model there.
 //!
 //! ```text
 //! Closed ──failures within the window──▶ Open ──cooldown──▶ one probe
@@ -21,9 +21,9 @@ use tokio::time::Instant;
 /// Longest time that a provider's Retry-After keeps others waiting.
 const MAX_HOLD: Duration = Duration::from_secs(60);
 
-/// State of one model at one upstream.
+/// What is known of the failures in one place.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     limits: plan::Breaker,
     state: Mutex<State>,
 }
@@ -43,8 +43,8 @@ enum Phase {
     Open {
         until: Instant,
     },
-    /// One request is finding out. Should it vanish (its client went away), the
-    /// next one may after another cooldown.
+    /// One request is finding out. Should it never say, the next one may after
+    /// another cooldown.
     Probing {
         until: Instant,
     },
@@ -59,19 +59,19 @@ impl Default for Phase {
 }
 
 impl Breaker {
-    pub(super) fn new(limits: plan::Breaker) -> Self {
+    pub(crate) fn new(limits: plan::Breaker) -> Self {
         Self {
             limits,
             state: Mutex::default(),
         }
     }
 
-    pub(super) fn limits(&self) -> &plan::Breaker {
+    pub(crate) fn limits(&self) -> &plan::Breaker {
         &self.limits
     }
 
     /// Lets a request through, or says how long the upstream is still left alone.
-    pub(super) fn admit(&self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn admit(&self, now: Instant) -> Result<(), Duration> {
         let mut state = self.state();
         match state.phase {
             Phase::Closed { .. } => Ok(()),
@@ -85,24 +85,33 @@ impl Breaker {
     }
 
     /// The head of an answer came: a probe has found out.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         let mut state = self.state();
         if !matches!(state.phase, Phase::Closed { .. }) {
-            *state = State::default();
+            state.phase = Phase::default();
         }
     }
 
     /// An answer is complete.
-    pub(super) fn completed(&self) {
+    pub(crate) fn completed(&self) {
         let mut state = self.state();
         match &mut state.phase {
             Phase::Closed { failures } if failures.is_empty() => {}
-            _ => *state = State::default(),
+            _ => state.phase = Phase::default(),
+        }
+    }
+
+    /// A request vanished before it was answered: its client went away. Should it
+    /// have been the probe, the next one may find out at once.
+    pub(crate) fn abandoned(&self, now: Instant) {
+        let mut state = self.state();
+        if matches!(state.phase, Phase::Probing { .. }) {
+            state.phase = Phase::Open { until: now };
         }
     }
 
     /// A request failed at this upstream, all its attempts counted as one.
-    pub(super) fn failed(&self, now: Instant) {
+    pub(crate) fn failed(&self, now: Instant) {
         let until = now + self.limits.cooldown;
         let limit = usize::try_from(self.limits.failures).unwrap_or(usize::MAX);
         let window = self.limits.window;
@@ -123,12 +132,12 @@ impl Breaker {
     }
 
     /// The provider asked to be left alone: other upstreams are tried before it.
-    pub(super) fn hold(&self, now: Instant, time: Duration) {
+    pub(crate) fn hold(&self, now: Instant, time: Duration) {
         self.state().held = Some(now + time.min(MAX_HOLD));
     }
 
     /// True while the provider asked to be left alone.
-    pub(super) fn is_held(&self, now: Instant) -> bool {
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
         self.state().held.is_some_and(|until| now < until)
     }
 
@@ -210,6 +219,32 @@ mod tests {
         let later = now + COOLDOWN;
         assert_eq!(breaker.admit(later), Ok(()));
         assert_eq!(breaker.admit(later + COOLDOWN), Ok(()));
+    }
+
+    #[test]
+    fn a_probe_whose_client_left_is_replaced_at_once() {
+        let (breaker, now) = mk_breaker();
+        breaker.abandoned(now);
+        fail(&breaker, 3, now);
+        breaker.abandoned(now);
+        assert_eq!(breaker.admit(now), Err(COOLDOWN), "that was no probe");
+        let later = now + COOLDOWN;
+        assert_eq!(breaker.admit(later), Ok(()));
+        breaker.abandoned(later);
+        assert_eq!(breaker.admit(later), Ok(()));
+        assert_eq!(breaker.admit(later), Err(COOLDOWN), "only one");
+    }
+
+    #[test]
+    fn an_answer_does_not_end_a_hold() {
+        let (breaker, now) = mk_breaker();
+        fail(&breaker, 1, now);
+        breaker.hold(now, COOLDOWN);
+        breaker.completed();
+        assert!(breaker.is_held(now));
+        fail(&breaker, 3, now);
+        breaker.answered();
+        assert!(breaker.is_held(now));
     }
 
     #[test]
