@@ -67,10 +67,10 @@ pub(super) async fn attempt<D: Dial>(
             body.map(|body| Response::from_parts(clean(head), body))
         }
     };
-    if let Err(failed) = &result {
+    result.map_err(|failed| {
         settlement.close(failed.kind.outcome());
-    }
-    result
+        failed.without_key(&upstream.key)
+    })
 }
 
 /// What an attempt holds while it reads the head of an answer.

@@ -66,12 +66,11 @@ impl Discovered {
             let name = &upstream.spec.name;
             match listed {
                 Ok(models) => {
+                    upstream.health.listed();
                     next.0.insert(name.clone(), models);
                 }
                 Err(error) => {
-                    upstream
-                        .health
-                        .failing(&format!("cannot list its models: {error}"));
+                    upstream.health.unlisted(&error.to_string());
                     if let Some(last) = self.0.get(name) {
                         next.0.insert(name.clone(), last.clone());
                     }

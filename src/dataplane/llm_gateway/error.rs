@@ -11,6 +11,9 @@ use super::failed::{Failed, Kind, Refusal};
 use super::headers;
 use crate::edge::{Body, CollectError, Unauthenticated};
 
+/// Longest Retry-After that a client is told: some obey whatever they read.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+
 /// Both SDKs obey it.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -208,7 +211,7 @@ impl Exhausted {
             Why::Resting(wait) => Some(*wait),
             Why::NoCredentials(_) => None,
         });
-        waits.min()
+        waits.min().map(|wait| wait.min(MAX_RETRY_AFTER))
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::metrics::Outcome;
+use super::table::Key;
 use crate::upstream::SendError;
 
 /// Why an attempt brought no answer.
@@ -82,6 +83,22 @@ impl Failed {
             told: failure.message,
             ..Self::new(kind, kind.sentence(&said, &spec.credentials))
         }
+    }
+}
+
+impl Failed {
+    /// Forgets the provider's words where they quote our key: some repeat what
+    /// they were sent.
+    pub(super) fn without_key(mut self, key: &Key) -> Self {
+        let refusal = self.refusal.as_ref();
+        if refusal.is_some_and(|refusal| key.is_quoted_in(&refusal.body)) {
+            self.refusal = None;
+        }
+        let told = self.told.as_ref();
+        if told.is_some_and(|told| key.is_quoted_in(told.for_client().as_bytes())) {
+            self.told = None;
+        }
+        self
     }
 }
 

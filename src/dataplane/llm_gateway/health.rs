@@ -1,6 +1,6 @@
 //! What is known of an upstream from the requests that it got.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 const UNTRIED: u8 = 0;
@@ -12,6 +12,8 @@ const FAILING: u8 = 2;
 pub(super) struct Health {
     state: AtomicU8,
     last_failure: Mutex<Option<String>>,
+    /// The last failure was to list its models.
+    unlisted: AtomicBool,
 }
 
 impl Health {
@@ -26,8 +28,22 @@ impl Health {
 
     /// It failed. `why` holds no secret and nothing of a request.
     pub(super) fn failing(&self, why: &str) {
+        self.unlisted.store(false, Ordering::Relaxed);
         self.state.store(FAILING, Ordering::Relaxed);
         self.set_failure(Some(why.to_owned()));
+    }
+
+    /// It did not say what it serves.
+    pub(super) fn unlisted(&self, why: &str) {
+        self.failing(&format!("cannot list its models: {why}"));
+        self.unlisted.store(true, Ordering::Relaxed);
+    }
+
+    /// It said what it serves. Only the last refusal to do so is mended by that.
+    pub(super) fn listed(&self) {
+        if self.unlisted.swap(false, Ordering::Relaxed) {
+            self.well();
+        }
     }
 
     /// Whether it can be used; `None` before it was tried.
@@ -49,5 +65,24 @@ impl Health {
             .last_failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_mends_a_missing_list_and_nothing_else() {
+        let health = Health::default();
+        health.unlisted("timed out");
+        assert_eq!(health.reachable(), Some(false));
+        health.listed();
+        assert_eq!(health.reachable(), Some(true));
+        assert_eq!(health.last_failure(), None);
+        health.unlisted("timed out");
+        health.failing("status 500");
+        health.listed();
+        assert_eq!(health.last_failure().as_deref(), Some("status 500"));
     }
 }

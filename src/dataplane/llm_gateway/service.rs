@@ -10,7 +10,7 @@ use agentkube_llm::models::{self, Model};
 use agentkube_llm::{ApiError, Dialect, ErrorKind, Operation, RouteError, names, peek, route};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tower::Service;
@@ -22,7 +22,7 @@ use super::error::GatewayError;
 use super::headers;
 use super::plane::GatewayRoute;
 use super::table::{Lookup, ModelRoute, Table};
-use crate::edge::{Body, Client, Routed, collect, discard};
+use crate::edge::{Body, Client, CollectError, Routed, collect, discard};
 
 /// The gateway's own service, inside the shared layers.
 pub struct GatewayService<D: Dial> {
@@ -113,10 +113,14 @@ where
     }
     let (mut head, body) = request.into_parts();
     let dialect = route.dialect();
+    // It sent no body yet, and reading would ask it to (RFC 9110, 10.1.1).
+    let waits = head.headers.contains_key(EXPECT);
     let (operation, client) = match admit(&table, &head) {
         Ok(admitted) => admitted,
         Err(error) => {
-            discard(body).await;
+            if !waits {
+                discard(body).await;
+            }
             return Err(error);
         }
     };
@@ -124,6 +128,9 @@ where
         Operation::Generate => {}
         Operation::ListModels => return Ok(list(&table, dialect)),
         Operation::ShowModel(name) => return show(&table, dialect, &name),
+    }
+    if waits && body.size_hint().lower() > limit as u64 {
+        return Err(CollectError::TooLarge { limit }.into());
     }
     let raw = collect(body, limit).await?;
     let peeked = peek(&raw).map_err(|error| error.to_error())?;

@@ -175,6 +175,32 @@ async fn a_refusal_is_not_overtaken_by_a_reset() {
 }
 
 #[tokio::test]
+async fn who_waits_for_100_is_refused_without_being_asked_for_the_body() {
+    let (_upstream, rig) = mk_rig().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let drain = Drain::new(Duration::ZERO);
+    let server = tokio::spawn(serve(listener, rig.gateway.service(), drain.clone()));
+    for (key, status) in [(KEY, "413"), ("wrong", "401")] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n\
+             expect: 100-continue\r\ncontent-length: 1000000\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // To its end: a connection with a body that never comes is of no use.
+        within("an answer", stream.read_to_string(&mut answer))
+            .await
+            .unwrap();
+        let wanted = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&wanted), "{answer}");
+    }
+    drain.start();
+    server.await.unwrap();
+}
+
+#[tokio::test]
 async fn compressed_bodies_are_415() {
     let (_upstream, rig) = mk_rig().await;
     let mut request = chat(&json!({"model": "gpt-5.1"}));

@@ -6,7 +6,7 @@ use agentkube_plan::RetryOn;
 use agentkube_testkit::{Reply, Upstream, within};
 use serde_json::json;
 
-use super::kit::{Answer, Rig, behaving, chat, messages, openai, plan, two};
+use super::kit::{Answer, PROVIDER_KEY, Rig, behaving, chat, messages, openai, plan, two};
 
 /// The first upstream behaves so; the second one answers.
 async fn rescued(behaviour: &'static str, stream: bool) -> Answer {
@@ -97,6 +97,25 @@ async fn a_bad_request_is_passed_on_as_it_is_and_never_retried() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_quotes_our_key_is_not_passed_on() {
+    for (status, kind) in [
+        (400, "invalid_request_error"),
+        (200, "invalid_request_error"),
+    ] {
+        let upstream = Upstream::start(move |_| {
+            let said = format!("who is Bearer {PROVIDER_KEY}?");
+            Reply::json(status, &json!({"error": {"message": said, "type": kind}}))
+        })
+        .await;
+        let rig = Rig::new(plan(vec![openai("primary", &upstream)])).await;
+        let answer = rig.chat("gpt-5.1").await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(!answer.text().contains(PROVIDER_KEY), "{}", answer.text());
+        assert!(answer.message().contains("refused the request"));
+    }
+}
+
+#[tokio::test]
 async fn what_errs_is_tried_again_before_the_next_one() {
     let upstream = Upstream::start(|request| match request.number {
         0 | 1 => Reply::text(500, "text/plain", "no"),
@@ -161,6 +180,15 @@ async fn a_long_retry_after_is_told_to_the_client() {
     assert_eq!(answer.status, 429);
     assert_eq!(answer.header("retry-after"), "7");
     assert_eq!(upstream.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_absurd_retry_after_is_told_as_an_hour() {
+    let upstream = Upstream::start(|_| Reply::status(429).header("retry-after", "1e18")).await;
+    let rig = Rig::new(plan(vec![openai("primary", &upstream)])).await;
+    let answer = rig.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 429);
+    assert_eq!(answer.header("retry-after"), "3600");
 }
 
 #[tokio::test]
