@@ -27,6 +27,8 @@ pub const CLIENT: &str = "agentkube.io/client";
 pub const TARGET: &str = "agentkube.io/target";
 /// Annotation on an MCP: tools whose changed definition is approved.
 pub const APPROVE_TOOLS: &str = "agentkube.io/approve-tools";
+/// Annotation on a supervised Agent's Pod: which run it is, `<uid>/<generation>` of the Agent.
+pub const RUN: &str = "agentkube.io/run";
 /// Annotation on our pods: bumped so that the kubelet reads mounted files again at once.
 pub const SYNC: &str = "agentkube.io/sync";
 /// Label on what belongs to an LLMGateway: its name.

@@ -80,7 +80,12 @@ impl Agent {
             spec.mcp_refs.iter().map(|it| it.name.as_str()),
             &mut errors,
         );
-        for error in [self.cursor(&path), self.aider(&path), self.own_key(&path)] {
+        for error in [
+            self.cursor(&path),
+            self.aider(&path),
+            self.own_key(&path),
+            self.program(&path),
+        ] {
             errors.extend(error.into_iter().collect());
         }
 
@@ -121,6 +126,31 @@ impl Agent {
         let wrong = self.spec.runtime == AgentRuntime::Aider && !self.spec.mcp_refs.is_empty();
         let message = "Aider has no MCP client";
         wrong.then(|| FieldError::new(path.child("mcpRefs"), Reason::Forbidden, message))
+    }
+
+    /// What is supervised is started by us, so it has to be known.
+    fn program(&self, path: &FieldPath) -> Option<FieldError> {
+        let spec = &self.spec;
+        if spec.mode != AgentMode::Supervised || !spec.command.is_empty() {
+            return None;
+        }
+        let (field, message) = match (spec.runtime.command(), &spec.goal) {
+            (Some(_), Some(_)) if spec.args.is_empty() => return None,
+            (Some(_), None) if spec.args.is_empty() => (
+                "goal",
+                "mode supervised runs this runtime on a goal, once: write goal, or command",
+            ),
+            (Some(_) | None, _) => (
+                "command",
+                "mode supervised starts the program itself and cannot know the image's \
+                 entrypoint: write command, or mode system",
+            ),
+        };
+        Some(FieldError::new(
+            path.child(field),
+            Reason::Required,
+            message,
+        ))
     }
 
     fn own_key(&self, path: &FieldPath) -> Option<FieldError> {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use checked::{CheckedAgent, CheckedGoal};
-pub use status::{AgentPhase, AgentStatus, WiredTarget, Wiring};
+pub use status::{AgentPhase, AgentStatus, RunResult, WiredTarget, Wiring};
 
 use crate::schemas;
 use crate::shared::{EnvVar, ObjectRef, PodTemplate, SecretKeyRef};
@@ -60,6 +60,13 @@ use crate::shared::{EnvVar, ObjectRef, PodTemplate, SecretKeyRef};
         json_path = ".metadata.creationTimestamp"
     ),
     printcolumn(
+        name = "Exit",
+        type_ = "integer",
+        json_path = ".status.result.exitCode",
+        priority = 1,
+        description = "Exit code of its program, once that ended"
+    ),
+    printcolumn(
         name = "Model",
         type_ = "string",
         json_path = ".spec.model.name",
@@ -92,7 +99,22 @@ use crate::shared::{EnvVar, ObjectRef, PodTemplate, SecretKeyRef};
     ).field_path(".mcpRefs").reason(Reason::FieldValueForbidden),
     validation = Rule::new("!has(self.agentToken) || !has(self.llmGatewayRef)").message(
         "an agent behind a gateway holds no provider key: remove agentToken or llmGatewayRef"
-    ).field_path(".agentToken").reason(Reason::FieldValueForbidden)
+    ).field_path(".agentToken").reason(Reason::FieldValueForbidden),
+    validation = Rule::new(
+        "self.mode != 'supervised' || (has(self.command) && size(self.command) > 0) || \
+         (self.runtime in ['Aider', 'ClaudeCode', 'Codex', 'Goose', 'OpenCode'] && \
+         !(has(self.args) && size(self.args) > 0))"
+    ).message(
+        "mode supervised starts the program itself and cannot know the image's entrypoint: \
+         write command, or mode system"
+    ).field_path(".command").reason(Reason::FieldValueRequired),
+    validation = Rule::new(
+        "self.mode != 'supervised' || (has(self.command) && size(self.command) > 0) || \
+         !(self.runtime in ['Aider', 'ClaudeCode', 'Codex', 'Goose', 'OpenCode']) || \
+         (has(self.args) && size(self.args) > 0) || has(self.goal)"
+    ).message(
+        "mode supervised runs this runtime on a goal, once: write goal, or command"
+    ).field_path(".goal").reason(Reason::FieldValueRequired)
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AgentSpec {
@@ -104,8 +126,8 @@ pub struct AgentSpec {
     #[schemars(length(min = 1, max = 1024))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// `supervised`: the goal runs once, and the agent ends as Succeeded or Failed. `system`:
-    /// the program is restarted for ever.
+    /// `supervised`: the program runs once, and the agent ends as Succeeded or Failed; a changed
+    /// spec runs it again. `system`: the program is restarted for ever.
     #[serde(default)]
     pub mode: AgentMode,
     /// Keeps the agent from starting, so that its wiring can be read in status first. Set it
@@ -135,7 +157,8 @@ pub struct AgentSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<EnvVar>,
-    /// Replaces the runtime's command.
+    /// Replaces the runtime's command. `mode: supervised` needs it where the runtime has none
+    /// (Cline, Cursor, Custom), and beside args.
     #[schemars(length(max = 128), inner(length(max = 16384)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
@@ -173,6 +196,22 @@ pub enum AgentRuntime {
     Goose,
     /// OpenCode.
     OpenCode,
+}
+
+impl AgentRuntime {
+    /// The program that takes a goal as its last argument; none where only the image knows
+    /// how to start.
+    #[must_use]
+    pub const fn command(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Aider => Some(&["aider", "--message"]),
+            Self::ClaudeCode => Some(&["claude", "-p"]),
+            Self::Codex => Some(&["codex", "exec", "--skip-git-repo-check"]),
+            Self::Goose => Some(&["goose", "run", "-t"]),
+            Self::OpenCode => Some(&["opencode", "run"]),
+            Self::Cline | Self::Cursor | Self::Custom => None,
+        }
+    }
 }
 
 /// How often the program runs.

@@ -6,6 +6,7 @@ mod crds;
 mod dataplane;
 mod demo;
 mod explain;
+mod install_self;
 mod lint;
 mod logging;
 mod manifest;
@@ -14,6 +15,7 @@ mod operator;
 mod output;
 mod process;
 mod run;
+mod supervise;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,11 @@ enum Command {
     Gateway(dataplane::PlaneArgs),
     /// The data plane of an MCP
     McpProxy(dataplane::PlaneArgs),
+    /// Run a program once, as PID 1 of an agent's container
+    Supervise(supervise::SuperviseArgs),
+    /// Copy this program to a file, without a shell
+    #[command(hide = true)]
+    InstallSelf(install_self::InstallArgs),
     /// Demo providers and a demo MCP server that need no key and no network
     DemoUpstream(demo::DemoArgs),
 }
@@ -58,6 +65,8 @@ impl Cli {
             Command::Operator(args) => operator::main(args),
             Command::Gateway(args) => dataplane::gateway(args),
             Command::McpProxy(args) => dataplane::mcp_proxy(args),
+            Command::Supervise(args) => supervise::main(&args),
+            Command::InstallSelf(args) => install_self::main(&args),
             Command::DemoUpstream(args) => process::block_on(async {
                 let stop = process::stop_signal()?;
                 args.run(stop.cancelled_owned())

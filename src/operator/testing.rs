@@ -213,7 +213,9 @@ impl State {
             meta["uid"] = json!(format!("uid-{}", self.version));
         }
         meta["resourceVersion"] = json!(self.version.to_string());
-        meta["generation"] = json!(1);
+        if meta.get("generation").is_none() {
+            meta["generation"] = json!(1);
+        }
     }
 }
 

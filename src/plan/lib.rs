@@ -27,6 +27,7 @@ mod digest;
 mod gateway;
 mod millis;
 mod proxy;
+mod run;
 mod secret;
 
 pub use admin::{DigestReport, LoadedDigest, UpstreamReport};
@@ -40,6 +41,7 @@ pub use proxy::{
     HttpTransport, NamePrefix, ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream, ToolFilter,
     ToolNames, UpstreamAuth, UpstreamKind,
 };
+pub use run::{RunPhase, RunReport, STATUS_PORT};
 pub use secret::SecretEntry;
 
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,11 @@
 //! What is said in `status.conditions`: true only when it is true.
 
+mod agent;
 mod data_plane;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use agent::AgentFacts;
 pub(crate) use data_plane::{Facts, Missing, NotApplied, Rollout, data_plane};
 
 use jiff::Timestamp;

@@ -3,23 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentkube_crds::agent::{
-    AgentMode, AgentPhase, CheckedAgent, WiredTarget, Wiring as WiringStatus,
-};
+use agentkube_crds::agent::{CheckedAgent, WiredTarget, Wiring as WiringStatus};
 use agentkube_crds::{API_VERSION, Agent, AgentStatus, Kind, keys};
 use agentkube_webhooks::wire::Wired;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
 use super::data_plane::{apply_one, condition};
+use super::supervision::{Supervision, look, run_of};
 use super::{Context, ReconcileError, status};
-use crate::conditions::{NotApplied, Statement, dated, turned};
-use crate::render::{self, Owner};
+use crate::conditions::{AgentFacts, NotApplied, dated, turned};
+use crate::render::{self, Owner, Replicas};
 use crate::shapes::PodShape;
 use crate::wiring::wire_pod;
 
 /// A target may appear in a namespace that admits us by a label.
 const RETRY: Duration = Duration::from_secs(30);
+/// While the start or the end of a program is awaited.
+const SOON: Duration = Duration::from_secs(2);
+
+/// What one look found out.
+#[derive(Default)]
+struct Seen {
+    invalid: Option<String>,
+    wired: Option<Wired>,
+    not_applied: Option<NotApplied>,
+    run: Supervision,
+}
 
 /// Brings one Agent nearer to what its spec says.
 pub(super) async fn reconcile(
@@ -29,54 +39,88 @@ pub(super) async fn reconcile(
     if agent.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let checked = check(&agent);
-    let mut wired = None;
-    let mut not_applied = None;
-    if let Ok((checked, image)) = &checked {
-        let pod = render::agent_pod(&ctx.settings, checked, image);
-        let answer = wire_pod(checked, &pod, &*ctx.stores);
-        if let Err(error) = write(&ctx, &agent, checked, &answer).await {
-            not_applied = Some(condition(error)?);
+    let mut seen = Seen::default();
+    let run = run_of(&agent);
+    if let Some(run) = &run {
+        match look(&ctx, &agent, run).await? {
+            Some(supervision) => seen.run = supervision,
+            None => return Ok(Action::requeue(SOON)),
         }
-        wired = Some(answer);
+    }
+    match check(&agent) {
+        Err(errors) => seen.invalid = Some(errors.join("; ")),
+        Ok((checked, image)) => {
+            let pod = render::agent_pod(&ctx.settings, &checked, &image);
+            let mut wired = wire_pod(&checked, &pod, &*ctx.stores);
+            if let Some(run) = &run {
+                wired.pod = render::supervised(&ctx.settings, &wired.pod, run);
+            }
+            if let Err(error) = write(&ctx, &agent, &checked, &wired, &seen.run).await {
+                seen.not_applied = Some(condition(error)?);
+            }
+            seen.wired = Some(wired);
+        }
     }
     let pod = pod_of(&ctx, &agent);
-    let invalid = checked.as_ref().err().map(|errors| errors.join("; "));
-    let statements = statements(
-        &agent,
-        invalid,
-        wired.as_ref(),
-        not_applied.as_ref(),
-        pod.as_deref(),
-    );
+    report(&ctx, &agent, &seen, pod.as_deref()).await?;
+    Ok(next(&seen, pod.as_deref()))
+}
+
+async fn report(
+    ctx: &Context,
+    agent: &Agent,
+    seen: &Seen,
+    pod: Option<&PodShape>,
+) -> Result<(), ReconcileError> {
+    let facts = AgentFacts {
+        paused: agent.spec.paused,
+        invalid: seen.invalid.as_deref(),
+        wired: seen.wired.as_ref(),
+        not_applied: seen.not_applied.as_ref(),
+        pod,
+        result: seen.run.result.as_ref(),
+        running: seen.run.running,
+        silent: seen.run.silent.as_deref(),
+    };
     let previous = agent.status.clone().unwrap_or_default().conditions;
     let conditions = dated(
-        statements,
+        facts.statements(),
         &previous,
         agent.metadata.generation,
         Timestamp::now(),
     );
     let turned = turned(&previous, &conditions);
     let status = AgentStatus {
-        phase: Some(phase(&agent, pod.as_deref())),
-        wiring: wired.as_ref().map(wiring),
+        phase: Some(facts.phase()),
+        result: seen.run.result.clone(),
+        wiring: seen.wired.as_ref().map(wiring),
         conditions: conditions.clone(),
     };
     status::write(
-        &ctx,
+        ctx,
         Kind::Agent,
         &agent.metadata,
         agent.status.as_ref(),
         &status,
         &turned,
     )
-    .await?;
-    let waits = wired.is_some_and(|wired| !wired.errors.is_empty()) || not_applied.is_some();
-    Ok(if waits {
+    .await
+}
+
+/// When to look again without being told. The readiness of a supervised Pod turns
+/// when its program ends, and the Pod's change is what tells us; one that is not
+/// ready yet has nothing to turn.
+fn next(seen: &Seen, pod: Option<&PodShape>) -> Action {
+    let refused = seen.wired.as_ref().is_some_and(|it| !it.errors.is_empty());
+    let at_work = seen.run.started && seen.run.result.is_none();
+    let turns = pod.is_some_and(PodShape::is_ready) && seen.run.silent.is_none();
+    if at_work && !turns {
+        Action::requeue(SOON)
+    } else if at_work || refused || seen.not_applied.is_some() {
         Action::requeue(RETRY)
     } else {
         Action::await_change()
-    })
+    }
 }
 
 /// The Agent and its image, or why it cannot run.
@@ -85,35 +129,32 @@ fn check(agent: &Agent) -> Result<(CheckedAgent, String), Vec<String>> {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let checked = agent.parse().map_err(text)?;
-    let mut errors = Vec::new();
-    // In a StatefulSet the kubelet starts an ended container again, so nothing
-    // but a supervisor inside the container could keep "once".
-    if checked.mode == AgentMode::Supervised {
-        errors.push("spec.mode: supervised is not supported yet: write system".to_owned());
-    }
-    if checked.image.is_none() {
-        errors.push("spec.image: this installation names no image for the runtime".to_owned());
-    }
+    let nowhere = "spec.image: this installation names no image for the runtime";
     match checked.image.clone() {
-        Some(image) if errors.is_empty() => Ok((checked, image)),
-        _ => Err(errors),
+        Some(image) => Ok((checked, image)),
+        None => Err(vec![nowhere.to_owned()]),
     }
 }
 
 /// An Agent that cannot be wired is not started; one that runs goes on as it was
-/// until it can be wired again or is paused.
+/// until it can be wired again or is paused. A run that began is left alone: a
+/// changed gateway or a new operator is no reason to do everything again.
 async fn write(
     ctx: &Context,
     agent: &Agent,
     checked: &CheckedAgent,
     wired: &Wired,
+    run: &Supervision,
 ) -> Result<(), ReconcileError> {
     let Some(owner) = Owner::of(API_VERSION, "Agent", &agent.metadata) else {
         return Ok(());
     };
     apply_one(ctx, &owner, &render::agent_account(checked)).await?;
-    if wired.errors.is_empty() || checked.paused {
-        apply_one(ctx, &owner, &render::agent_set(checked, &wired.pod)).await?;
+    let stops = checked.paused || run.kept;
+    let replicas = if stops { Replicas::None } else { Replicas::One };
+    if stops || (wired.errors.is_empty() && !run.started) {
+        let set = render::agent_set(checked, &wired.pod, replicas);
+        apply_one(ctx, &owner, &set).await?;
     }
     Ok(())
 }
@@ -127,14 +168,6 @@ fn pod_of(ctx: &Context, agent: &Agent) -> Option<Arc<PodShape>> {
             && pod.label(managed_by) == Some(us)
             && !pod.is_over()
     })
-}
-
-fn phase(agent: &Agent, pod: Option<&PodShape>) -> AgentPhase {
-    match pod {
-        _ if agent.spec.paused => AgentPhase::Paused,
-        Some(pod) if pod.is_ready() => AgentPhase::Running,
-        Some(_) | None => AgentPhase::Pending,
-    }
 }
 
 fn wiring(wired: &Wired) -> WiringStatus {
@@ -167,62 +200,5 @@ fn wiring(wired: &Wired) -> WiringStatus {
             .take(512)
             .collect(),
         refusals,
-    }
-}
-
-fn statements(
-    agent: &Agent,
-    invalid: Option<String>,
-    wired: Option<&Wired>,
-    not_applied: Option<&NotApplied>,
-    pod: Option<&PodShape>,
-) -> Vec<Statement> {
-    let accepted = match &invalid {
-        None => Statement::yes("Accepted", "Valid", "the spec is valid"),
-        Some(why) => Statement::no("Accepted", "Invalid", why.clone()),
-    };
-    let wired = match wired {
-        None => Statement::no("Wired", "Invalid", "the spec is not valid"),
-        Some(wired) if wired.errors.is_empty() => match &wired.wiring {
-            Some(wiring) => Statement::yes("Wired", "Wired", format!("to {}", wiring.wired_by())),
-            None => Statement::yes("Wired", "NothingToWire", "it names no gateway and no MCP"),
-        },
-        Some(wired) => {
-            let why: Vec<_> = wired.errors.iter().map(ToString::to_string).collect();
-            Statement::no("Wired", "Refused", why.join("; "))
-        }
-    };
-    let ready = ready(agent, &accepted, &wired, not_applied, pod);
-    vec![accepted, wired, ready]
-}
-
-fn ready(
-    agent: &Agent,
-    accepted: &Statement,
-    wired: &Statement,
-    not_applied: Option<&NotApplied>,
-    pod: Option<&PodShape>,
-) -> Statement {
-    let no = |reason, message: String| Statement::no("Ready", reason, message);
-    if !accepted.status {
-        return no(accepted.reason, accepted.message.clone());
-    }
-    if let Some(failed) = not_applied {
-        return no(failed.reason, failed.message.clone());
-    }
-    if agent.spec.paused {
-        return no("Paused", "set spec.paused to false to start it".to_owned());
-    }
-    match pod {
-        Some(pod) if pod.is_ready() => Statement::yes("Ready", "Running", "its Pod runs"),
-        _ if !wired.status => no("NotWired", wired.message.clone()),
-        Some(pod) => {
-            let why = pod.why_not_ready();
-            no(
-                "NotRunning",
-                why.unwrap_or_else(|| "its Pod is not ready".to_owned()),
-            )
-        }
-        None => no("NotRunning", "its Pod was not created yet".to_owned()),
     }
 }

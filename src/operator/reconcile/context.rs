@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use agentkube_plan::STATUS_PORT;
 use agentkube_webhooks::TargetRef;
 use kube::Client;
 use kube::runtime::events::Recorder;
 
 use super::digest::DigestReader;
 use super::nudge::Nudges;
+use super::pod_port::PodPort;
 use crate::clients::{KeyCache, Ledger};
 use crate::metrics::Metrics;
 use crate::render::Settings;
@@ -21,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) recorder: Recorder,
     pub(crate) digests: DigestReader,
+    /// The supervisors of Agents.
+    pub(crate) runs: PodPort,
     pub(crate) keys: KeyCache,
     pub(crate) nudges: Nudges,
     pub(crate) metrics: Metrics,
@@ -41,6 +45,7 @@ impl Context {
             settings,
             recorder,
             digests: DigestReader::default(),
+            runs: PodPort::new(STATUS_PORT),
             keys: KeyCache::default(),
             nudges: Nudges::default(),
             metrics,

@@ -10,7 +10,9 @@ mod error;
 mod gateway;
 mod mcp;
 mod nudge;
+mod pod_port;
 mod status;
+mod supervision;
 mod sweep;
 #[cfg(test)]
 mod tests;

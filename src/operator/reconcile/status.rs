@@ -57,7 +57,8 @@ pub(super) async fn write<S: Serialize + PartialEq>(
 
 /// An Event that cannot be written is not worth another attempt.
 async fn announce(ctx: &Context, kind: Kind, meta: &ObjectMeta, condition: &Condition) {
-    let good = condition.status == "True";
+    // An Agent that reached its goal is not ready any more, and all is well.
+    let good = condition.status == "True" || condition.reason == "Succeeded";
     let mut end = condition.message.len().min(NOTE_BYTES);
     while !condition.message.is_char_boundary(end) {
         end -= 1;

@@ -13,12 +13,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::digest::DigestReader;
+use super::pod_port::PodPort;
 use super::{Context, agent, gateway, mcp, sweep};
 use crate::Options;
 use crate::metrics::Metrics;
 use crate::render::Settings;
 use crate::stores::Stores;
 use crate::testing::{self, FakeApi};
+
+mod supervised;
 
 const GATEWAY: &str = "/apis/agentkube.io/v1alpha1/namespaces/platform/llmgateways/shared-gateway";
 const MCP: &str = "/apis/agentkube.io/v1alpha1/namespaces/team-a/mcps/github-tools";
@@ -49,6 +52,7 @@ impl Fresh {
         let settings = Settings::from(&Options::default());
         let mut ctx = Context::new(api.client(), stores, settings, recorder, metrics);
         ctx.digests = DigestReader::new(admin_port);
+        ctx.runs = PodPort::new(admin_port);
         Self {
             ctx: Arc::new(ctx),
             _watches: watches,
@@ -575,20 +579,5 @@ async fn an_agent_is_started_wired_or_not_at_all() {
     assert_eq!(
         wiring["mcp"][0]["url"],
         json!("http://github-tools-mcp.team-a.svc:8080/mcp")
-    );
-}
-
-#[tokio::test]
-async fn a_supervised_agent_is_refused_until_something_supervises_it() {
-    let api = FakeApi::default();
-    let mut agent = testing::agent();
-    agent["spec"]["mode"] = json!("supervised");
-    api.put(AGENT, agent);
-    Fresh::on(&api, 1).await.agent().await;
-    assert_eq!(condition(&api, AGENT, "Accepted").0, "False");
-    assert!(
-        api.writes()
-            .iter()
-            .all(|write| !write.contains("statefulsets"))
     );
 }

@@ -1,6 +1,6 @@
 //! The StatefulSet and the ServiceAccount of an Agent.
 
-use agentkube_crds::agent::{AgentRuntime, CheckedAgent, CheckedGoal};
+use agentkube_crds::agent::{CheckedAgent, CheckedGoal};
 use agentkube_crds::{Kind, keys, names};
 use serde_json::{Value, json};
 
@@ -62,14 +62,26 @@ pub(crate) fn agent_pod(settings: &Settings, agent: &CheckedAgent, image: &str) 
     json!({ "metadata": metadata(template, labels, <_>::default()), "spec": spec })
 }
 
+/// How many Pods an Agent has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replicas {
+    /// It waits, or is done.
+    None,
+    /// It runs.
+    One,
+}
+
 /// One Pod at most, ever: a StatefulSet never runs two of the same name.
-pub(crate) fn agent_set(agent: &CheckedAgent, pod: &Value) -> Child {
+pub(crate) fn agent_set(agent: &CheckedAgent, pod: &Value, replicas: Replicas) -> Child {
     child(
         agent,
         ChildKind::StatefulSet,
         json!({
             "spec": {
-                "replicas": u8::from(!agent.paused),
+                // In order, a Pod that never became ready would not be replaced
+                // by one of a mended spec.
+                "podManagementPolicy": "Parallel",
+                "replicas": u8::from(replicas == Replicas::One),
                 "revisionHistoryLimit": 3,
                 "selector": { "matchLabels": names::selector(Kind::Agent, &agent.object.name) },
                 "serviceName": agent.object.name,
@@ -104,18 +116,10 @@ fn command(agent: &CheckedAgent) -> (Vec<String>, Vec<String>) {
     if !agent.command.is_empty() || !agent.args.is_empty() {
         return (agent.command.clone(), agent.args.clone());
     }
-    let words: &[&str] = match agent.runtime {
-        AgentRuntime::Aider => &["aider", "--message"],
-        AgentRuntime::ClaudeCode => &["claude", "-p"],
-        AgentRuntime::Codex => &["codex", "exec", "--skip-git-repo-check"],
-        AgentRuntime::Goose => &["goose", "run", "-t"],
-        AgentRuntime::OpenCode => &["opencode", "run"],
-        // Their images know how to start; the goal is in the environment.
-        AgentRuntime::Cline | AgentRuntime::Cursor | AgentRuntime::Custom => &[],
-    };
-    if words.is_empty() || agent.goal.is_none() {
+    // An image knows how to start; the goal is in the environment.
+    let (Some(words), Some(_)) = (agent.runtime.command(), &agent.goal) else {
         return (Vec::new(), Vec::new());
-    }
+    };
     let command = words.iter().map(|word| (*word).to_owned()).collect();
     (command, vec![format!("$({GOAL})")])
 }

@@ -9,12 +9,14 @@ mod labels;
 mod network_policy;
 mod pod;
 mod service;
+mod supervised;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use agent::{agent_account, agent_pod, agent_set};
+pub(crate) use agent::{Replicas, agent_account, agent_pod, agent_set};
 pub(crate) use child::{Child, ChildKind, Owner};
 pub(crate) use config_map::client_table;
+pub(crate) use supervised::supervised;
 
 use std::collections::BTreeSet;
 

@@ -95,8 +95,26 @@ fn the_children_of_an_agent() {
     assert!(wired.errors.is_empty(), "{:?}", wired.errors);
     insta::assert_yaml_snapshot!([
         agent_account(&checked).body,
-        agent_set(&checked, &wired.pod).body
+        agent_set(&checked, &wired.pod, Replicas::One).body
     ]);
+}
+
+#[test]
+fn the_stateful_set_of_an_agent_that_runs_once() {
+    let index = FileIndex::from_objects([&gateway_for_all(), &mcp()]);
+    let mut agent = agent();
+    agent["spec"]["mode"] = json!("supervised");
+    agent["spec"]["podTemplate"] = json!({ "resources": { "limits": { "memory": "1Gi" } } });
+    let checked = typed::<Agent>(agent).parse().unwrap();
+    let pod = agent_pod(&settings(), &checked, "registry.example/claude:1");
+    let wired = crate::wiring::wire_pod(&checked, &pod, &index);
+    let pod = supervised(&settings(), &wired.pod, "uid/1");
+    let copies = pod["spec"]["initContainers"][0].to_string();
+    assert!(
+        !copies.contains("API_KEY"),
+        "the agent's keys are the agent's: {copies}"
+    );
+    insta::assert_yaml_snapshot!(agent_set(&checked, &pod, Replicas::One).body);
 }
 
 fn gateway_for_all() -> Value {
@@ -202,12 +220,13 @@ fn the_users_template_is_merged_below_ours() {
 }
 
 #[test]
-fn a_paused_agent_has_no_pod_and_a_goal_is_not_expanded() {
+fn an_agent_that_waits_has_no_pod_and_a_goal_is_not_expanded() {
     let mut value = agent();
     value["spec"]["paused"] = json!(true);
     let checked = typed::<Agent>(value).parse().unwrap();
     let pod = agent_pod(&settings(), &checked, "x");
-    assert_eq!(agent_set(&checked, &pod).body["spec"]["replicas"], json!(0));
+    let set = agent_set(&checked, &pod, Replicas::None);
+    assert_eq!(set.body["spec"]["replicas"], json!(0));
     let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
     let goal = env
         .iter()

@@ -1,7 +1,8 @@
 //! A Pod: who it is, where it is, whether it is ready.
 
+use agentkube_plan::RunReport;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A Pod without its containers.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -55,12 +56,27 @@ struct ContainerStatus {
 struct ContainerState {
     #[serde(default)]
     waiting: Option<Waiting>,
+    #[serde(default)]
+    terminated: Option<Terminated>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Waiting {
     #[serde(default)]
     reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Terminated {
+    #[serde(default, deserialize_with = "ours_only")]
+    message: Option<RunReport>,
+}
+
+/// A termination message of our supervisor; those of others are not kept.
+fn ours_only<'de, D: Deserializer<'de>>(input: D) -> Result<Option<RunReport>, D::Error> {
+    let text = Option::<String>::deserialize(input)?;
+    let report = text.and_then(|text| serde_json::from_str::<RunReport>(&text).ok());
+    Ok(report.filter(RunReport::is_over))
 }
 
 super::core_v1!(PodShape, "Pod", "pods", kube::core::NamespaceResourceScope);
@@ -95,6 +111,20 @@ impl PodShape {
     pub(crate) fn is_starting(&self) -> bool {
         self.metadata.deletion_timestamp.is_none()
             && matches!(self.status.phase.as_deref(), None | Some("Pending"))
+    }
+
+    /// True while its containers run or are started again, and it is not being deleted.
+    pub(crate) fn is_running(&self) -> bool {
+        self.metadata.deletion_timestamp.is_none()
+            && self.status.phase.as_deref() == Some("Running")
+    }
+
+    /// What the supervisor of an Agent left when its container ended.
+    pub(crate) fn run_report(&self) -> Option<&RunReport> {
+        let statuses = self.status.container_statuses.iter().flatten();
+        statuses
+            .filter_map(|status| status.state.terminated.as_ref())
+            .find_map(|terminated| terminated.message.as_ref())
     }
 
     /// True when it will never run again.
@@ -163,6 +193,25 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn of_termination_messages_only_those_of_our_supervisor_are_kept() {
+        let pod = |message: &str| -> PodShape {
+            let state = json!({ "terminated": { "exitCode": 0, "message": message } });
+            serde_json::from_value(json!({
+                "metadata": { "name": "a" },
+                "status": { "containerStatuses": [{ "name": "agent", "state": state }] },
+            }))
+            .unwrap()
+        };
+        let ours = pod(r#"{"phase":"Failed","exitCode":3}"#);
+        assert_eq!(ours.run_report().and_then(|it| it.exit_code), Some(3));
+        for other in ["", "a secret", r#"{"phase":"Running"}"#] {
+            let pod = pod(other);
+            assert!(pod.run_report().is_none(), "{other}");
+            assert!(!format!("{pod:?}").contains("secret"));
+        }
+    }
 
     #[test]
     fn a_ready_pod_that_is_being_deleted_is_not_in_service() {

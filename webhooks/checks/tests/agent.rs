@@ -16,7 +16,7 @@ fn agent(spec: Value) -> Value {
 
 fn good_agent() -> Value {
     agent(json!({
-        "runtime": "Custom", "image": "agent:1", "goal": {"inline": "review"},
+        "runtime": "Custom", "image": "agent:1", "command": ["agent"], "goal": {"inline": "review"},
         "llmGatewayRef": {"name": "shared-gateway", "namespace": "platform"},
         "mcpRefs": [{"name": "github-tools"}],
     }))
@@ -85,6 +85,57 @@ fn an_agent_is_held_to_what_its_runtime_and_gateway_can_do() {
             "{field}: {:?}",
             lines(&verdict.errors)
         );
+    }
+}
+
+#[test]
+fn what_is_run_once_must_be_known() {
+    for (changes, field, piece) in [
+        (
+            &[("/spec/command", Value::Null)][..],
+            "spec.command",
+            "cannot know the image's entrypoint",
+        ),
+        (
+            &[
+                ("/spec/command", Value::Null),
+                ("/spec/runtime", json!("ClaudeCode")),
+                ("/spec/args", json!(["-v"])),
+            ],
+            "spec.command",
+            "write command, or mode system",
+        ),
+        (
+            &[
+                ("/spec/command", Value::Null),
+                ("/spec/runtime", json!("ClaudeCode")),
+                ("/spec/goal", Value::Null),
+            ],
+            "spec.goal",
+            "write goal, or command",
+        ),
+    ] {
+        let verdict = agent_verdict(changes);
+        let found: Vec<_> = verdict.errors.iter().map(|it| it.field.as_str()).collect();
+        assert_eq!(found, [field]);
+        assert!(
+            verdict.errors[0].to_string().contains(piece),
+            "{:?}",
+            lines(&verdict.errors)
+        );
+    }
+    for changes in [
+        &[
+            ("/spec/command", Value::Null),
+            ("/spec/runtime", json!("ClaudeCode")),
+        ][..],
+        &[
+            ("/spec/command", Value::Null),
+            ("/spec/mode", json!("system")),
+        ],
+        &[("/spec/goal", Value::Null)],
+    ] {
+        assert!(agent_verdict(changes).is_allowed());
     }
 }
 
