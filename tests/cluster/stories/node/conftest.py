@@ -28,12 +28,19 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem == "test_uninstall")
 
 
+def pytest_runtest_logreport(report):
+    """What the operators said before a story failed stays beside the other logs."""
+    if report.failed:
+        said = kubectl_process("logs", "-n", "agentkube-system", "--prefix", "--tail=-1",
+                               "-l", "app.kubernetes.io/component=operator")
+        (LOGS / "operator.log").write_text(said.stdout)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def installed():
-    """CRDs and manifests, exactly as they stand; every replica is available."""
-    kubectl("apply", "--server-side", "-f", str(ROOT / "crds/yaml"))
-    kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds/yaml"))
+    """The manifests exactly as they stand, and the CRDs after them: any order does."""
     kubectl("apply", "-f", str(ROOT / "deploy/manifests"))
+    kubectl("apply", "--server-side", "-f", str(ROOT / "crds/yaml"))
     kubectl("rollout", "status", "deployment/agentkube-operator", "-n", "agentkube-system",
             f"--timeout={DEADLINE:.0f}s")
     until("admission answers", admission_answers)

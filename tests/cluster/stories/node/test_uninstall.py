@@ -11,6 +11,14 @@ spec: {containers: [{name: any, image: agentkube-testkit-agent:dev}]}
 """
 
 
+def test_the_operator_had_every_right_that_it_needed(wiring):
+    for pod in get("pod", "-n", "agentkube-system")["items"]:
+        said = kubectl("logs", "-n", "agentkube-system", pod["metadata"]["name"])
+        refused = [line for line in said.splitlines() if "forbidden" in line]
+        assert refused == []
+        assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
 @pytest.fixture(scope="module")
 def uninstalled(wiring):
     """deploy/manifests, deleted."""
