@@ -94,7 +94,8 @@ impl<C> Exchange<'_, C> {
         }
         let encoded = head.headers.contains_key(CONTENT_ENCODING);
         let streamed = is_event_stream(&head.headers) && !encoded;
-        if self.wire.must_stream().is_some_and(|must| must != streamed) {
+        let unreadable = encoded && self.wire.is_translated();
+        if unreadable || self.wire.must_stream().is_some_and(|must| must != streamed) {
             let what = "the provider answered in another form than it was asked for";
             return Err(Failed::new(Kind::ServerError, what));
         }
@@ -217,7 +218,6 @@ impl<C> Exchange<'_, C> {
             self.clock.restart(idle);
         }
         let mut bytes = whole.take();
-        self.settlement.first_token();
         if !encoded {
             let read = self.wire.whole(bytes).map_err(|failure| {
                 Failed::provider(failure, StatusCode::OK, &self.upstream.spec)
@@ -225,6 +225,8 @@ impl<C> Exchange<'_, C> {
             self.settlement.used(read.1);
             bytes = read.0;
         }
+        // Not before it is known to be one: an error under 200 is no answer.
+        self.settlement.first_token();
         self.settlement.close(Outcome::Ok);
         Ok(Body::full(bytes))
     }

@@ -10,9 +10,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::kit::{
-    KEY, Rig, chat, messages, openai, plan, post, provider_secrets, secret,
-};
+use super::kit::{KEY, Rig, chat, messages, openai, plan, post, provider_secrets, secret};
 use crate::edge::{Drain, serve};
 use crate::source::Secrets;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use agentkube_testkit::{Reply, Upstream, within};
+use serde_json::json;
 
 use super::kit::{Rig, behaving, openai, plan, two};
 
@@ -71,6 +72,26 @@ async fn a_probe_that_is_rate_limited_found_the_upstream_up() {
         200,
         "not another cooldown"
     );
+}
+
+#[tokio::test]
+async fn a_probe_that_brings_an_error_under_200_found_nothing() {
+    let failure = json!({"error": {"message": "no", "type": "server_error"}});
+    let upstream = Upstream::start(move |_| Reply::json(200, &failure)).await;
+    let mut plan = plan(vec![openai("primary", &upstream)]);
+    plan.routing.breaker.failures = 2;
+    plan.routing.breaker.cooldown = Duration::from_secs(1);
+    let rig = Rig::new(plan).await;
+    for status in [502, 502, 503] {
+        assert_eq!(rig.chat("gpt-5.1").await.status, status);
+    }
+    let probed = async {
+        while rig.chat("gpt-5.1").await.status == 503 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the probe", probed).await;
+    assert_eq!(rig.chat("gpt-5.1").await.status, 503, "another cooldown");
 }
 
 #[tokio::test]

@@ -155,3 +155,16 @@ async fn an_answer_in_the_wrong_form_is_not_passed_on() {
     let answer = rig.call(chat(&streamed("gpt-5.1"))).await;
     assert_eq!(answer.status, 502);
 }
+
+#[tokio::test]
+async fn a_compressed_answer_is_never_passed_on_untranslated() {
+    let upstream = Upstream::start(|_| {
+        let squeezed = Reply::text(200, "application/json", "squeezed");
+        squeezed.header("content-encoding", "gzip")
+    })
+    .await;
+    let rig = Rig::new(plan(vec![anthropic("claude", &upstream)])).await;
+    let body = json!({"model": "gpt-5.1", "messages": [{"role": "user", "content": "Hi"}]});
+    let answer = rig.call(chat(&body)).await;
+    assert_eq!(answer.status, 502, "{}", answer.text());
+}
