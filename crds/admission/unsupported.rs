@@ -63,7 +63,6 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
         OneOf(&["basic", "bearer", "header", "none"]),
         "use none, bearer, header or basic",
     ),
-    (Kind::MCP, "spec.access", Absent, "remove it"),
     (
         Kind::MCP,
         "spec.toolPinning",

@@ -2,12 +2,12 @@
 
 use agentkube_plan::{
     ClientAuth, NamePrefix, ObjectName, ProxyLimits, ProxyPlan, ProxyUpstream, SecretEntry,
-    ToolNames,
+    ToolGrant, ToolNames,
 };
 use serde_json::Value;
 
 use super::settings::MESSAGE_BYTES;
-use super::{MCP, McpLimits, NamePrefixPolicy, ToolNamesSpec};
+use super::{AccessRule, MCP, McpLimits, NamePrefixPolicy, ToolNamesSpec};
 use crate::admission::unsupported;
 use crate::field::{FieldError, FieldPath, Reason};
 use crate::shared::parse::{Errors, not_empty, object_name, read, repeated};
@@ -27,6 +27,8 @@ pub struct CheckedMcp {
     pub upstreams: Vec<ProxyUpstream>,
     /// How tools of several servers are told apart.
     pub tool_names: ToolNames,
+    /// Which client may use which tools. Empty: every client all of them.
+    pub access: Vec<ToolGrant>,
     /// Names for the Host and Origin checks: the Service's, then those of the spec.
     pub hosts: Vec<String>,
     /// Bounds of one replica.
@@ -47,6 +49,7 @@ impl CheckedMcp {
             object: self.object.clone(),
             upstreams: self.upstreams.clone(),
             tool_names: self.tool_names,
+            access: self.access.clone(),
             hosts: self.hosts.clone(),
             limits: self.limits,
             auth: self.auth,
@@ -102,6 +105,7 @@ impl MCP {
                 replicas: self.spec.replicas,
                 upstreams: upstreams?,
                 tool_names: self.spec.tool_names.parse(),
+                access: self.spec.access.iter().map(AccessRule::grant).collect(),
                 hosts: self.hosts(&object),
                 limits: limits?,
                 auth: self.spec.auth.mode.parse()?,
@@ -123,6 +127,15 @@ impl MCP {
             }
         }
         hosts
+    }
+}
+
+impl AccessRule {
+    fn grant(&self) -> ToolGrant {
+        ToolGrant {
+            clients: self.clients.clone(),
+            tools: self.tools.clone(),
+        }
     }
 }
 

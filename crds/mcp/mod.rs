@@ -110,7 +110,8 @@ pub struct MCPSpec {
     pub tool_names: ToolNamesSpec,
     /// Which client may use which tools. Absent: every client, all tools. A tool that is not
     /// granted to a client does not exist for it.
-    #[schemars(length(max = 256))]
+    // At least one: whether an empty list means everybody or nobody is not left to a guess.
+    #[schemars(length(min = 1, max = 256))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<AccessRule>,
     /// Further names that the Host and Origin headers may carry, without port. The Service's

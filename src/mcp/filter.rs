@@ -16,23 +16,13 @@ impl ToolFilter {
     /// An allow list.
     #[must_use]
     pub fn allow<S: Into<String>>(patterns: impl IntoIterator<Item = S>) -> Self {
-        Self::Allow(
-            patterns
-                .into_iter()
-                .map(|text| Pattern(text.into()))
-                .collect(),
-        )
+        Self::Allow(patterns.into_iter().map(Pattern::new).collect())
     }
 
     /// A deny list.
     #[must_use]
     pub fn deny<S: Into<String>>(patterns: impl IntoIterator<Item = S>) -> Self {
-        Self::Deny(
-            patterns
-                .into_iter()
-                .map(|text| Pattern(text.into()))
-                .collect(),
-        )
+        Self::Deny(patterns.into_iter().map(Pattern::new).collect())
     }
 
     /// True when a tool of this name exists for clients.
@@ -63,6 +53,11 @@ impl ToolFilter {
 pub struct Pattern(String);
 
 impl Pattern {
+    /// A pattern as a user writes it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The pattern as the user wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -22,6 +22,7 @@
     )
 )]
 
+pub mod access;
 pub mod bridge;
 pub mod capability;
 pub mod error;
@@ -40,6 +41,7 @@ pub mod sse;
 mod template;
 mod version;
 
+pub use access::{Access, Grant, Granted};
 pub use error::ErrorObject;
 pub use filter::ToolFilter;
 pub use message::{Body, Id, Kind, Malformed, Message};

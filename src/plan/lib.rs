@@ -39,7 +39,7 @@ pub use gateway::{
 };
 pub use proxy::{
     HttpTransport, NamePrefix, ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream, ToolFilter,
-    ToolNames, UpstreamAuth, UpstreamKind,
+    ToolGrant, ToolNames, UpstreamAuth, UpstreamKind,
 };
 pub use run::{RunPhase, RunReport, STATUS_PORT};
 pub use secret::SecretEntry;

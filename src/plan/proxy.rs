@@ -16,6 +16,9 @@ pub struct ProxyPlan {
     pub upstreams: Vec<ProxyUpstream>,
     /// How tools of several upstreams are told apart.
     pub tool_names: ToolNames,
+    /// Which client may use which tools. Empty: every client all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<ToolGrant>,
     /// Names accepted in the Host and Origin headers besides loopback: the
     /// Service's names and `spec.hosts`, without ports.
     pub hosts: Vec<String>,
@@ -117,6 +120,16 @@ pub enum ToolFilter {
     Allow(Vec<String>),
     /// All but these.
     Deny(Vec<String>),
+}
+
+/// Tools for clients. Entries are exact names or globs with `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ToolGrant {
+    /// Names of clients.
+    pub clients: Vec<String>,
+    /// Tools, by the names that clients see.
+    pub tools: Vec<String>,
 }
 
 /// `toolNames` of the spec.

@@ -4,6 +4,7 @@
 //! never stops at the first finding and never assumes that another part of the
 //! object is well formed.
 
+mod access;
 mod agent;
 mod duplicates;
 mod grants;
@@ -45,6 +46,7 @@ pub(crate) fn run(subject: &Subject<'_>, out: &mut Findings) {
             stdio::check,
             urls::check,
             tools::check,
+            access::check,
             secrets::check,
             grants::check,
         ],

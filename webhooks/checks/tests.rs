@@ -24,6 +24,10 @@ fn index() -> FileIndex {
     FileIndex::from_objects(&objects)
 }
 
+fn grant(client: &str, tool: &str) -> Value {
+    json!([{"clients": [client], "tools": [tool]}])
+}
+
 fn denies(good: &Value, cases: &[Case<'_>]) {
     for (name, changes, field, piece) in cases {
         let verdict = created(&changed(good.clone(), changes), &index());
@@ -220,6 +224,18 @@ fn an_mcp_that_contradicts_itself_is_denied() {
                 "only '*'",
             ),
             (
+                "a wildcard for clients that is none",
+                &[("/spec/access", grant("team-?", "a"))],
+                "spec.access[0].clients[0]",
+                "only '*'",
+            ),
+            (
+                "access for nobody or for everybody",
+                &[("/spec/access", json!([]))],
+                "spec.access",
+                "must not be empty",
+            ),
+            (
                 "pinning",
                 &[("/spec/toolPinning", json!("block"))],
                 "spec.toolPinning",
@@ -294,12 +310,23 @@ fn what_is_odd_but_possible_is_only_said() {
     );
     warns(
         &mcp(),
-        &[(
-            "a pattern that matches nothing",
-            &[("/spec/upstreams/0/tools/allow", json!(["create issue"]))],
-            "spec.upstreams[0].tools.allow[0]",
-            "no legal tool name",
-        )],
+        &[
+            (
+                "a pattern that matches nothing",
+                &[("/spec/upstreams/0/tools/allow", json!(["create issue"]))],
+                "spec.upstreams[0].tools.allow[0]",
+                "no legal tool name",
+            ),
+            (
+                "a grant that nobody gets",
+                &[
+                    ("/spec/auth/mode", json!("none")),
+                    ("/spec/access", grant("team-a/*", "a")),
+                ],
+                "spec.access[0].clients",
+                "every client is \"anonymous\"",
+            ),
+        ],
     );
 }
 

@@ -48,7 +48,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
                     {"kind": "stdio"},
                     {"kind": "mcpRef"},
                 ],
-                "access": [{"clients": ["*"], "tools": ["*"]}],
                 "toolPinning": "warn",
                 "auth": {"mode": "serviceAccount"},
             })
@@ -58,7 +57,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
             "spec.upstreams[2].kind",
             "spec.upstreams[0].transport",
             "spec.upstreams[0].auth.mode",
-            "spec.access",
             "spec.toolPinning",
             "spec.auth.mode"
         ]

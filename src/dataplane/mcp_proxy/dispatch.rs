@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use agentkube_mcp::inbound::Session;
 use agentkube_mcp::method::{ListKind, Method};
-use agentkube_mcp::{Era, ErrorObject, Id, Kind, Message, error, message, param};
+use agentkube_mcp::{Era, ErrorObject, Granted, Id, Kind, Message, error, message, param};
 
 use super::calls::Call;
 use super::forward::{Errand, forward};
@@ -21,6 +21,8 @@ use super::{greet, lists};
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'a> {
     pub(super) serving: &'a Arc<Serving>,
+    /// The tools that exist for it.
+    pub(super) granted: &'a Granted<'a>,
     pub(super) session: Session,
     /// The headers of the request, for `Mcp-Param-*`.
     pub(super) headers: &'a HeaderMap,
@@ -75,8 +77,8 @@ async fn request(
         Method::Discover | Method::Listen | Method::Subscribe | Method::Unsubscribe => {
             Err(ErrorObject::unknown_method(name))
         }
-        Method::ToolCall => locate::named(caller.serving, message, ListKind::Tools).await,
-        Method::PromptGet => locate::named(caller.serving, message, ListKind::Prompts).await,
+        Method::ToolCall => locate::named(caller, message, ListKind::Tools).await,
+        Method::PromptGet => locate::named(caller, message, ListKind::Prompts).await,
         Method::ResourceRead => locate::resource(caller, message).await,
         Method::Complete => locate::reference(caller, message).await,
         Method::Other => unknown(caller, name).await,
@@ -122,6 +124,10 @@ async fn unknown(caller: &Caller<'_>, method: &str) -> Result<Found, ErrorObject
         .serving
         .only()
         .ok_or_else(|| ErrorObject::unknown_method(method))?;
+    // What such a method says of which tool only the upstream knows.
+    if method.starts_with("tools/") && caller.serving.hides_tools() {
+        return Err(ErrorObject::unknown_method(method));
+    }
     if method.starts_with("tasks/") {
         // In a session that clients share they would see each other's tasks.
         let lane = only.greet(caller.era()).await;
@@ -193,6 +199,11 @@ fn notification(caller: &Caller<'_>, message: &Message<'_>, method: &str) {
             | "notifications/progress"
             | "notifications/roots/list_changed"
     ) {
+        return;
+    }
+    // A request without an id is no notification: an upstream might do what it
+    // says, past the filter.
+    if !method.starts_with("notifications/") {
         return;
     }
     if let Some(only) = caller.serving.only() {

@@ -13,7 +13,6 @@ use agentkube_mcp::{Era, ErrorObject, Id, Message, error, json};
 
 use super::dispatch::{Caller, failure, upstream_failure};
 use super::reply::Reply;
-use super::serving::Serving;
 use super::upstream::{Catalogue, UpstreamError};
 
 type Read = Result<Arc<Catalogue>, UpstreamError>;
@@ -47,7 +46,7 @@ pub(super) async fn answer(
     if let Some(reply) = nothing_read(caller, id, kind, &lists) {
         return reply;
     }
-    let result = merged(caller.serving, kind, &lists);
+    let result = merged(caller, kind, &lists);
     // The merge spells the modern members itself, so both eras can be served.
     let route = Route {
         client: caller.era(),
@@ -82,19 +81,28 @@ fn nothing_read(caller: &Caller<'_>, id: &Id<'_>, kind: ListKind, lists: &[Read]
     })
 }
 
-fn merged(serving: &Serving, kind: ListKind, lists: &[Read]) -> String {
+fn merged(caller: &Caller<'_>, kind: ListKind, lists: &[Read]) -> String {
+    let serving = caller.serving;
+    let is_tools = kind == ListKind::Tools;
     let read = || lists.iter().filter_map(|list| list.as_ref().ok());
     let mut seen = HashSet::new();
     let items: Vec<&str> = read()
         .flat_map(|list| &list.entries)
         // On equal names the first upstream of the plan wins.
+        .filter(|entry| !is_tools || caller.granted.admits(&entry.exposed))
         .filter(|entry| seen.insert(entry.exposed.as_str()))
         .map(|entry| entry.text.as_str())
         .collect();
+    // Another client may see another list.
+    let own = (is_tools && !serving.access.is_open()).then_some(CacheHint {
+        public: false,
+        ..CacheHint::FOREVER
+    });
     let hint = read()
         .filter(|list| list.offered)
         .map(|list| list.hint.unwrap_or(CacheHint::NONE))
         .chain(lists.iter().any(Result::is_err).then_some(CacheHint::NONE))
+        .chain(own)
         .reduce(CacheHint::and)
         .unwrap_or(CacheHint::NONE);
     let list = list::render(kind, items);

@@ -47,14 +47,15 @@ impl Found {
 /// The owner of the tool or the prompt in `params.name`.
 ///
 /// A tool that a filter hides is not in the list, so it takes the same path as
-/// one that does not exist, and is answered in the same words.
+/// one that does not exist, and is answered in the same words. So is one that is
+/// not granted to the caller.
 pub(super) async fn named(
-    serving: &Serving,
+    caller: &Caller<'_>,
     message: &Message<'_>,
     kind: ListKind,
 ) -> Result<Found, ErrorObject> {
     let name = message.param("name").ok_or_else(|| missing("name"))?;
-    let (upstream, catalogue) = owner(serving, kind, &name)
+    let (upstream, catalogue) = owner(caller, kind, &name)
         .await?
         .ok_or_else(|| match kind {
             ListKind::Prompts => ErrorObject::unknown_prompt(&name),
@@ -104,7 +105,7 @@ pub(super) async fn reference(
         });
     }
     let name = reference.text("name").ok_or_else(|| missing("ref.name"))?;
-    let owner = owner(caller.serving, ListKind::Prompts, &name).await?;
+    let owner = owner(caller, ListKind::Prompts, &name).await?;
     let (upstream, catalogue) = owner.ok_or_else(|| ErrorObject::unknown_prompt(&name))?;
     let own = catalogue
         .entry(&name)
@@ -127,12 +128,16 @@ fn missing(param: &str) -> ErrorObject {
 type Owner<'s> = (&'s Arc<Upstream>, Arc<Catalogue>);
 
 /// The first upstream of the plan whose list holds the exposed name; lists that
-/// do not hold it are read again once.
+/// do not hold it are read again once. For a tool that is not granted the lists
+/// are read just so, and then hold it not.
 async fn owner<'s>(
-    serving: &'s Serving,
+    caller: &Caller<'s>,
     kind: ListKind,
     exposed: &str,
 ) -> Result<Option<Owner<'s>>, ErrorObject> {
+    let granted = kind != ListKind::Tools || caller.granted.admits(exposed);
+    let has = |catalogue: &Catalogue| granted && catalogue.entry(exposed).is_some();
+    let serving: &'s Serving = caller.serving;
     let candidates: Vec<_> = serving
         .upstreams
         .iter()
@@ -141,10 +146,7 @@ async fn owner<'s>(
         .collect();
     let known = candidates.iter().find_map(|upstream| {
         let catalogue = upstream.known(kind)?;
-        catalogue
-            .entry(exposed)
-            .is_some()
-            .then_some((*upstream, catalogue))
+        has(&catalogue).then_some((*upstream, catalogue))
     });
     if known.is_some() {
         return Ok(known);
@@ -153,7 +155,7 @@ async fn owner<'s>(
     let mut unread = None;
     for (upstream, list) in candidates.into_iter().zip(lists) {
         match list {
-            Ok(catalogue) if catalogue.entry(exposed).is_some() => {
+            Ok(catalogue) if has(&catalogue) => {
                 return Ok(Some((upstream, catalogue)));
             }
             Ok(_) => {}
@@ -188,11 +190,7 @@ async fn resource_owner<'s>(
     if let Some(only) = serving.only() {
         return Ok(only);
     }
-    if let Some((upstream, _)) = owner(serving, ListKind::Resources, uri)
-        .await
-        .ok()
-        .flatten()
-    {
+    if let Some((upstream, _)) = owner(caller, ListKind::Resources, uri).await.ok().flatten() {
         return Ok(upstream);
     }
     let all: Vec<_> = serving.upstreams.iter().collect();

@@ -12,7 +12,7 @@ use http_body::Body as HttpBody;
 use tower::Service;
 
 use agentkube_mcp::inbound::{self, Session};
-use agentkube_mcp::{Body as Messages, ErrorObject, MAX_DEPTH, Message, error, message};
+use agentkube_mcp::{Body as Messages, ErrorObject, Granted, MAX_DEPTH, Message, error, message};
 
 use super::calls::Calls;
 use super::dispatch::{Caller, dispatch};
@@ -80,7 +80,7 @@ where
 {
     let serving = serving.ok_or(ProxyError::NoPlan)?;
     serving.guard.check(&request)?;
-    serving.loaded.clients.authenticate(request.headers())?;
+    let client = serving.loaded.clients.authenticate(request.headers())?;
     if request.method() != Method::POST {
         return Err(ProxyError::Method);
     }
@@ -96,6 +96,7 @@ where
     let call = calls
         .begin(limits.concurrent_calls)
         .ok_or(ProxyError::Overloaded)?;
+    let granted = serving.access.of(client.name());
     let limit = usize::try_from(limits.message_bytes).unwrap_or(usize::MAX);
     let body = collect(body, limit).await?;
     match Messages::decode(&body, MAX_DEPTH) {
@@ -110,13 +111,16 @@ where
             };
             let caller = Caller {
                 serving: &serving,
+                granted: &granted,
                 session,
                 headers: &head.headers,
             };
             let reply = dispatch(&caller, &message, Some(call)).await;
             Ok(respond(reply, accepts).await)
         }
-        Ok(Messages::Batch(messages)) => Ok(batch(&serving, &head.headers, messages).await),
+        Ok(Messages::Batch(messages)) => {
+            Ok(batch(&serving, &granted, &head.headers, messages).await)
+        }
     }
 }
 
@@ -136,6 +140,7 @@ async fn respond(reply: Reply, accepts: Accepts) -> Response<Body> {
 /// (2025-03-26, Base Protocol, "Batching").
 async fn batch(
     serving: &Arc<Serving>,
+    granted: &Granted<'_>,
     headers: &HeaderMap,
     messages: Vec<Result<Message<'_>, agentkube_mcp::Malformed>>,
 ) -> Response<Body> {
@@ -152,6 +157,7 @@ async fn batch(
             Ok(session) if session.version.has_batches() => {
                 let caller = Caller {
                     serving,
+                    granted,
                     session,
                     headers,
                 };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use agentkube_mcp::json;
+use agentkube_mcp::{Access, Grant, json};
 use agentkube_plan::{NamePrefix, ProxyPlan};
 
 use super::guard::Guard;
@@ -17,6 +17,7 @@ pub(super) struct Serving {
     pub(super) loaded: Arc<Loaded<ProxyPlan>>,
     pub(super) upstreams: Vec<Arc<Upstream>>,
     pub(super) guard: Guard,
+    pub(super) access: Access,
     /// Who the proxy is, as JSON text, to both sides.
     pub(super) info: Arc<str>,
 }
@@ -52,6 +53,7 @@ impl Serving {
         Self {
             upstreams: upstreams.collect(),
             guard: Guard::new(&plan.hosts),
+            access: access(plan),
             info,
             loaded,
         }
@@ -63,6 +65,12 @@ impl Serving {
         upstreams.fold(text, |text, upstream| upstream.redact(text))
     }
 
+    /// True when some tools may be there that a caller must not learn of.
+    pub(super) fn hides_tools(&self) -> bool {
+        let upstreams = &mut self.upstreams.iter();
+        !self.access.is_open() || upstreams.any(|upstream| upstream.hides_tools())
+    }
+
     /// The only upstream, when names pass through it as they are: nothing needs
     /// to be looked up to know where a request goes.
     pub(super) fn only(&self) -> Option<&Arc<Upstream>> {
@@ -71,6 +79,13 @@ impl Serving {
             _ => None,
         }
     }
+}
+
+fn access(plan: &ProxyPlan) -> Access {
+    let grants = plan.access.iter();
+    grants
+        .map(|grant| Grant::new(&grant.clients, &grant.tools))
+        .collect()
 }
 
 /// Whether tools carry the names of their upstreams.

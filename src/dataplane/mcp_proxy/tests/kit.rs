@@ -22,7 +22,11 @@ use crate::mcp_proxy::{Proxy, ProxyParts};
 use crate::source::{MemorySource, Secrets};
 use crate::upstream::TlsRoots;
 
+/// The key of the client `team-a/agent`.
 pub(super) const KEY: &str = "a-key-of-16-or-more";
+
+/// The key of the client `ci`.
+pub(super) const OTHER_KEY: &str = "another-key-of-16-or-more";
 
 pub(super) struct Tested {
     pub(super) proxy: Proxy,
@@ -82,6 +86,7 @@ pub(super) fn plan(upstreams: Vec<ProxyUpstream>) -> ProxyPlan {
             prefix: NamePrefix::Auto,
             max_length: 64,
         },
+        access: Vec::new(),
         hosts: vec!["tools-mcp.team-a.svc".to_owned()],
         limits: ProxyLimits {
             message_bytes: 64 * 1024,
@@ -94,12 +99,12 @@ pub(super) fn plan(upstreams: Vec<ProxyUpstream>) -> ProxyPlan {
 }
 
 pub(super) fn clients() -> ClientTable {
-    let keys = vec![KeyHash::of(KEY.as_bytes())];
+    let client = |name: &str, key: &str| ClientEntry {
+        name: name.to_owned(),
+        keys: vec![KeyHash::of(key.as_bytes())],
+    };
     ClientTable {
-        clients: vec![ClientEntry {
-            name: "team-a/agent".to_owned(),
-            keys,
-        }],
+        clients: vec![client("ci", OTHER_KEY), client("team-a/agent", KEY)],
     }
 }
 

@@ -1,5 +1,6 @@
 //! The proxy over scripted tool servers of both eras.
 
+mod access;
 mod bridge;
 mod cancel;
 mod credentials;

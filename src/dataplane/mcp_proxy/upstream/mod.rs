@@ -131,6 +131,12 @@ impl Upstream {
         self.filters.iter().all(|filter| filter.admits(tool))
     }
 
+    /// True when a filter may hide a tool.
+    pub(super) fn hides_tools(&self) -> bool {
+        let all = |filter: &ToolFilter| *filter == ToolFilter::All;
+        !self.filters.iter().all(all)
+    }
+
     /// A message without our credential, should the upstream have echoed it.
     pub(super) fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
         self.wire.credential.redact(text)
