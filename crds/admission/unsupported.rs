@@ -59,12 +59,6 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
     ),
     (
         Kind::MCP,
-        "spec.upstreams[].auth.mode",
-        OneOf(&["basic", "bearer", "header", "none"]),
-        "use none, bearer, header or basic",
-    ),
-    (
-        Kind::MCP,
         "spec.toolPinning",
         OneOf(&["disabled"]),
         "remove it, or write disabled",

@@ -56,7 +56,6 @@ impl McpUpstream {
 }
 
 impl UpstreamAuthSpec {
-    /// Other modes are refused by the table of what is not supported yet.
     fn parse(&self, path: &FieldPath, errors: &mut Errors) -> Option<UpstreamAuth> {
         match self.mode {
             AuthKind::None => Some(UpstreamAuth::None),
@@ -83,7 +82,23 @@ impl UpstreamAuthSpec {
                     secret,
                 })
             }
-            AuthKind::Oauth2 => None,
+            AuthKind::Oauth2 => {
+                let secret = self.entry(path, errors);
+                let path = path.child("oauth2");
+                let Some(spec) = &self.oauth2 else {
+                    let message = "auth mode oauth2 needs oauth2 {tokenUrl, clientId}";
+                    errors.push(FieldError::new(path, Reason::Required, message));
+                    return None;
+                };
+                errors.keep(http_url(&spec.token_url, &path.child("tokenUrl")))?;
+                Some(UpstreamAuth::Oauth2(agentkube_plan::OAuth2 {
+                    token_url: spec.token_url.clone(),
+                    client_id: spec.client_id.clone(),
+                    secret: secret?,
+                    scopes: spec.scopes.clone(),
+                    audience: spec.audience.clone(),
+                }))
+            }
         }
     }
 

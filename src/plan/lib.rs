@@ -38,8 +38,8 @@ pub use gateway::{
     RetryOn, Routing, Translation, UnknownModel, UpstreamTimeouts,
 };
 pub use proxy::{
-    HttpTransport, NamePrefix, ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream, ToolFilter,
-    ToolGrant, ToolNames, UpstreamAuth, UpstreamKind,
+    HttpTransport, NamePrefix, OAuth2, ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream,
+    ToolFilter, ToolGrant, ToolNames, UpstreamAuth, UpstreamKind,
 };
 pub use run::{RunPhase, RunReport, STATUS_PORT};
 pub use secret::SecretEntry;

@@ -95,6 +95,24 @@ pub enum UpstreamAuth {
     },
     /// Not at all.
     None,
+    /// `Authorization: Bearer <token>`, with a token of the client-credentials grant.
+    Oauth2(OAuth2),
+}
+
+/// The client-credentials grant (RFC 6749, 4.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OAuth2 {
+    /// The token endpoint.
+    pub token_url: String,
+    /// Our client id.
+    pub client_id: String,
+    /// Where the client secret lies.
+    pub secret: SecretEntry,
+    /// Scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Audience to ask for.
+    pub audience: Option<String>,
 }
 
 impl UpstreamAuth {
@@ -103,6 +121,7 @@ impl UpstreamAuth {
         let (first, second) = match self {
             Self::Basic { username, password } => (Some(username), Some(password)),
             Self::Bearer { secret } | Self::Header { secret, .. } => (Some(secret), None),
+            Self::Oauth2(oauth2) => (Some(&oauth2.secret), None),
             Self::None => (None, None),
         };
         first.into_iter().chain(second)

@@ -24,6 +24,13 @@ fn index() -> FileIndex {
     FileIndex::from_objects(&objects)
 }
 
+fn tokens_from(url: &str) -> Value {
+    json!({
+        "mode": "oauth2", "secretRef": {"name": "id", "key": "secret"},
+        "oauth2": {"tokenUrl": url, "clientId": "us"},
+    })
+}
+
 fn grant(client: &str, tool: &str) -> Value {
     json!([{"clients": [client], "tools": [tool]}])
 }
@@ -234,6 +241,18 @@ fn an_mcp_that_contradicts_itself_is_denied() {
                 &[("/spec/access", json!([]))],
                 "spec.access",
                 "must not be empty",
+            ),
+            (
+                "a token of the node",
+                &[(&at("auth"), tokens_from("http://169.254.169.254/token"))],
+                "spec.upstreams[0].auth.oauth2.tokenUrl",
+                "metadata addresses are refused",
+            ),
+            (
+                "a token endpoint in the pod itself",
+                &[(&at("auth"), tokens_from("http://localhost/token"))],
+                "spec.upstreams[0].auth.oauth2.tokenUrl",
+                "loopback is the pod itself",
             ),
             (
                 "pinning",

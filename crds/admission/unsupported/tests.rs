@@ -44,7 +44,7 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
             Kind::MCP,
             json!({
                 "upstreams": [
-                    {"kind": "http", "transport": "sse", "auth": {"mode": "oauth2"}},
+                    {"kind": "http", "transport": "sse"},
                     {"kind": "stdio"},
                     {"kind": "mcpRef"},
                 ],
@@ -56,7 +56,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
             "spec.upstreams[1].kind",
             "spec.upstreams[2].kind",
             "spec.upstreams[0].transport",
-            "spec.upstreams[0].auth.mode",
             "spec.toolPinning",
             "spec.auth.mode"
         ]

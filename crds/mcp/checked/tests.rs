@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use agentkube_plan::{HttpTransport, ToolFilter, UpstreamAuth, UpstreamKind};
+use agentkube_plan::{HttpTransport, OAuth2, ToolFilter, UpstreamAuth, UpstreamKind};
 use serde_json::json;
 
 use super::super::upstream::{OWN_HEADER, OWN_HEADERS};
@@ -95,6 +95,20 @@ fn every_auth_mode_names_the_entries_that_it_reads() {
             header: "X-Key".to_owned(),
             secret: entry("k")
         }
+    );
+    let oauth2 = json!({
+        "mode": "oauth2", "secretRef": {"name": "s", "key": "k"},
+        "oauth2": {"tokenUrl": "https://id/token", "clientId": "us", "scopes": ["a"]},
+    });
+    assert_eq!(
+        auth(&oauth2),
+        UpstreamAuth::Oauth2(OAuth2 {
+            token_url: "https://id/token".to_owned(),
+            client_id: "us".to_owned(),
+            secret: entry("k"),
+            scopes: vec!["a".to_owned()],
+            audience: None
+        })
     );
     let basic = json!({"mode": "basic", "secretRef": {"name": "s"}});
     let basic = auth(&basic);

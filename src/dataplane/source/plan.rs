@@ -104,6 +104,7 @@ fn check_auth(upstream: &str, auth: &UpstreamAuth) -> Result<(), String> {
                 "upstream {upstream:?}: {header:?} is no name of a header"
             )),
         },
+        UpstreamAuth::Oauth2(oauth2) => check_url(upstream, &oauth2.token_url),
         UpstreamAuth::Basic { .. } | UpstreamAuth::Bearer { .. } | UpstreamAuth::None => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ mod fidelity;
 mod filter;
 mod kit;
 mod lists;
+mod oauth;
 mod server;
 mod sessions;
 mod streams;

@@ -5,18 +5,29 @@ use std::fmt;
 use std::sync::Arc;
 
 use agentkube_mcp::json;
-use agentkube_plan::{SecretEntry, UpstreamAuth};
+use agentkube_plan::{OAuth2, ProxyTimeouts, ProxyUpstream, SecretEntry, UpstreamAuth};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::UpstreamError;
+use super::grant::Grant;
+use super::token::{self, Token, Tokens};
 use crate::source::{SecretValue, Secrets};
+use crate::upstream::{TlsRoots, UpstreamClient};
 
 /// Shorter values occur in ordinary text, and replacing them would only spoil it.
 const MIN_REDACTED: usize = 8;
+
+/// What proves who we are in one request.
+#[derive(Debug)]
+pub(super) struct Proven {
+    pub(super) name: HeaderName,
+    pub(super) value: HeaderValue,
+    token: Option<Arc<Token>>,
+}
 
 /// What proves to an upstream who we are, or why there is nothing that does.
 #[derive(Clone)]
@@ -35,6 +46,8 @@ enum Proof {
     None,
     /// A header.
     Header(HeaderName, HeaderValue),
+    /// A token that is asked for.
+    Token(Tokens),
     /// The Secret or its entry is not there.
     Missing(SecretEntry),
     /// It is there and of no use.
@@ -42,13 +55,18 @@ enum Proof {
 }
 
 impl Credential {
-    pub(super) fn new(auth: &UpstreamAuth, secrets: &Secrets) -> Self {
+    pub(super) fn new(config: &ProxyUpstream, secrets: &Secrets, roots: &TlsRoots) -> Self {
         let mut needles = Vec::new();
-        let proof = Proof::new(auth, secrets, &mut needles);
+        let proof = match &config.auth {
+            UpstreamAuth::Oauth2(oauth2) => {
+                tokens(oauth2, &config.timeouts, secrets, roots, &mut needles)
+            }
+            auth => Proof::new(auth, secrets, &mut needles),
+        };
         Self {
             proof: proof.unwrap_or_else(|lacking| lacking),
             needles: needles.into(),
-            values: values(auth, secrets),
+            values: values(&config.auth, secrets),
         }
     }
 
@@ -60,25 +78,64 @@ impl Credential {
     /// Whether there is what is needed, known without asking anybody.
     pub(super) fn check(&self) -> Result<(), UpstreamError> {
         match &self.proof {
-            Proof::None | Proof::Header(..) => Ok(()),
+            Proof::None | Proof::Header(..) | Proof::Token(_) => Ok(()),
             Proof::Missing(entry) => Err(UpstreamError::MissingSecret(entry.clone())),
             Proof::Unusable(entry) => Err(UpstreamError::UnusableSecret(entry.clone())),
         }
     }
 
     /// The header that goes with every request.
-    pub(super) fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, UpstreamError> {
+    pub(super) async fn prove(&self) -> Result<Option<Proven>, UpstreamError> {
         self.check()?;
         Ok(match &self.proof {
-            Proof::Header(name, value) => Some((name.clone(), value.clone())),
+            Proof::Header(name, value) => Some(Proven {
+                name: name.clone(),
+                value: value.clone(),
+                token: None,
+            }),
+            Proof::Token(tokens) => Some(Proven::token(tokens.token().await?)),
             Proof::None | Proof::Missing(_) | Proof::Unusable(_) => None,
         })
+    }
+
+    /// What to send once more after an answer with this status; `None` when that
+    /// answer stands.
+    pub(super) async fn prove_again(
+        &self,
+        before: Option<&Proven>,
+        status: StatusCode,
+    ) -> Result<Option<Proven>, UpstreamError> {
+        let Some(token) = before.and_then(|before| before.token.as_ref()) else {
+            return Ok(None);
+        };
+        if status != StatusCode::UNAUTHORIZED {
+            token.accept();
+            return Ok(None);
+        }
+        let Proof::Token(tokens) = &self.proof else {
+            return Ok(None);
+        };
+        Ok(tokens.instead_of(token).await?.map(Proven::token))
     }
 
     /// A message without the values, should the upstream have echoed one.
     pub(super) fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
         let needles = self.needles.iter();
-        needles.fold(text, |text, needle| needle.redact(text))
+        let text = needles.fold(text, |text, needle| needle.redact(text));
+        match &self.proof {
+            Proof::Token(tokens) => tokens.redact(text),
+            _ => text,
+        }
+    }
+}
+
+impl Proven {
+    fn token(token: Arc<Token>) -> Self {
+        Self {
+            name: AUTHORIZATION,
+            value: token.header.clone(),
+            token: Some(token),
+        }
     }
 }
 
@@ -93,7 +150,7 @@ impl Proof {
             value.ok_or_else(|| Self::Missing(entry.clone()))
         };
         let (name, prefix, value, entry) = match auth {
-            UpstreamAuth::None => return Ok(Self::None),
+            UpstreamAuth::None | UpstreamAuth::Oauth2(_) => return Ok(Self::None),
             UpstreamAuth::Bearer { secret } => {
                 (AUTHORIZATION, "Bearer ", Arc::clone(read(secret)?), secret)
             }
@@ -123,24 +180,53 @@ impl Proof {
     }
 }
 
+/// Where the tokens of an upstream come from.
+fn tokens(
+    oauth2: &OAuth2,
+    timeouts: &ProxyTimeouts,
+    secrets: &Secrets,
+    roots: &TlsRoots,
+    needles: &mut Vec<Needle>,
+) -> Result<Proof, Proof> {
+    let entry = &oauth2.secret;
+    let missing = || Proof::Missing(entry.clone());
+    let secret = Arc::clone(secrets.get(entry).ok_or_else(missing)?);
+    needles.extend(Needle::new(&secret));
+    // A plan whose tokenUrl is no URL is not loaded (`Plan::check`).
+    let url = oauth2.token_url.parse().map_err(|_| missing())?;
+    let grant = Grant {
+        client_id: oauth2.client_id.clone(),
+        secret,
+        scopes: oauth2.scopes.clone(),
+        audience: oauth2.audience.clone(),
+    };
+    let client = UpstreamClient::new(roots, timeouts.connect);
+    let patience = token::PATIENCE.min(timeouts.idle).min(timeouts.total);
+    let tokens = Tokens::new(client, url, entry.clone(), grant, patience);
+    Ok(Proof::Token(tokens))
+}
+
 fn values(auth: &UpstreamAuth, secrets: &Secrets) -> Values {
     let entries = auth.secrets();
     entries.map(|entry| secrets.get(entry).cloned()).collect()
 }
 
 /// A value as it stands inside a JSON string.
-struct Needle(SecretString);
+pub(super) struct Needle(SecretString);
 
 impl Needle {
     /// `None` for a value that cannot be found there.
     fn new(value: &SecretValue) -> Option<Self> {
-        let text = std::str::from_utf8(value.expose()).ok()?;
+        Self::of(std::str::from_utf8(value.expose()).ok()?)
+    }
+
+    pub(super) fn of(text: &str) -> Option<Self> {
         let quoted = json::quote(text);
         let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
         (text.len() >= MIN_REDACTED).then(|| Self(inner.to_owned().into()))
     }
 
-    fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
+    pub(super) fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
         match json::redact(&text, self.0.expose_secret()) {
             Some(redacted) => Cow::Owned(redacted),
             None => text,
@@ -153,6 +239,7 @@ impl fmt::Debug for Credential {
         f.write_str(match &self.proof {
             Proof::None => "None",
             Proof::Header(..) => "Header(…)",
+            Proof::Token(_) => "Token(…)",
             Proof::Missing(_) => "Missing",
             Proof::Unusable(_) => "Unusable",
         })
@@ -178,21 +265,28 @@ mod tests {
             username: entry("username"),
             password: entry("password"),
         };
-        Credential::new(&auth, &secrets)
+        let mut needles = Vec::new();
+        let proof = Proof::new(&auth, &secrets, &mut needles);
+        Credential {
+            proof: proof.unwrap_or_else(|lacking| lacking),
+            needles: needles.into(),
+            values: values(&auth, &secrets),
+        }
     }
 
-    #[test]
-    fn basic_is_the_example_of_rfc_7617() {
-        let (name, value) = basic("Aladdin", "open sesame\n").header().unwrap().unwrap();
-        assert_eq!(name, AUTHORIZATION);
-        assert_eq!(value, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        assert!(value.is_sensitive());
+    #[tokio::test]
+    async fn basic_is_the_example_of_rfc_7617() {
+        let proven = basic("Aladdin", "open sesame\n").prove().await;
+        let proven = proven.unwrap().unwrap();
+        assert_eq!(proven.name, AUTHORIZATION);
+        assert_eq!(proven.value, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert!(proven.value.is_sensitive());
     }
 
     #[test]
     fn a_user_name_with_a_colon_is_refused() {
         let unusable = UpstreamError::UnusableSecret(entry("username"));
-        assert_eq!(basic("a:b", "open sesame").header(), Err(unusable));
+        assert_eq!(basic("a:b", "open sesame").check(), Err(unusable));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use agentkube_mcp::list::NotAList;
 use agentkube_plan::SecretEntry;
 use http::StatusCode;
 
+use super::grant::NoToken;
 use crate::upstream::SendError;
 
 /// Texts name hosts, statuses and limits, never what was sent or answered.
@@ -17,6 +18,16 @@ pub(in crate::mcp_proxy) enum UpstreamError {
     /// Its Secret holds bytes that no header can carry.
     #[error("{0} cannot be sent in a header")]
     UnusableSecret(SecretEntry),
+    /// The token endpoint gives none.
+    #[error("no token from {url} with {secret}: {reason}")]
+    NoToken {
+        /// The endpoint, without its query.
+        url: String,
+        /// Where the client secret lies.
+        secret: SecretEntry,
+        /// Why.
+        reason: NoToken,
+    },
     /// The breaker is open.
     #[error("left alone after repeated failures, for another {}s", .0.as_secs_f64().ceil())]
     LeftAlone(Duration),
@@ -88,7 +99,11 @@ impl UpstreamError {
         self.is_outage()
             || matches!(
                 self,
-                Self::EraChanged | Self::Refused(_) | Self::SessionLost | Self::UnknownVersion
+                Self::EraChanged
+                    | Self::NoToken { .. }
+                    | Self::Refused(_)
+                    | Self::SessionLost
+                    | Self::UnknownVersion
             )
     }
 

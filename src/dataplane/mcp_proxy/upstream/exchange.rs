@@ -12,7 +12,7 @@ use agentkube_mcp::{Kind, MAX_DEPTH, Message, Version, error, header};
 
 use super::UpstreamError;
 use super::clock::Clock;
-use super::credential::Credential;
+use super::credential::{Credential, Proven};
 use super::endpoint::Endpoint;
 use super::events::{self, Events};
 use super::lane::Lane;
@@ -86,11 +86,21 @@ impl Wire {
         clock: &Clock,
     ) -> Result<Answered, UpstreamError> {
         let mut clock = clock.clone();
-        clock.hear();
-        let request = self.request(lane, outgoing)?;
-        let response = clock.wait(self.client.send(request)).await??;
-        clock.hear();
-        self.read(lane, response, clock).await
+        let mut proven = self.credential.prove().await?;
+        loop {
+            clock.hear();
+            let request = self.request(lane, outgoing, proven.as_ref());
+            let response = clock.wait(self.client.send(request)).await??;
+            let status = response.status();
+            // A refusal did nothing, so every call may be sent again.
+            match self.credential.prove_again(proven.as_ref(), status).await? {
+                Some(again) => proven = Some(again),
+                None => {
+                    clock.hear();
+                    return self.read(lane, response, clock).await;
+                }
+            }
+        }
     }
 
     /// Ends a session (2025-11-25, Transports, "Session Management").
@@ -98,7 +108,8 @@ impl Wire {
         let mut request = Request::new(Full::default());
         *request.method_mut() = http::Method::DELETE;
         *request.uri_mut() = self.endpoint.uri().clone();
-        self.common_headers(request.headers_mut())?;
+        let proven = self.credential.prove().await?;
+        common_headers(request.headers_mut(), proven.as_ref());
         lane.add_headers(request.headers_mut());
         self.client.send(request).await?;
         Ok(())
@@ -108,12 +119,13 @@ impl Wire {
         &self,
         lane: &Lane,
         outgoing: &Outgoing,
-    ) -> Result<Request<Full<Bytes>>, UpstreamError> {
+        proven: Option<&Proven>,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(Bytes::from(outgoing.body.clone())));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.endpoint.uri().clone();
         let headers = request.headers_mut();
-        self.common_headers(headers)?;
+        common_headers(headers, proven);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         lane.add_headers(headers);
         // These are hop by hop: made from what this hop says, never relayed.
@@ -126,19 +138,7 @@ impl Wire {
                 headers.insert(name.clone(), value.clone());
             }
         }
-        Ok(request)
-    }
-
-    /// The headers of every request. The client's own are never among them.
-    fn common_headers(&self, headers: &mut HeaderMap) -> Result<(), UpstreamError> {
-        let accept = HeaderValue::from_static("application/json, text/event-stream");
-        headers.insert(ACCEPT, accept);
-        let agent = HeaderValue::from_static(concat!("agentkube/", env!("CARGO_PKG_VERSION")));
-        headers.insert(USER_AGENT, agent);
-        if let Some((name, value)) = self.credential.header()? {
-            headers.insert(name, value);
-        }
-        Ok(())
+        request
     }
 
     async fn read(
@@ -174,6 +174,17 @@ impl Wire {
                 Ok(done(Answer::Message(bytes)))
             }
         }
+    }
+}
+
+/// The headers of every request. The client's own are never among them.
+fn common_headers(headers: &mut HeaderMap, proven: Option<&Proven>) {
+    let accept = HeaderValue::from_static("application/json, text/event-stream");
+    headers.insert(ACCEPT, accept);
+    let agent = HeaderValue::from_static(concat!("agentkube/", env!("CARGO_PKG_VERSION")));
+    headers.insert(USER_AGENT, agent);
+    if let Some(proven) = proven {
+        headers.insert(proven.name.clone(), proven.value.clone());
     }
 }
 

@@ -7,10 +7,12 @@ mod endpoint;
 mod error;
 mod events;
 mod exchange;
+mod grant;
 mod lane;
 mod level;
 mod session;
 mod status;
+mod token;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,7 +100,7 @@ impl Upstream {
             wire: Wire {
                 client: UpstreamClient::new(roots, config.timeouts.connect),
                 endpoint: Arc::new(Endpoint::new(uri)),
-                credential: Credential::new(&config.auth, secrets),
+                credential: Credential::new(config, secrets, roots),
                 limit: usize::try_from(plan.limits.message_bytes).unwrap_or(usize::MAX),
             },
             breaker: Breaker::new(config.breaker),
@@ -274,6 +276,8 @@ impl Upstream {
         match outcome {
             Ok(()) => self.breaker.completed(),
             Err(error) if error.is_outage() => self.breaker.failed(Instant::now()),
+            // It was not called.
+            Err(UpstreamError::NoToken { .. }) => self.breaker.abandoned(Instant::now()),
             Err(_) => self.breaker.completed(),
         }
         if let Err(error) = outcome
