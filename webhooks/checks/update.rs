@@ -14,7 +14,9 @@ pub(crate) fn port_changed(old: &Value, new: &Value, out: &mut Findings) {
         && before != after
     {
         let node = Node::root(new).get("spec").get("port");
-        let message = format!("was {before}: agents and Pods wired to this object will roll");
+        let message = format!(
+            "was {before}: agents roll; other wired Pods keep the old port until they are replaced"
+        );
         out.warn(&node, Reason::Invalid, message);
     }
 }

@@ -17,11 +17,25 @@ pub(super) fn wire(container: &mut Value, path: &str, wiring: &Wiring, found: &m
         *env = json!([]);
     }
     if let Some(env) = env.as_array_mut() {
-        for variable in &wiring.env {
+        let (astray, given): (Vec<&Variable>, Vec<&Variable>) = wiring
+            .env
+            .iter()
+            .partition(|key| goes_astray(env, key, &wiring.env));
+        for variable in &given {
             add(env, path, variable, wiring.gateway.is_some(), found);
         }
+        for key in astray {
+            let message = format!(
+                "{} is not given: its URL is kept as written, and our key must not go there",
+                key.name
+            );
+            let field = format!("{path}.env");
+            found
+                .warnings
+                .push(FieldError::new(field, Reason::Forbidden, message));
+        }
         if wiring.gateway.is_some() {
-            remove_provider_keys(env, path, &wiring.env, found);
+            remove_provider_keys(env, path, &given, found);
         }
     }
     if wiring.mcp_json.is_some() {
@@ -58,6 +72,24 @@ pub(super) fn warn_of_imported_keys(
     }
 }
 
+/// The variables with the URL to which a client sends this key.
+fn urls_of(key: &str) -> &'static [&'static str] {
+    match key {
+        "ANTHROPIC_AUTH_TOKEN" => &["ANTHROPIC_BASE_URL"],
+        "OPENAI_API_KEY" => &["OPENAI_API_BASE", "OPENAI_BASE_URL"],
+        _ => &[],
+    }
+}
+
+/// True when the container's own URL would carry our key to somebody else.
+fn goes_astray(env: &[Value], key: &Variable, ours: &[Variable]) -> bool {
+    urls_of(&key.name).iter().any(|url| {
+        let our = ours.iter().find(|variable| variable.name == *url);
+        let theirs = env.iter().find(|item| is_named(item, url));
+        theirs.is_some_and(|theirs| our.is_none_or(|our| our.to_json() != *theirs))
+    })
+}
+
 /// `OPENAI_API_KEY` is set by us, and what is set wins over what is imported.
 fn is_stray(key: &str) -> bool {
     key != "OPENAI_API_KEY" && PROVIDER_KEYS.contains(&key)
@@ -89,7 +121,12 @@ fn add(env: &mut Vec<Value>, path: &str, variable: &Variable, gateway: bool, fou
     ));
 }
 
-fn remove_provider_keys(env: &mut Vec<Value>, path: &str, ours: &[Variable], found: &mut Findings) {
+fn remove_provider_keys(
+    env: &mut Vec<Value>,
+    path: &str,
+    ours: &[&Variable],
+    found: &mut Findings,
+) {
     let is_stray = |item: &Value| {
         let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
         PROVIDER_KEYS.contains(&name) && ours.iter().all(|own| own.name != name)

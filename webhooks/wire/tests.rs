@@ -91,10 +91,34 @@ fn what_the_user_set_is_kept_and_said() {
         [
             "spec.containers[0].env[0]: OPENAI_BASE_URL is kept as written, so it does not come \
              from agentkube",
+            "spec.containers[0].env: OPENAI_API_KEY is not given: its URL is kept as written, and \
+             our key must not go there",
             "spec.containers[0].volumeMounts[0]: is kept, so mcp.json is not at /etc/agentkube \
              in this container",
         ]
     );
+}
+
+#[test]
+fn our_key_never_goes_to_a_url_of_the_users_own() {
+    let mut own = pod();
+    set(
+        &mut own,
+        "/spec/containers/0/env",
+        json!([
+            {"name": "OPENAI_API_BASE", "value": "https://elsewhere/v1"},
+            {"name": "OPENAI_API_KEY", "value": "sk-theirs"},
+            {"name": "ANTHROPIC_BASE_URL", "value": "https://elsewhere"},
+        ]),
+    );
+    let once = wired(&own, &open_targets());
+    let given: Vec<&str> = env_of(&once.pod, 0).iter().map(|(name, _)| *name).collect();
+    for key in ["OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN"] {
+        assert!(!given.contains(&key), "{given:?}");
+    }
+    assert!(given.contains(&"AGENTKUBE_LLM_URL"));
+    let twice = wired(&once.pod, &open_targets());
+    assert_eq!(once.pod, twice.pod);
 }
 
 #[test]
