@@ -15,8 +15,9 @@ use super::{logging, process};
 
 /// Arguments of the data planes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   agentkube gateway --plan /etc/agentkube
+  agentkube mcp-proxy --plan /etc/agentkube
 
 DIR holds plan/plan.json, clients/clients.json and secrets/<secret>/<entry>.")]
 pub(crate) struct PlaneArgs {

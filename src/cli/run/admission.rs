@@ -29,14 +29,14 @@ pub(super) fn answer(offline: &Offline, report: &Reporter) -> Result<(), String>
         .iter()
         .filter(|it| it.severity == Severity::Error)
         .count();
+    let problems = match errors {
+        1 => "1 problem".to_owned(),
+        _ => format!("{errors} problems"),
+    };
     match denied {
         0 => Ok(()),
-        1 => Err(format!(
-            "1 object was denied ({errors} problems); nothing is served"
-        )),
-        _ => Err(format!(
-            "{denied} objects were denied ({errors} problems); nothing is served"
-        )),
+        1 => Err(format!("1 object was denied ({problems})")),
+        _ => Err(format!("{denied} objects were denied ({problems})")),
     }
 }
 

@@ -75,7 +75,8 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let stop = process::stop_signal()?;
     let state = StateDir::locate(args.state_dir.clone())?;
     let report = Reporter::new(args.output);
-    let desired = Desired::load(&args.paths, &args.secrets, &state, &report)?;
+    let desired = Desired::load(&args.paths, &args.secrets, &state, &report)
+        .map_err(|message| format!("{message}; nothing is served"))?;
     let demo = match args.demo {
         true => Some(start_demo().await?),
         false => None,
