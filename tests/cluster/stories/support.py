@@ -126,6 +126,23 @@ def versions_of(items):
     return {key: item["metadata"]["resourceVersion"] for key, item in items.items()}
 
 
+def written_by_us(items):
+    """The objects without what Kubernetes itself writes at its own pace: the
+    status of its own kinds, and who else wrote when."""
+
+    def ours(item):
+        metadata = {key: value for key, value in item["metadata"].items() if key != "resourceVersion"}
+        metadata["managedFields"] = [
+            row for row in metadata.get("managedFields", []) if row["manager"].startswith("agentkube")
+        ]
+        kept = {**item, "metadata": metadata}
+        if not item["apiVersion"].startswith("agentkube.io/"):
+            kept.pop("status", None)
+        return kept
+
+    return {key: ours(item) for key, item in items.items()}
+
+
 def versions():
     """The resourceVersion of everything that the operator may write."""
     return versions_of(objects())

@@ -2,7 +2,7 @@
 
 import pytest
 from pods import is_ready, metric
-from support import apply, get, http_get, kubectl, objects, until, versions_of
+from support import apply, get, http_get, kubectl, objects, until, versions_of, written_by_us
 
 SYSTEM = "agentkube-system"
 OPERATORS = ("-n", SYSTEM, "-l", "app.kubernetes.io/component=operator")
@@ -73,5 +73,5 @@ def test_it_comes_back_and_writes_nothing(gone, before):
         return any(look >= count for look in looks)
 
     until("it has looked at everything", looked_at_everything)
-    after = objects(WATCHED)
+    before, after = written_by_us(before), written_by_us(objects(WATCHED))
     assert {key: after.get(key) for key in before if after.get(key) != before[key]} == {}
