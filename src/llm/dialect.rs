@@ -1,5 +1,7 @@
 //! The wires a client may speak.
 
+use crate::codec::{self, Framing};
+
 /// The wire that a client speaks, or that a provider expects.
 ///
 /// When both are the same, bytes pass untouched.
@@ -12,12 +14,24 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// All of them, in the order of the enum.
+    pub const ALL: &'static [Self] = &[Self::AnthropicMessages, Self::OpenAiChat];
+
     /// A short stable name for metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "anthropic-messages",
             Self::OpenAiChat => "openai-chat",
+        }
+    }
+
+    /// The label of requests for answers in metrics.
+    #[must_use]
+    pub fn route_label(self) -> &'static str {
+        match self {
+            Self::AnthropicMessages => "messages",
+            Self::OpenAiChat => "chat_completions",
         }
     }
 
@@ -28,6 +42,18 @@ impl Dialect {
             Self::AnthropicMessages => "Anthropic Messages",
             Self::OpenAiChat => "OpenAI chat completions",
         }
+    }
+
+    /// The content type of a streamed answer to a client.
+    #[must_use]
+    pub fn stream_content_type(self) -> &'static str {
+        codec::client(self).stream_content_type()
+    }
+
+    /// How a provider frames the events of a streamed answer.
+    #[must_use]
+    pub fn framing(self) -> Framing {
+        codec::provider(self).framing()
     }
 
     /// The path at which the gateway serves it.

@@ -8,7 +8,7 @@
 //! route(method, path, headers)      Route { dialect, operation }
 //! peek(body)                        Peeked { model, stream, … } with byte spans
 //! names::unknown_model(…)           404 with the nearest names
-//! Profile::of(provider)             the dialect, path and key header of a provider
+//! Profile::of(provider)             the dialects, paths and key header of a provider
 //! rewrite(body, peeked, model, …)   the body for the upstream, spliced, not re-serialised
 //! classify(status, headers, body)   Failure { kind, retry_after, … } of a refusal
 //! Tap                               a stream passing by: head, usage, outcome, in-band error
@@ -21,7 +21,7 @@
 //!
 //! ```text
 //! CapabilityTable::of(…)            what the model takes, once per upstream and model
-//! translator.request(body, target)  Translated { body, path, dropped, context }
+//! translator.request(body, target)  Translated { body, dropped, context }
 //! dropped                           the header; dropped.refusal() under `strict`
 //! translator.response(body, ctx)    an answer in one piece, and its usage
 //! translator.stream(ctx, options)   TranslatingTap: the surface of Tap
@@ -71,6 +71,7 @@ pub mod models;
 pub mod names;
 mod object;
 mod openai;
+mod path;
 mod peek;
 mod profile;
 mod progress;
@@ -88,10 +89,11 @@ pub use dialect::Dialect;
 pub use dropped::{Dropped, FieldPath};
 pub use error::{ApiError, ErrorKind};
 pub use failure::{Failure, FailureKind, ProviderMessage};
+pub use path::InvalidSegment;
 pub use peek::{MODEL_NAME_LIMIT, PeekError, Peeked, peek};
-pub use profile::{InvalidKey, KeyHeader, Profile};
+pub use profile::{Action, InvalidKey, KeyHeader, ModelIn, Profile, Service};
 pub use rewrite::{Rewritten, StreamUsage, rewrite};
-pub use route::{Operation, Route, RouteError, dialect_of, route};
+pub use route::{Call, Operation, Route, RouteError, dialect_of, route};
 pub use stream::{End, Head, Outcome};
 pub use tap::{Tap, TapOptions};
 pub use translate::{Context, Target, Translated, TranslatedAnswer, TranslatingTap, Translator};

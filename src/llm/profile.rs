@@ -1,24 +1,73 @@
-//! What differs between providers of one dialect, as data.
+//! What differs between providers, as data.
+
+use std::borrow::Cow;
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
+use crate::path::{InvalidSegment, segment};
 use crate::{Dialect, StreamUsage};
 
 /// How a provider is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// The wire it speaks.
-    pub dialect: Dialect,
-    /// What is appended to its base URL (`https://api.openai.com/v1`,
-    /// `https://api.anthropic.com`) for an answer of a model.
-    pub generate_path: &'static str,
+    /// The wires it speaks, the preferred one first. Never empty.
+    services: &'static [Service],
     /// How it wants its key.
     pub key_header: KeyHeader,
+    /// Where it takes OpenAI's embeddings, from its base URL.
+    pub embeddings: Option<&'static str>,
+}
+
+/// One wire of a provider. Paths are appended to its base URL
+/// (`https://api.openai.com/v1`, `https://api.anthropic.com`); `{model}` in one is
+/// the model's name as one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The wire.
+    pub dialect: Dialect,
+    /// The models that are called by it.
+    models: Models,
+    /// An answer in one piece.
+    generate: &'static str,
+    /// An answer in a stream.
+    stream: &'static str,
+    /// The tokens of a request, where that can be asked.
+    count_tokens: Option<&'static str>,
+    /// Whether the model is a member of the body.
+    pub model_in: ModelIn,
+    /// Whether the client's query goes along.
+    pub client_query: bool,
     /// Whether it must be asked for usage in streams.
     pub stream_usage: StreamUsage,
     /// Headers that it insists on, sent when the client sent none of that
     /// name.
     pub default_headers: &'static [(&'static str, &'static str)],
+}
+
+/// Which models of a provider a wire is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Models {
+    All,
+}
+
+/// Where a wire names the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelIn {
+    /// In the member `model`.
+    Body,
+    /// In the path, and nowhere else.
+    Path,
+}
+
+/// What is asked of a provider in a wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// How many tokens a request has.
+    CountTokens,
+    /// An answer in one piece.
+    Generate,
+    /// An answer in a stream.
+    Stream,
 }
 
 /// Where a provider expects its API key.
@@ -42,20 +91,64 @@ pub enum InvalidKey {
     Unprintable,
 }
 
-const OPENAI: Profile = Profile {
+const CHAT: Service = Service {
     dialect: Dialect::OpenAiChat,
-    generate_path: "/chat/completions",
-    key_header: KeyHeader::Bearer,
+    models: Models::All,
+    generate: "/chat/completions",
+    stream: "/chat/completions",
+    count_tokens: None,
+    model_in: ModelIn::Body,
+    client_query: true,
     stream_usage: StreamUsage::Ask,
     default_headers: &[],
 };
 
-const ANTHROPIC: Profile = Profile {
+const MESSAGES: Service = Service {
     dialect: Dialect::AnthropicMessages,
-    generate_path: "/v1/messages",
-    key_header: KeyHeader::XApiKey,
+    models: Models::All,
+    generate: "/v1/messages",
+    stream: "/v1/messages",
+    count_tokens: Some("/v1/messages/count_tokens"),
+    model_in: ModelIn::Body,
+    client_query: true,
     stream_usage: StreamUsage::Leave,
     default_headers: &[("anthropic-version", "2023-06-01")],
+};
+
+/// Messages beside OpenAI's wires, whose base URL ends in `/v1`.
+const MESSAGES_AT_V1: Service = Service {
+    generate: "/messages",
+    stream: "/messages",
+    count_tokens: None,
+    ..MESSAGES
+};
+
+const OPENAI: Profile = Profile {
+    services: &[CHAT],
+    key_header: KeyHeader::Bearer,
+    embeddings: Some("/embeddings"),
+};
+
+const OLLAMA: Profile = Profile {
+    services: &[CHAT, MESSAGES_AT_V1],
+    ..OPENAI
+};
+
+const VLLM: Profile = Profile {
+    services: &[
+        CHAT,
+        Service {
+            count_tokens: Some("/messages/count_tokens"),
+            ..MESSAGES_AT_V1
+        },
+    ],
+    ..OPENAI
+};
+
+const ANTHROPIC: Profile = Profile {
+    services: &[MESSAGES],
+    key_header: KeyHeader::XApiKey,
+    embeddings: None,
 };
 
 impl Profile {
@@ -64,9 +157,71 @@ impl Profile {
     #[must_use]
     pub fn of(provider: &str) -> Option<&'static Self> {
         match provider {
-            "openai" | "ollama" | "vllm" => Some(&OPENAI),
+            "openai" => Some(&OPENAI),
+            "ollama" => Some(&OLLAMA),
+            "vllm" => Some(&VLLM),
             "anthropic" => Some(&ANTHROPIC),
             _ => None,
+        }
+    }
+
+    /// The wires it speaks, the preferred one first.
+    #[must_use]
+    pub fn services(&self) -> &'static [Service] {
+        self.services
+    }
+
+    /// The wire in which a client's request for a model goes: its own where the
+    /// provider speaks it, so that the bytes pass; else the preferred one.
+    #[must_use]
+    pub fn service(&self, client: Dialect, model: &str) -> &'static Service {
+        let takes = |service: &&Service| service.models.contains(model);
+        let own = |service: &&Service| service.dialect == client && takes(service);
+        let services = self.services;
+        services
+            .iter()
+            .find(own)
+            .or_else(|| services.iter().find(takes))
+            .unwrap_or(&CHAT)
+    }
+}
+
+impl Models {
+    fn contains(self, _model: &str) -> bool {
+        match self {
+            Self::All => true,
+        }
+    }
+}
+
+impl Service {
+    /// What is appended to the base URL; none where the provider has no such
+    /// action.
+    ///
+    /// # Errors
+    /// When the model's name can be no segment of a path.
+    pub fn path(
+        &self,
+        action: Action,
+        model: &str,
+    ) -> Result<Option<Cow<'static, str>>, InvalidSegment> {
+        let Some(template) = self.template(action) else {
+            return Ok(None);
+        };
+        if !template.contains("{model}") {
+            return Ok(Some(Cow::Borrowed(template)));
+        }
+        let segment = segment(model)?;
+        Ok(Some(Cow::Owned(template.replace("{model}", &segment))))
+    }
+
+    /// The path with a `{model}` where the name goes.
+    #[must_use]
+    pub fn template(&self, action: Action) -> Option<&'static str> {
+        match action {
+            Action::CountTokens => self.count_tokens,
+            Action::Generate => Some(self.generate),
+            Action::Stream => Some(self.stream),
         }
     }
 }
@@ -140,14 +295,20 @@ mod tests {
     }
 
     #[test]
-    fn every_provider_of_today_has_a_profile() {
-        for name in ["openai", "ollama", "vllm"] {
-            assert_eq!(Profile::of(name).unwrap().dialect, Dialect::OpenAiChat);
+    fn a_client_keeps_its_dialect_where_the_provider_speaks_it() {
+        let service = |provider, dialect| Profile::of(provider).unwrap().service(dialect, "m");
+        for provider in ["openai", "ollama", "vllm"] {
+            let chat = service(provider, Dialect::OpenAiChat);
+            assert_eq!(chat.dialect, Dialect::OpenAiChat);
         }
-        assert_eq!(
-            Profile::of("anthropic").unwrap().dialect,
-            Dialect::AnthropicMessages
-        );
+        let messages = service("openai", Dialect::AnthropicMessages);
+        assert_eq!(messages.dialect, Dialect::OpenAiChat);
+        let messages = service("vllm", Dialect::AnthropicMessages);
+        assert_eq!(messages.dialect, Dialect::AnthropicMessages);
+        let path = messages.path(Action::Stream, "m").unwrap();
+        assert_eq!(path.as_deref(), Some("/messages"));
+        let chat = service("anthropic", Dialect::OpenAiChat);
+        assert_eq!(chat.dialect, Dialect::AnthropicMessages);
         assert_eq!(Profile::of("bedrock"), None);
     }
 }

@@ -27,14 +27,20 @@ pub enum StreamUsage {
     Leave,
 }
 
-/// Makes the body for the upstream: its name for the model, and the wish for
-/// usage where needed. `body` is the one that was peeked.
+/// Makes the body for the upstream: its name for the model (none: the path has it),
+/// and the wish for usage where needed. `body` is the one that was peeked.
 #[must_use]
-pub fn rewrite(body: &Bytes, peeked: &Peeked, model: &str, usage: StreamUsage) -> Rewritten {
+pub fn rewrite(
+    body: &Bytes,
+    peeked: &Peeked,
+    model: Option<&str>,
+    usage: StreamUsage,
+) -> Rewritten {
     let asks = usage == StreamUsage::Ask && peeked.stream;
     let ask = if asks { ask_usage(peeked) } else { None };
     let hide_usage = ask.is_some();
-    let splices = [rename(peeked, model), ask];
+    let name = model.and_then(|model| rename(peeked, model));
+    let splices = [name, ask];
     if splices.iter().all(Option::is_none) {
         return Rewritten {
             body: body.clone(),

@@ -8,12 +8,23 @@ use crate::{ApiError, Dialect, ErrorKind};
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// An answer of a model, streamed or not: the body says which.
-    Generate,
+    /// How many tokens a request has.
+    CountTokens(Call),
+    /// An answer of a model, streamed or not.
+    Generate(Call),
     /// The models that are served.
     ListModels,
     /// One served model or alias, by its name (percent-decoded).
     ShowModel(String),
+}
+
+/// What a path says of a request to a model, in dialects whose body does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// The model (percent-decoded); none: the body names it.
+    pub model: Option<String>,
+    /// Whether a stream is wanted; none: the body says so.
+    pub stream: Option<bool>,
 }
 
 /// A request line that is understood.
@@ -75,36 +86,58 @@ impl RouteError {
 /// When nothing is served there; the error knows the dialect to answer in.
 pub fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Route, RouteError> {
     let dialect = dialect_of(path, headers);
-    let (operation, allowed, served) = match path {
-        "/v1/chat/completions" => (Operation::Generate, Method::POST, "/v1/chat/completions"),
-        "/v1/messages" => (Operation::Generate, Method::POST, "/v1/messages"),
-        "/v1/models" => (Operation::ListModels, Method::GET, "/v1/models"),
-        _ => {
-            let model = path
-                .strip_prefix("/v1/models/")
-                .filter(|name| !name.is_empty())
-                .and_then(|name| percent_decode_str(name).decode_utf8().ok())
-                .ok_or(RouteError::NotFound { dialect })?;
-            (
-                Operation::ShowModel(model.into_owned()),
-                Method::GET,
-                "/v1/models/{model}",
-            )
-        }
-    };
-    if *method != allowed {
-        let allow = if allowed == Method::GET {
-            "GET"
-        } else {
-            "POST"
+    let served = served(path).ok_or(RouteError::NotFound { dialect })?;
+    if *method != served.method {
+        let allow = match served.method {
+            Method::GET => "GET",
+            _ => "POST",
         };
         return Err(RouteError::MethodNotAllowed {
             dialect,
             allow,
-            path: served,
+            path: served.path,
         });
     }
-    Ok(Route { dialect, operation })
+    Ok(Route {
+        dialect,
+        operation: served.operation,
+    })
+}
+
+/// What is at a path.
+struct Served {
+    operation: Operation,
+    method: Method,
+    /// As messages name it.
+    path: &'static str,
+}
+
+fn served(path: &str) -> Option<Served> {
+    let served = |operation, method, path| {
+        Some(Served {
+            operation,
+            method,
+            path,
+        })
+    };
+    let generate = |path| served(Operation::Generate(Call::default()), Method::POST, path);
+    match path {
+        "/v1/chat/completions" => generate("/v1/chat/completions"),
+        "/v1/messages" => generate("/v1/messages"),
+        "/v1/messages/count_tokens" => served(
+            Operation::CountTokens(Call::default()),
+            Method::POST,
+            "/v1/messages/count_tokens",
+        ),
+        "/v1/models" => served(Operation::ListModels, Method::GET, "/v1/models"),
+        _ => {
+            let model = path.strip_prefix("/v1/models/")?;
+            let model = percent_decode_str(model).decode_utf8().ok()?;
+            let model = Some(model.into_owned()).filter(|model| !model.is_empty())?;
+            let show = Operation::ShowModel(model);
+            served(show, Method::GET, "/v1/models/{model}")
+        }
+    }
 }
 
 /// The dialect to answer in, for any path.

@@ -36,8 +36,6 @@ const PREAMBLE: usize = 256 * 1024;
 pub(super) struct Outbound<'a> {
     /// The client's headers, already stripped.
     pub(super) headers: &'a HeaderMap,
-    /// The client's query, with its question mark.
-    pub(super) query: &'a str,
     pub(super) wire: &'a Wire,
 }
 
@@ -64,6 +62,7 @@ pub(super) async fn attempt<D: Dial>(
             };
             let body = exchange.read(&head, body).await;
             headers::to_client(&mut head.headers);
+            wire.announce(&mut head.headers);
             body.map(|body| Response::from_parts(clean(head), body))
         }
     };
@@ -93,7 +92,7 @@ impl<C> Exchange<'_, C> {
             return Err(self.refused(head, body).await);
         }
         let encoded = head.headers.contains_key(CONTENT_ENCODING);
-        let streamed = is_event_stream(&head.headers) && !encoded;
+        let streamed = is_stream(&head.headers, self.wire) && !encoded;
         let unreadable = encoded && self.wire.is_translated();
         if unreadable || self.wire.must_stream().is_some_and(|must| must != streamed) {
             let what = "the provider answered in another form than it was asked for";
@@ -280,10 +279,10 @@ where
     let wire = outbound.wire;
     let mut request = UpstreamRequest::new(Full::new(wire.body()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = target(&upstream.uri, wire.query(outbound.query));
+    *request.uri_mut() = wire.uri().clone();
     let headers = request.headers_mut();
     *headers = wire.headers(outbound.headers);
-    for (name, value) in upstream.profile.default_headers {
+    for (name, value) in wire.service().default_headers {
         headers
             .entry(*name)
             .or_insert(http::HeaderValue::from_static(value));
@@ -293,16 +292,6 @@ where
     }
     let answer = upstream.client.clone().oneshot(request).await;
     answer.map_err(Failed::send)
-}
-
-fn target(uri: &Uri, query: &str) -> Uri {
-    if query.is_empty() {
-        return uri.clone();
-    }
-    // Both halves came from valid URIs, so the whole is one.
-    format!("{uri}{query}")
-        .parse()
-        .unwrap_or_else(|_| uri.clone())
 }
 
 fn late(limit: Duration) -> Failed {
@@ -324,13 +313,14 @@ fn redirected(head: &response::Parts) -> Failed {
     Failed::new(Kind::ServerError, what)
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+/// Whether the answer comes in the events of the provider's wire.
+fn is_stream(headers: &HeaderMap, wire: &Wire) -> bool {
+    let framing = wire.service().dialect.framing();
     headers.get(CONTENT_TYPE).is_some_and(|value| {
         let value = value.as_bytes();
         let media = value.split(|b| *b == b';').next().unwrap_or_default();
-        media
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"text/event-stream")
+        let media = media.trim_ascii();
+        media.eq_ignore_ascii_case(framing.content_type().as_bytes())
     })
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentkube_llm::custody::SignatureStore;
-use agentkube_llm::{Dialect, Peeked};
+use agentkube_llm::{Action, Dialect, Peeked};
 use agentkube_plan::Translation;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -45,6 +45,7 @@ pub(super) struct ChatCall<C> {
     /// The client's query, with its question mark.
     pub(super) query: String,
     pub(super) peeked: Peeked,
+    pub(super) action: Action,
     pub(super) raw: Bytes,
     pub(super) client: Client,
     /// Where signatures are kept that no client carries.
@@ -153,7 +154,6 @@ async fn serve<D: Dial>(
         *attempts += 1;
         let outbound = Outbound {
             headers: &call.headers,
-            query: &call.query,
             wire,
         };
         let failed = match attempt::<D>(candidate, outbound).await {
@@ -228,6 +228,8 @@ impl<C> ChatCall<C> {
             dialect: self.dialect,
             raw: &self.raw,
             peeked: &self.peeked,
+            action: self.action,
+            query: &self.query,
             served: &self.route.model,
             id,
             tenant: match &self.client {

@@ -21,6 +21,7 @@ mod error;
 mod failed;
 mod headers;
 mod health;
+mod locate;
 mod metrics;
 mod order;
 mod plane;

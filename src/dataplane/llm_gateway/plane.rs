@@ -1,6 +1,6 @@
 //! What the gateway tells the shared edge layers about itself.
 
-use agentkube_llm::{ApiError, Dialect, ErrorKind, dialect_of};
+use agentkube_llm::{ApiError, Dialect, ErrorKind, Operation, dialect_of, route};
 use http::header::RETRY_AFTER;
 use http::{Request, Response};
 
@@ -11,20 +11,23 @@ use crate::edge::{Body, Fault, Plane, RouteLabel};
 /// The gateway's routes: metric label and dialect in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GatewayRoute {
-    /// `POST /v1/chat/completions`.
-    Chat,
     /// `GET /livez`.
     Livez,
-    /// `POST /v1/messages`.
-    Messages,
-    /// `GET /v1/models…` of an OpenAI client.
-    ChatModels,
-    /// The same of an Anthropic client.
-    MessagesModels,
-    /// Anything else of an OpenAI client.
-    ChatOther,
-    /// Anything else of an Anthropic client.
-    MessagesOther,
+    /// Anything of a client of this dialect.
+    Api(Dialect, Noun),
+}
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noun {
+    /// The tokens of a request.
+    Count,
+    /// An answer of a model.
+    Generate,
+    /// The models that are served.
+    Models,
+    /// Nothing that is served.
+    Other,
 }
 
 /// The gateway as a [`Plane`].
@@ -36,36 +39,47 @@ impl GatewayRoute {
     #[must_use]
     pub fn dialect(self) -> Dialect {
         match self {
-            Self::Chat | Self::ChatModels | Self::ChatOther | Self::Livez => Dialect::OpenAiChat,
-            Self::Messages | Self::MessagesModels | Self::MessagesOther => {
-                Dialect::AnthropicMessages
-            }
+            Self::Livez => Dialect::OpenAiChat,
+            Self::Api(dialect, _) => dialect,
         }
     }
 }
 
+impl Noun {
+    const ALL: [Self; 4] = [Self::Count, Self::Generate, Self::Models, Self::Other];
+}
+
+const ROUTES: usize = 1 + Dialect::ALL.len() * Noun::ALL.len();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
+const fn routes() -> [GatewayRoute; ROUTES] {
+    let mut routes = [GatewayRoute::Livez; ROUTES];
+    let mut at = 1;
+    while at < ROUTES {
+        let dialect = Dialect::ALL[(at - 1) / Noun::ALL.len()];
+        routes[at] = GatewayRoute::Api(dialect, Noun::ALL[(at - 1) % Noun::ALL.len()]);
+        at += 1;
+    }
+    routes
+}
+
 impl RouteLabel for GatewayRoute {
-    const ALL: &'static [Self] = &[
-        Self::Chat,
-        Self::Livez,
-        Self::Messages,
-        Self::ChatModels,
-        Self::MessagesModels,
-        Self::ChatOther,
-        Self::MessagesOther,
-    ];
+    const ALL: &'static [Self] = &routes();
 
     fn index(self) -> usize {
-        self as usize
+        match self {
+            Self::Livez => 0,
+            Self::Api(dialect, noun) => 1 + dialect as usize * Noun::ALL.len() + noun as usize,
+        }
     }
 
     fn as_str(self) -> &'static str {
         match self {
-            Self::Chat => "chat_completions",
             Self::Livez => "livez",
-            Self::Messages => "messages",
-            Self::ChatModels | Self::MessagesModels => "models",
-            Self::ChatOther | Self::MessagesOther => "other",
+            Self::Api(_, Noun::Count) => "count_tokens",
+            Self::Api(dialect, Noun::Generate) => dialect.route_label(),
+            Self::Api(_, Noun::Models) => "models",
+            Self::Api(_, Noun::Other) => "other",
         }
     }
 }
@@ -76,18 +90,19 @@ impl Plane for GatewayPlane {
 
     fn route<B>(&self, request: &Request<B>) -> GatewayRoute {
         let path = request.uri().path();
-        let (chat, messages) = match path {
-            "/v1/chat/completions" => return GatewayRoute::Chat,
-            "/v1/messages" => return GatewayRoute::Messages,
-            "/livez" if request.method() == http::Method::GET => return GatewayRoute::Livez,
-            path if path == "/v1/models" || path.starts_with("/v1/models/") => {
-                (GatewayRoute::ChatModels, GatewayRoute::MessagesModels)
-            }
-            _ => (GatewayRoute::ChatOther, GatewayRoute::MessagesOther),
-        };
-        match dialect_of(path, request.headers()) {
-            Dialect::OpenAiChat => chat,
-            Dialect::AnthropicMessages => messages,
+        if path == "/livez" && request.method() == http::Method::GET {
+            return GatewayRoute::Livez;
+        }
+        match route(request.method(), path, request.headers()) {
+            Ok(known) => GatewayRoute::Api(
+                known.dialect,
+                match known.operation {
+                    Operation::CountTokens(_) => Noun::Count,
+                    Operation::Generate(_) => Noun::Generate,
+                    Operation::ListModels | Operation::ShowModel(_) => Noun::Models,
+                },
+            ),
+            Err(_) => GatewayRoute::Api(dialect_of(path, request.headers()), Noun::Other),
         }
     }
 
@@ -105,6 +120,18 @@ impl Plane for GatewayPlane {
                 response.headers_mut().insert(RETRY_AFTER, 1_u64.into());
                 response
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_at_its_index() {
+        for (at, route) in GatewayRoute::ALL.iter().enumerate() {
+            assert_eq!(route.index(), at);
         }
     }
 }

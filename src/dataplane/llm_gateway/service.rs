@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 
 use agentkube_llm::custody::SignatureStore;
 use agentkube_llm::models::{self, Model};
-use agentkube_llm::{ApiError, Dialect, ErrorKind, Operation, RouteError, names, peek, route};
+use agentkube_llm::{
+    Action, ApiError, Dialect, ErrorKind, Operation, RouteError, names, peek, route,
+};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderValue};
@@ -124,16 +126,25 @@ where
             return Err(error);
         }
     };
-    match operation {
-        Operation::Generate => {}
+    let (said, counts) = match operation {
+        Operation::Generate(said) => (said, false),
+        Operation::CountTokens(said) => (said, true),
         Operation::ListModels => return Ok(list(&table, dialect)),
         Operation::ShowModel(name) => return show(&table, dialect, &name),
-    }
+    };
     if waits && body.size_hint().lower() > limit as u64 {
         return Err(CollectError::TooLarge { limit }.into());
     }
     let raw = collect(body, limit).await?;
-    let peeked = peek(&raw).map_err(|error| error.to_error())?;
+    let mut peeked = peek(&raw).map_err(|error| error.to_error())?;
+    // Where the path names the model or the form, the body has no say.
+    peeked.stream = said.stream.unwrap_or(peeked.stream);
+    peeked.model = said.model.or(peeked.model);
+    let action = match (counts, peeked.stream) {
+        (true, _) => Action::CountTokens,
+        (false, true) => Action::Stream,
+        (false, false) => Action::Generate,
+    };
     let route = resolve(&table, peeked.model.as_deref())?;
     headers::to_upstream(&mut head.headers);
     let call = ChatCall {
@@ -143,6 +154,7 @@ where
         dialect,
         headers: head.headers,
         peeked,
+        action,
         raw,
         client,
         store,

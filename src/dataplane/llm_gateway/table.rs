@@ -8,11 +8,12 @@ use agentkube_llm::Profile;
 use agentkube_plan::{
     Credentials, GatewayPlan, GatewayUpstream, ModelPattern, SecretEntry, UnknownModel,
 };
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 
 use super::dial::Dial;
 use super::discovery::Discovered;
 use super::health::Health;
+use super::locate::Addresses;
 use super::metrics::{GatewayMetrics, ModelMetrics};
 use crate::source::{Loaded, Secrets};
 use crate::upstream::Breaker;
@@ -36,7 +37,7 @@ pub(super) struct Upstream<C> {
     pub(super) priority: u32,
     pub(super) weight: u32,
     pub(super) profile: &'static Profile,
-    pub(super) uri: Uri,
+    pub(super) addresses: Addresses,
     pub(super) key: Key,
     pub(super) client: C,
     pub(super) health: Arc<Health>,
@@ -237,8 +238,7 @@ impl<C: Clone> Upstream<C> {
         // Plan::check refused what is not a URL, and the profiles cover every
         // provider of the plan.
         let profile = Profile::of(spec.provider.as_str())?;
-        let uri = format!("{}{}", spec.base_url, profile.generate_path);
-        let uri = uri.parse().ok()?;
+        let addresses = Addresses::new(&spec.base_url, profile)?;
         let known = known.filter(|known| same_place(&known.spec, spec));
         let slots = models.iter().map(|pattern| {
             let breaker = known.and_then(|known| known.breaker(pattern, loaded));
@@ -258,7 +258,7 @@ impl<C: Clone> Upstream<C> {
             priority: spec.priority,
             weight: spec.weight,
             profile,
-            uri,
+            addresses,
             key: Key::of(&spec.credentials, profile, &loaded.secrets),
             client: known.map_or_else(
                 || dial.client(spec.timeouts.connect),

@@ -7,10 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use agentkube_llm::capabilities::CapabilityTable;
 use agentkube_llm::custody::{SignatureStore, strip_marked, unwrap_ids};
 use agentkube_llm::{
-    ApiError, Dialect, End, Failure, Head, Outcome, Peeked, Rewritten, Tap, TapOptions, Target,
-    Translated, TranslatingTap, Translator, UsageReport, answer, rewrite,
+    Action, ApiError, Dialect, End, ErrorKind, Failure, Head, ModelIn, Outcome, Peeked, Rewritten,
+    Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport, answer,
+    rewrite,
 };
 use bytes::Bytes;
+use http::Uri;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::table::Candidate;
@@ -29,8 +31,11 @@ static COMMON: [HeaderName; 3] = [
 /// A client's request, as far as its dialect matters.
 pub(super) struct Asked<'a> {
     pub(super) dialect: Dialect,
+    pub(super) action: Action,
     pub(super) raw: &'a Bytes,
     pub(super) peeked: &'a Peeked,
+    /// The client's query, with its question mark.
+    pub(super) query: &'a str,
     /// The served model.
     pub(super) served: &'a str,
     /// Names the answer of a provider that names none.
@@ -43,10 +48,15 @@ pub(super) struct Asked<'a> {
 }
 
 /// One request, as one upstream gets it.
-pub(super) enum Wire {
-    /// Both speak this dialect.
+pub(super) struct Wire {
+    uri: Uri,
+    service: &'static Service,
+    form: Form,
+}
+
+enum Form {
+    /// Both speak one dialect.
     Bypass {
-        dialect: Dialect,
         body: Rewritten,
         choices: u32,
     },
@@ -58,59 +68,77 @@ impl Wire {
     ///
     /// # Errors
     /// A 400 that names the field: the request cannot be said in the upstream's
-    /// dialect, or not without loss where that is asked for.
+    /// dialect, or not without loss where that is asked for. A 404 when the
+    /// upstream has no such action.
     pub(super) fn prepare<C>(
         asked: &Asked<'_>,
         candidate: &Candidate<C>,
     ) -> Result<Self, ApiError> {
-        let profile = candidate.upstream.profile;
-        if profile.dialect == asked.dialect {
-            let body = rewrite(
-                asked.raw,
-                asked.peeked,
-                &candidate.model,
-                profile.stream_usage,
-            );
-            return Ok(Self::Bypass {
-                dialect: asked.dialect,
-                body: ours_removed(asked.dialect, body),
-                choices: asked.peeked.choices,
+        let upstream = &candidate.upstream;
+        let service = upstream.profile.service(asked.dialect, &candidate.model);
+        let translates = service.dialect != asked.dialect;
+        // A query of another dialect means nothing.
+        let query = if translates { "" } else { asked.query };
+        let address = |action| {
+            upstream
+                .addresses
+                .of(service, action, &candidate.model, query)
+        };
+        if !translates {
+            return Ok(Self {
+                uri: address(asked.action)?,
+                service,
+                form: Form::bypass(asked, service, &candidate.model),
             });
         }
-        let provider = candidate.upstream.spec.provider.as_str();
-        let capabilities = CAPABILITIES.of(provider, asked.served);
-        let translator = Translator::new(asked.dialect, profile.dialect);
-        let target = Target {
-            served: asked.served,
-            now: seconds(),
-            id: asked.id,
-            store: Some(Arc::clone(asked.store)),
-            tenant: asked.tenant,
-            ..Target::new(&candidate.model, &capabilities)
-        };
-        let translated = translator.request(asked.raw, &target)?;
-        match translated.dropped.refusal().filter(|_| asked.strict) {
-            Some(refusal) => Err(refusal),
-            None => Ok(Self::Translated(Box::new((translator, translated)))),
+        if asked.action == Action::CountTokens {
+            let message = format!("no upstream of `{}` can count tokens", asked.served);
+            return Err(ApiError::new(ErrorKind::NotFound, message));
         }
+        Ok(Self {
+            uri: address(asked.action)?,
+            service,
+            form: Form::translated(asked, service, candidate)?,
+        })
     }
 
     pub(super) fn body(&self) -> Bytes {
-        match self {
-            Self::Bypass { body, .. } => body.body.clone(),
-            Self::Translated(both) => both.1.body.clone(),
+        match &self.form {
+            Form::Bypass { body, .. } => body.body.clone(),
+            Form::Translated(both) => both.1.body.clone(),
+        }
+    }
+
+    pub(super) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The wire of the provider.
+    pub(super) fn service(&self) -> &'static Service {
+        self.service
+    }
+
+    /// Says of a translated answer in which form the client gets it.
+    pub(super) fn announce(&self, headers: &mut HeaderMap) {
+        if let Form::Translated(both) = &self.form {
+            let (translator, translated) = &**both;
+            let media = match translated.stream {
+                true => translator.client().stream_content_type(),
+                false => "application/json",
+            };
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
         }
     }
 
     /// The headers of the request, but for the upstream's own. `client` are the
     /// client's, already stripped.
     pub(super) fn headers(&self, client: &HeaderMap) -> HeaderMap {
-        let translated = match self {
-            Self::Bypass { .. } => return client.clone(),
-            Self::Translated(both) => &both.1,
+        let translated = match &self.form {
+            Form::Bypass { .. } => return client.clone(),
+            Form::Translated(both) => &both.1,
         };
         let accept = match translated.stream {
-            true => "text/event-stream",
+            true => self.service.dialect.framing().content_type(),
             false => "application/json",
         };
         let mut headers = HeaderMap::new();
@@ -125,43 +153,31 @@ impl Wire {
         headers
     }
 
-    /// The query that goes along: one of another dialect means nothing.
-    pub(super) fn query<'q>(&self, client: &'q str) -> &'q str {
-        match self {
-            Self::Bypass { .. } => client,
-            Self::Translated(_) => "",
-        }
-    }
-
     /// True when the answer must be in the form that was asked for, since it is
     /// going to be translated: `Some(stream)`.
     pub(super) fn must_stream(&self) -> Option<bool> {
-        match self {
-            Self::Bypass { .. } => None,
-            Self::Translated(both) => Some(both.1.stream),
+        match &self.form {
+            Form::Bypass { .. } => None,
+            Form::Translated(both) => Some(both.1.stream),
         }
     }
 
     pub(super) fn is_translated(&self) -> bool {
-        matches!(self, Self::Translated(_))
+        matches!(self.form, Form::Translated(_))
     }
 
     /// A tap on the streamed answer.
     pub(super) fn tap(&self) -> AnswerTap {
-        match self {
-            Self::Bypass {
-                dialect,
-                body,
-                choices,
-            } => {
+        match &self.form {
+            Form::Bypass { body, choices } => {
                 let options = TapOptions {
                     hide_usage: body.hide_usage,
                     choices: *choices,
                     ..TapOptions::default()
                 };
-                AnswerTap::Passing(Box::new(Tap::new(*dialect, options)))
+                AnswerTap::Passing(Box::new(Tap::new(self.service.dialect, options)))
             }
-            Self::Translated(both) => {
+            Form::Translated(both) => {
                 let (translator, translated) = &**both;
                 let tap = translator.stream(&translated.context, TapOptions::default());
                 AnswerTap::Translating(Box::new(tap))
@@ -174,11 +190,11 @@ impl Wire {
     /// # Errors
     /// When it is none: another upstream may still be tried.
     pub(super) fn whole(&self, bytes: Bytes) -> Result<(Bytes, UsageReport), Failure> {
-        match self {
-            Self::Bypass { dialect, .. } => {
-                answer::read(*dialect, &bytes).map(|read| (bytes, read.usage))
+        match &self.form {
+            Form::Bypass { .. } => {
+                answer::read(self.service.dialect, &bytes).map(|read| (bytes, read.usage))
             }
-            Self::Translated(both) => {
+            Form::Translated(both) => {
                 let (translator, translated) = &**both;
                 let answer = translator.response(&bytes, &translated.context)?;
                 Ok((answer.body, answer.usage))
@@ -189,10 +205,48 @@ impl Wire {
     /// What the upstream was not told, as a response header; none when nothing
     /// was dropped.
     pub(super) fn dropped(&self) -> Option<HeaderValue> {
-        match self {
-            Self::Bypass { .. } => None,
-            Self::Translated(both) if both.1.dropped.is_empty() => None,
-            Self::Translated(both) => HeaderValue::try_from(both.1.dropped.to_string()).ok(),
+        match &self.form {
+            Form::Bypass { .. } => None,
+            Form::Translated(both) if both.1.dropped.is_empty() => None,
+            Form::Translated(both) => HeaderValue::try_from(both.1.dropped.to_string()).ok(),
+        }
+    }
+}
+
+impl Form {
+    fn bypass(asked: &Asked<'_>, service: &Service, model: &str) -> Self {
+        let model = match service.model_in {
+            ModelIn::Body => Some(model),
+            ModelIn::Path => None,
+        };
+        let body = rewrite(asked.raw, asked.peeked, model, service.stream_usage);
+        Self::Bypass {
+            body: ours_removed(asked.dialect, body),
+            choices: asked.peeked.choices,
+        }
+    }
+
+    fn translated<C>(
+        asked: &Asked<'_>,
+        service: &Service,
+        candidate: &Candidate<C>,
+    ) -> Result<Self, ApiError> {
+        let provider = candidate.upstream.spec.provider.as_str();
+        let capabilities = CAPABILITIES.of(provider, asked.served);
+        let translator = Translator::new(asked.dialect, service.dialect);
+        let target = Target {
+            served: asked.served,
+            stream: Some(asked.peeked.stream),
+            now: seconds(),
+            id: asked.id,
+            store: Some(Arc::clone(asked.store)),
+            tenant: asked.tenant,
+            ..Target::new(&candidate.model, &capabilities)
+        };
+        let translated = translator.request(asked.raw, &target)?;
+        match translated.dropped.refusal().filter(|_| asked.strict) {
+            Some(refusal) => Err(refusal),
+            None => Ok(Self::Translated(Box::new((translator, translated)))),
         }
     }
 }

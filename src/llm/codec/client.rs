@@ -66,6 +66,11 @@ pub(crate) trait ClientWire: Names + Sync {
     /// A writer for one streamed answer.
     fn writer(&self, reply: &Reply) -> Box<dyn EventWriter>;
 
+    /// The content type of a streamed answer.
+    fn stream_content_type(&self) -> &'static str {
+        "text/event-stream"
+    }
+
     /// An error as the body of an answer.
     fn error_body(&self, error: &ApiError) -> Bytes;
 

@@ -37,12 +37,27 @@ pub(crate) trait Frames: Send {
     /// The next whole piece; none when more bytes are needed.
     fn next(&mut self) -> Result<Option<Piece<'_>>, FrameError>;
 
+    /// The bytes of the piece that `next` gave last, as they came, where pieces can
+    /// be passed on one by one. Server-sent events are passed on by `Tap` itself.
+    #[expect(dead_code, reason = "framings that pass piece by piece come next")]
+    fn raw(&mut self) -> Option<Bytes> {
+        None
+    }
+
     /// What was held back when the body ended cleanly, if it is an event that only
     /// lacks its end.
     fn rest(&mut self) -> Option<Bytes>;
 }
 
 impl Framing {
+    /// The content type of a body that is framed so.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Sse => "text/event-stream",
+        }
+    }
+
     /// A reader that holds back at most `limit` bytes.
     pub(crate) fn reader(self, limit: usize) -> Box<dyn Frames> {
         match self {

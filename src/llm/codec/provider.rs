@@ -1,7 +1,5 @@
 //! The provider's side of a dialect: requests are written, answers are read.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use super::{Encode, Framing};
@@ -15,8 +13,6 @@ use crate::{ApiError, Failure, sse};
 pub(crate) struct Encoded {
     /// The body, JSON.
     pub(crate) body: Bytes,
-    /// What is appended to the provider's base URL.
-    pub(crate) path: Cow<'static, str>,
 }
 
 /// What a watcher must know of the request.

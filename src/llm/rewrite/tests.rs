@@ -7,7 +7,7 @@ use crate::peek;
 
 fn rewritten(body: &str, model: &str, usage: StreamUsage) -> (String, bool) {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let out = rewrite(&body, &peek(&body).unwrap(), model, usage);
+    let out = rewrite(&body, &peek(&body).unwrap(), Some(model), usage);
     (
         String::from_utf8(out.body.to_vec()).unwrap(),
         out.hide_usage,
@@ -18,7 +18,7 @@ fn rewritten(body: &str, model: &str, usage: StreamUsage) -> (String, bool) {
 fn nothing_to_change_is_the_same_memory() {
     let body = Bytes::from_static(br#"{"model":"m","stream":true}"#);
     let peeked = peek(&body).unwrap();
-    let out = rewrite(&body, &peeked, "m", StreamUsage::Leave);
+    let out = rewrite(&body, &peeked, Some("m"), StreamUsage::Leave);
     assert_eq!(out.body.as_ptr(), body.as_ptr());
     assert!(!out.hide_usage);
 }

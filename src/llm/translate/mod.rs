@@ -3,7 +3,6 @@
 
 mod tap;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,7 +29,6 @@ use crate::{ApiError, Dialect, Dropped, Failure, TapOptions, UsageReport, answer
 ///     br#"{"model":"haiku","messages":[{"role":"user","content":"Hi"}],"seed":7}"#,
 /// );
 /// let asked = translator.request(&body, &Target::new("claude-haiku-4-5", &capabilities))?;
-/// assert_eq!(asked.path, "/v1/messages");
 /// assert_eq!(asked.dropped.to_string(), "seed");
 ///
 /// let said = br#"{"id":"msg_1","content":[{"type":"text","text":"Hello!"}],
@@ -90,8 +88,6 @@ impl<'a> Target<'a> {
 pub struct Translated {
     /// The body, `application/json`.
     pub body: Bytes,
-    /// What is appended to the provider's base URL.
-    pub path: Cow<'static, str>,
     /// What the provider cannot carry. `translation: strict` refuses with
     /// [`Dropped::refusal`].
     pub dropped: Dropped,
@@ -177,7 +173,6 @@ impl Translator {
         let (dropped, tools) = to.into_parts();
         Ok(Translated {
             body: encoded.body,
-            path: encoded.path,
             dropped,
             stream: request.stream,
             context: Context {

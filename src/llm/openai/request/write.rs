@@ -181,7 +181,6 @@ pub(crate) fn from_ir(request: &ChatRequest, to: &mut Encode<'_>) -> Result<Enco
     Ok(Encoded {
         // Our own structs: string keys, no fallible parts.
         body: Bytes::from(serde_json::to_vec(&body).unwrap_or_default()),
-        path: Cow::Borrowed("/chat/completions"),
     })
 }
 

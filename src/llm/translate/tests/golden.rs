@@ -74,7 +74,6 @@ fn requests_are_translated_as_reviewed() {
             let model = request["model"].as_str().unwrap();
             let found = match ask(client.dialect, provider.dialect, model, &body) {
                 Ok(translated) => json!({
-                    "path": translated.path,
                     "dropped": translated.dropped.to_string(),
                     "strict": translated.dropped.refusal().map(|it| it.status(client.dialect).as_u16()),
                     "body": serde_json::from_slice::<Value>(&translated.body).unwrap(),
