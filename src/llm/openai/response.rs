@@ -172,7 +172,8 @@ pub(super) fn word(finish: &FinishReason) -> &str {
         FinishReason::ContextWindow | FinishReason::Length => "length",
         FinishReason::Stop | FinishReason::StopSequence(_) => "stop",
         FinishReason::ToolCalls => "tool_calls",
-        FinishReason::Pause => "pause",
+        // There is no word for it; the nearest says that the answer is not whole.
+        FinishReason::Pause => "length",
         FinishReason::Other(word) => word,
     }
 }
