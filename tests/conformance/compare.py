@@ -1,0 +1,115 @@
+"""Per check: what a server answers directly, and what it answers through the proxy.
+
+A check that holds directly must hold through the proxy, unless expected.txt says
+why not. An entry of expected.txt that did not fail is an error too.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from rig import Children, RoundRobin
+
+NODE_MODULES = pathlib.Path(os.environ["CONFORMANCE_NODE_MODULES"])
+SUITE = NODE_MODULES / "@modelcontextprotocol/conformance/dist/index.js"
+CLIENTS = ["2026-07-28", "2025-11-25"]
+# What stands upstream: the server's version and whether it keeps sessions.
+SERVERS = {
+    "modern": ("v1.8.0", True),
+    "dual": ("v1.8.0", False),
+    "legacy": ("v1.6.1", False),
+}
+WORSE = ["SUCCESS", "INFO", "SKIPPED", "WARNING", "FAILURE"]
+
+
+def node():
+    """The suite needs a newer Node than many machines have."""
+    found = sorted(NODE_MODULES.glob("node-*/bin/node"))
+    return found[0] if found else "node"
+
+
+def suite(url, client, out):
+    """The worst status of every check, by scenario and check."""
+    command = [node(), SUITE, "server", "--url", url, "--requirements", client, "-o", out]
+    with pathlib.Path(f"{out}.log").open("w") as log:
+        subprocess.run([str(part) for part in command], stdout=log, stderr=log, timeout=900)
+    checks = {}
+    for path in pathlib.Path(out).glob("*/checks.json"):
+        # server-<scenario>-<time>, and the time has five dashes.
+        scenario = path.parent.name.removeprefix("server-").rsplit("-", 6)[0]
+        for check in json.loads(path.read_text()):
+            key = scenario, check["id"]
+            checks[key] = max(checks.get(key, "SUCCESS"), check["status"], key=WORSE.index)
+    assert checks, f"the suite did not run; see {out}.log"
+    return checks
+
+
+def passed(checks):
+    """Scenarios without a failed check, and all scenarios."""
+    scenarios = {scenario for scenario, _ in checks}
+    failed = {scenario for (scenario, _), status in checks.items() if status == "FAILURE"}
+    return len(scenarios - failed), len(scenarios)
+
+
+def expected():
+    """{(cell, scenario, check)} that may fail through the proxy."""
+    entries = set()
+    for line in pathlib.Path("expected.txt").read_text().splitlines():
+        line = line.split("#")[0].split()
+        if line:
+            entries.add(tuple(line))
+    return entries
+
+
+def run(children, cell):
+    """One cell: (cell, direct, proxied)."""
+    name, client = cell.split("/")
+    server = name.removesuffix("-x2")
+    version, stateless = SERVERS[server]
+    tag = cell.replace("/", "-")
+    url = children.server(f"server-{tag}", version, stateless)
+    direct = suite(url, client, children.folder / f"direct-{tag}")
+    upstream = {"kind": "http", "endpoint": url}
+    replicas = 2 if name.endswith("-x2") else 1
+    urls = [children.proxy(f"proxy-{tag}.{number}", upstream) for number in range(replicas)]
+    through = urls[0] if replicas == 1 else RoundRobin(urls).url
+    return cell, direct, suite(through, client, children.folder / f"proxied-{tag}")
+
+
+def report(cell, direct, proxied, known):
+    """Prints a cell; true when nothing is worse than it may be."""
+    worse = {
+        (cell, *key)
+        for key, status in direct.items()
+        if status in ("SUCCESS", "INFO") and proxied.get(key, "FAILURE") == "FAILURE"
+    }
+    line = "{:22} direct {:>2}/{:<2} proxied {:>2}/{:<2}".format(cell, *passed(direct), *passed(proxied))
+    lost = sorted(worse - known)
+    stale = sorted(entry for entry in known - worse if entry[0] == cell)
+    print(line, "ok" if not lost and not stale else "FAILED", flush=True)
+    for _, scenario, check in lost:
+        print(f"    lost: {scenario} {check}")
+    for _, scenario, check in stale:
+        print(f"    does not fail any more, remove it from expected.txt: {scenario} {check}")
+    return not lost and not stale
+
+
+def main(chosen):
+    cells = [f"{server}/{client}" for server in SERVERS for client in CLIENTS]
+    cells += [f"{server}-x2/{client}" for server in ("modern", "legacy") for client in CLIENTS]
+    chosen = [cell for cell in cells if not chosen or any(cell.startswith(want) for want in chosen)]
+    known = expected()
+    with Children() as children, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda cell: run(children, cell), chosen)
+        fine = [report(*outcome, known) for outcome in done]
+        print(f"{fine.count(True)} passed, {fine.count(False)} failed")
+        if not all(fine):
+            print(f"logs: {children.folder}")
+    return 0 if all(fine) and fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""The processes of a conformance run, and what stands between them."""
+
+import itertools
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+DEADLINE = 30
+
+
+def free_port():
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listening(port, child):
+    """Waits until somebody listens there."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        assert child.poll() is None, f"{child.args} ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"nobody listens on {port}")
+
+
+class Children:
+    """Every process that was started; they end with the block."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="conformance-"))
+        self.running = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for child in self.running:
+            child.kill()
+            child.wait()
+
+    def start(self, name, command, **options):
+        log = (self.folder / f"{name}.log").open("w")
+        child = subprocess.Popen([str(part) for part in command], stderr=log, **options)
+        self.running.append(child)
+        return child
+
+    def server(self, name, version, stateless):
+        """The Go SDK's conformance server."""
+        program = pathlib.Path(os.environ["CONFORMANCE_SERVERS"]) / version / "everything-server"
+        port = free_port()
+        command = [program, "-http", f"127.0.0.1:{port}"]
+        if version != "v1.6.1":
+            command.append(f"-stateless={str(stateless).lower()}")
+        listening(port, self.start(name, command, stdout=subprocess.DEVNULL))
+        return f"http://127.0.0.1:{port}/mcp"
+
+    def proxy(self, name, upstream):
+        """`agentkube run` in front of it."""
+        manifest = {
+            "apiVersion": "agentkube.io/v1alpha1",
+            "kind": "MCP",
+            "metadata": {"name": "tools", "namespace": "default"},
+            "spec": {
+                "port": free_port(),
+                "auth": {"mode": "none"},
+                "upstreams": [{"name": "server", **upstream}],
+            },
+        }
+        path = self.folder / f"{name}.yaml"
+        path.write_text(json.dumps(manifest))
+        # Replicas share the state directory, and with it the key of the sessions.
+        state = self.folder / f"state-{name.split('.')[0]}"
+        command = [os.environ["AGENTKUBE_BIN"], "run", path, "-o", "json"]
+        command += ["--state-dir", state, "--admin", f"127.0.0.1:{free_port()}"]
+        child = self.start(name, command, stdout=subprocess.PIPE, text=True)
+        url = None
+        for line in child.stdout:
+            line = json.loads(line)
+            url = line.get("url", url) if line.get("kind") else url
+            if line.get("ready"):
+                return url
+        raise AssertionError(f"{name} did not start; see {self.folder}")
+
+
+class RoundRobin:
+    """Every request to the next one, whatever connection it came on."""
+
+    def __init__(self, urls):
+        ports = [int(url.split(":")[2].split("/")[0]) for url in urls]
+        self.next = itertools.cycle(ports)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/mcp"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            threading.Thread(target=self.relay, args=(client, next(self.next)), daemon=True).start()
+
+    def relay(self, client, port):
+        """One request; the connection ends with its answer."""
+        with client, socket.create_connection(("127.0.0.1", port)) as replica:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                piece = client.recv(65536)
+                if not piece:
+                    return
+                request += piece
+            head, body = request.split(b"\r\n\r\n", 1)
+            lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
+            replica.sendall(b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n" + body)
+            threading.Thread(target=self.copy, args=(client, replica), daemon=True).start()
+            self.copy(replica, client)
+
+    @staticmethod
+    def copy(source, sink):
+        """Until the source ends; then the sink is told."""
+        try:
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+        except OSError:
+            pass
+        try:
+            sink.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
