@@ -1,6 +1,6 @@
 //! Findings as they are collected, and as they are printed.
 
-use agentkube_crds::{FieldError, Reason};
+use agentkube_crds::{FieldError, Reason, keys};
 
 use crate::node::Node;
 
@@ -40,12 +40,16 @@ impl Findings {
         node: &Node<'_>,
         message: impl Into<String>,
     ) -> &mut FieldError {
-        let list = if strict {
-            &mut self.errors
+        let message = message.into();
+        if strict {
+            let why = format!(
+                "{message}; the namespace's label {} denies that",
+                keys::STRICT
+            );
+            self.error(node, Reason::NotFound, why)
         } else {
-            &mut self.warnings
-        };
-        add(list, node, Reason::NotFound, message.into())
+            self.warn(node, Reason::NotFound, message)
+        }
     }
 }
 

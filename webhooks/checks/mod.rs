@@ -101,6 +101,10 @@ impl<'a> Subject<'a> {
 
 /// True when missing references are denials in this namespace.
 pub(crate) fn is_strict(namespace: &str, lookup: &dyn Lookup) -> bool {
+    // An object of the cluster has none.
+    if namespace.is_empty() {
+        return false;
+    }
     lookup.namespace(namespace).is_some_and(|facts| {
         facts
             .labels

@@ -381,6 +381,15 @@ fn in_a_strict_namespace_a_missing_secret_denies() {
     assert_eq!(
         lines(&verdict.errors),
         ["spec.upstreams[0].credentialsRef.name: \
-          Secret \"platform/anthropic-key\" does not exist yet"]
+          Secret \"platform/anthropic-key\" does not exist yet; the namespace's label \
+          agentkube.io/strict denies that"]
     );
+}
+
+#[test]
+fn an_object_of_the_cluster_asks_for_no_namespace() {
+    let index = FileIndex::default();
+    let recorder = crate::lookup::Recorder::new(&index);
+    assert!(!super::is_strict("", &recorder));
+    assert!(recorder.into_misses().is_empty());
 }

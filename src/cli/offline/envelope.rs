@@ -1,8 +1,7 @@
 //! What the API server refuses before any webhook is asked: the object's kind,
-//! version and metadata.
+//! version and name.
 
-use agentkube_crds::{API_VERSION, FieldError, FieldPath, Kind, Reason, nearest};
-use serde_json::Value;
+use agentkube_crds::{API_VERSION, FieldError, Kind, Reason, nearest};
 
 use crate::cli::manifest::Manifest;
 
@@ -20,8 +19,6 @@ pub(super) fn check(manifest: &Manifest, kind: Option<Kind>) -> Vec<FieldError> 
         let message = "an object needs a name";
         errors.push(FieldError::new("metadata.name", Reason::Required, message));
     }
-    errors.extend(not_strings(&manifest.object, "labels"));
-    errors.extend(not_strings(&manifest.object, "annotations"));
     errors
 }
 
@@ -36,24 +33,4 @@ fn unknown_kind(kind: &str) -> FieldError {
         Some(near) => error.suggest(near),
         None => error,
     }
-}
-
-/// YAML reads `true` and `8` as what they look like; the API server takes only
-/// strings here, and its message names no field.
-fn not_strings(object: &Value, field: &str) -> Vec<FieldError> {
-    let path = FieldPath::metadata().child(field);
-    let entries = object
-        .pointer(&format!("/metadata/{field}"))
-        .and_then(Value::as_object);
-    let wrong = entries
-        .into_iter()
-        .flatten()
-        .filter(|(_, value)| !value.is_string());
-    wrong
-        .map(|(key, value)| {
-            let path = path.key(key);
-            let message = format!("{value} is not a string: quote it");
-            FieldError::new(path, Reason::TypeInvalid, message).suggest(format!("\"{value}\""))
-        })
-        .collect()
 }

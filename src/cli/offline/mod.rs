@@ -1,6 +1,7 @@
 //! Admission without a cluster: the manifests are all there is.
 
 mod envelope;
+mod metadata;
 mod workload;
 
 use std::collections::HashMap;
@@ -184,6 +185,36 @@ fn verdict(
     };
     if manifest.api_version().split('/').next() == Some(GROUP) {
         verdict.errors.extend(envelope::check(manifest, kind));
+    }
+    let said = metadata(manifest, kind);
+    verdict.errors.extend(said.errors);
+    verdict.warnings.extend(said.warnings);
+    verdict
+}
+
+/// What is said of the metadata of what takes part.
+fn metadata(manifest: &Manifest, kind: Option<Kind>) -> Verdict {
+    let object = &manifest.object;
+    let takes_part = kind.is_some()
+        || manifest.api_version().split('/').next() == Some(GROUP)
+        || matches!(
+            (manifest.api_version(), manifest.kind()),
+            ("v1", "Namespace" | "Secret")
+        )
+        || pod_of(object).is_some();
+    if !takes_part {
+        return Verdict::default();
+    }
+    let mut verdict = metadata::check(object);
+    if let Some((template, path)) = pod_of(object).filter(|(_, path)| !path.is_empty()) {
+        let below = metadata::check(template);
+        let nested = |found: Vec<FieldError>| {
+            found
+                .into_iter()
+                .map(move |error| workload::nested(error, path))
+        };
+        verdict.errors.extend(nested(below.errors));
+        verdict.warnings.extend(nested(below.warnings));
     }
     verdict
 }

@@ -110,3 +110,47 @@ spec:
     );
     assert_eq!(found[0].object, "deployment team-a/a");
 }
+
+#[test]
+fn a_key_that_wires_nothing_is_said() {
+    let found = findings(
+        "pods.yaml",
+        "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: agents
+  labels: { team: true }
+spec:
+  template:
+    metadata:
+      labels: { agentkube.io/wire: \"yes\" }
+      annotations: { agentkube.io/llm-gatway: models, example.com/wire: \"yes\" }
+---
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: team-a
+  annotations: { agentkube.io/strict: \"true\" }
+",
+    );
+    assert_eq!(
+        fields(&found, Severity::Error),
+        ["metadata.labels[team]"],
+        "{found:#?}"
+    );
+    assert_eq!(
+        fields(&found, Severity::Warning),
+        [
+            "spec.template.metadata.labels[agentkube.io/wire]",
+            "spec.template.metadata.annotations[agentkube.io/llm-gatway]",
+            "metadata.annotations[agentkube.io/strict]",
+        ],
+        "{found:#?}"
+    );
+    let said: Vec<String> = found.iter().map(|it| it.finding.to_string()).collect();
+    assert!(
+        said[2].contains("did you mean \"agentkube.io/llm-gateway\""),
+        "{said:?}"
+    );
+    assert!(said[3].ends_with("it belongs to the labels"), "{said:?}");
+}

@@ -49,7 +49,7 @@ pub(super) fn wiring(manifest: &Manifest, index: &FileIndex) -> Verdict {
     }
 }
 
-fn nested(mut error: FieldError, path: &str) -> FieldError {
+pub(super) fn nested(mut error: FieldError, path: &str) -> FieldError {
     if !path.is_empty() {
         error.field = format!("{path}.{}", error.field);
     }
