@@ -60,12 +60,38 @@ fn logged<K: Send>(
     stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
     what: String,
 ) -> impl Stream<Item = Event<K>> + Send {
+    let mut said = Said::default();
     stream.filter_map(move |event| {
-        let event = event
-            .map_err(|error| warn!(%error, watch = %what, "watch failed, retrying"))
-            .ok();
+        let event = match event {
+            Ok(event) => {
+                said = Said::default();
+                Some(event)
+            }
+            Err(error) => {
+                let text = error.to_string();
+                if said.is_new(&text) {
+                    warn!(error = %text, watch = %what, "watch failed, retrying");
+                }
+                None
+            }
+        };
         std::future::ready(event)
     })
+}
+
+/// What was said of a watch that fails: the same again, every few seconds, would
+/// bury what else there is to say (CRDs that are not installed yet).
+#[derive(Default)]
+struct Said(Option<String>);
+
+impl Said {
+    fn is_new(&mut self, text: &str) -> bool {
+        let new = self.0.as_deref() != Some(text);
+        if new {
+            self.0 = Some(text.to_owned());
+        }
+        new
+    }
 }
 
 fn decoded<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
