@@ -85,15 +85,20 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
             .map(str::trim)
     };
     if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse::<f64>().ok()) {
-        return Duration::try_from_secs_f64(millis / 1000.0).ok();
+        return wait(millis / 1000.0);
     }
     let value = text("retry-after")?;
     if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        return wait(seconds);
     }
     let date = httpdate::parse_http_date(value).ok()?;
     // A date that has passed: at once.
     Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// More seconds than can be counted are a wait that never ends, not none.
+fn wait(seconds: f64) -> Option<Duration> {
+    (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 fn of_status(status: StatusCode) -> FailureKind {
