@@ -61,6 +61,7 @@ pub mod custody;
 mod dialect;
 mod dropped;
 mod error;
+pub mod eventstream;
 mod failure;
 #[cfg(test)]
 mod fixtures;

@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::codec::{self, Watch};
-use crate::sse::{Decoder, EVENT_LIMIT, Event, EventTooLarge, FrameKind, Source};
+use crate::codec::{self, FrameError, Frames, Framing, Piece, Watch};
+use crate::sse::{Decoder, EVENT_LIMIT, FrameKind, Source};
 use crate::stream::{End, Head, Outcome, StreamDecoder, Verdict};
 use crate::{ApiError, Dialect, ErrorKind, Failure, FailureKind, UsageReport};
 
@@ -36,7 +36,7 @@ impl Default for TapOptions {
     }
 }
 
-/// Watches one streamed answer (`text/event-stream`, no content encoding).
+/// Watches one streamed answer (in the dialect's framing, no content encoding).
 ///
 /// ```
 /// use agentkube_llm::{Dialect, End, Head, Outcome, Tap, TapOptions};
@@ -51,11 +51,12 @@ impl Default for TapOptions {
 /// assert_eq!(tap.finish(End::Cut), Outcome::Truncated);
 /// let last = tap.pop();                    // the in-band error
 /// assert!(last.is_some_and(|event| event.starts_with(b"data: {\"error\":")));
-/// # Ok::<(), agentkube_llm::sse::EventTooLarge>(())
+/// # Ok::<(), agentkube_llm::FrameError>(())
 /// ```
 pub struct Tap {
     dialect: Dialect,
-    frames: Decoder,
+    framing: Framing,
+    frames: Reader,
     stream: Box<dyn StreamDecoder>,
     out: VecDeque<Bytes>,
     last: Verdict,
@@ -63,17 +64,31 @@ pub struct Tap {
     outcome: Option<Outcome>,
 }
 
+/// Server-sent events pass as slices of the chunks they came in, many at once;
+/// the pieces of other framings one by one.
+enum Reader {
+    Pieces(Box<dyn Frames>),
+    Sse(Decoder),
+}
+
 impl Tap {
     /// A tap on an answer in this dialect.
     #[must_use]
     pub fn new(dialect: Dialect, options: TapOptions) -> Self {
-        let stream = codec::provider(dialect).watcher(Watch {
+        let provider = codec::provider(dialect);
+        let framing = provider.framing();
+        let stream = provider.watcher(Watch {
             choices: options.choices,
             hide_usage: options.hide_usage,
         });
         Self {
             dialect,
-            frames: Decoder::new(options.event_limit),
+            framing,
+            frames: if framing == Framing::Sse {
+                Reader::Sse(Decoder::new(options.event_limit))
+            } else {
+                Reader::Pieces(framing.reader(options.event_limit))
+            },
             stream,
             out: VecDeque::new(),
             last: Verdict::Forward,
@@ -86,18 +101,30 @@ impl Tap {
     /// an error.
     ///
     /// # Errors
-    /// When an event is longer than the limit. The stream has then failed: an
-    /// error event is there to be popped, and the upstream should be dropped.
-    pub fn feed(&mut self, chunk: Bytes) -> Result<(), EventTooLarge> {
+    /// When the body cannot be read on. The stream has then failed: an error event
+    /// is there to be popped, and the upstream should be dropped.
+    pub fn feed(&mut self, chunk: Bytes) -> Result<(), FrameError> {
         if self.broken.is_some() || self.outcome.is_some() {
             return Ok(());
         }
-        self.frames.feed(chunk);
-        let mut pending = 0..0;
-        let result = self.pump(&mut pending);
-        self.flush(pending);
+        let result = match &mut self.frames {
+            Reader::Pieces(frames) => {
+                frames.feed(chunk);
+                pass(&mut **frames, &mut *self.stream, &mut self.out)
+            }
+            Reader::Sse(frames) => {
+                frames.feed(chunk);
+                let mut passing = Passing {
+                    frames,
+                    stream: &mut *self.stream,
+                    out: &mut self.out,
+                    last: &mut self.last,
+                };
+                passing.pass()
+            }
+        };
         if let Err(error) = result {
-            let failure = Failure::new(FailureKind::ServerError, "event_too_large");
+            let failure = Failure::new(FailureKind::ServerError, error.code());
             let told = ApiError::new(ErrorKind::BadUpstream, error.to_string());
             self.out.push_back(told.stream_event(self.dialect));
             self.broken = Some(failure);
@@ -151,7 +178,7 @@ impl Tap {
     }
 
     fn close(&mut self, end: End) -> Outcome {
-        self.drain_rest(end);
+        let end = self.drain_rest(end);
         let terminated = self.stream.progress().is_terminated();
         let outcome = self.stream.end(end);
         match outcome {
@@ -169,42 +196,77 @@ impl Tap {
     /// Looks at what was held back when the body ended. The standard drops an
     /// event without its blank line; where the body ended cleanly and the
     /// event is whole otherwise, the blank line is all that is missing.
-    fn drain_rest(&mut self, end: End) {
-        let rest = self.frames.take_rest();
-        if rest.is_empty() || end != End::Clean {
-            return;
-        }
-        let Some(event) = Event::parse(&rest) else {
-            return;
+    fn drain_rest(&mut self, end: End) -> End {
+        let rest = match &mut self.frames {
+            Reader::Pieces(frames) if end == End::Clean && frames.is_within() => return End::Cut,
+            Reader::Pieces(frames) => frames.rest(),
+            Reader::Sse(frames) => Frames::rest(frames),
+        };
+        let Some(rest) = rest.filter(|_| end == End::Clean) else {
+            return end;
+        };
+        let Some(event) = self.framing.event_of_rest(&rest) else {
+            return end;
         };
         let whole = event.data.as_ref() == b"[DONE]"
             || serde_json::from_slice::<serde::de::IgnoredAny>(&event.data).is_ok();
         if !whole || self.stream.event(&event) == Verdict::Hide {
-            return;
+            return end;
         }
-        // Behind a CR, one LF would only complete that line's end.
-        let missing: &[u8] = if rest.ends_with(b"\n") {
-            b"\n"
-        } else {
-            b"\n\n"
-        };
+        let missing = self.framing.missing_end(&rest);
         self.out.push_back(rest);
         self.out.push_back(Bytes::from_static(missing));
+        end
+    }
+}
+
+/// Hands all whole pieces to the stream decoder and forwards them.
+fn pass(
+    frames: &mut dyn Frames,
+    stream: &mut dyn StreamDecoder,
+    out: &mut VecDeque<Bytes>,
+) -> Result<(), FrameError> {
+    while let Some(piece) = frames.next()? {
+        let verdict = match piece {
+            Piece::Event(event) => stream.event(&event),
+            Piece::KeepAlive | Piece::Nothing => Verdict::Forward,
+        };
+        if verdict == Verdict::Forward {
+            out.extend(frames.raw());
+        }
+    }
+    Ok(())
+}
+
+/// One chunk of server-sent events on its way.
+struct Passing<'a> {
+    frames: &'a mut Decoder,
+    stream: &'a mut dyn StreamDecoder,
+    out: &'a mut VecDeque<Bytes>,
+    last: &'a mut Verdict,
+}
+
+impl Passing<'_> {
+    /// Hands all whole frames of the chunk to the stream decoder and forwards them.
+    fn pass(&mut self) -> Result<(), FrameError> {
+        let mut pending = 0..0;
+        let result = self.pump(&mut pending);
+        self.flush(pending);
+        result
     }
 
-    /// Hands all whole frames of the chunk to the stream decoder; `pending`
-    /// is the part of the chunk that may be forwarded and was not yet.
-    fn pump(&mut self, pending: &mut Range<usize>) -> Result<(), EventTooLarge> {
+    /// `pending` is the part of the chunk that may be forwarded and was not yet.
+    fn pump(&mut self, pending: &mut Range<usize>) -> Result<(), FrameError> {
         while let Some(frame) = self.frames.next()? {
             let verdict = match frame.kind {
                 FrameKind::Filler => Verdict::Forward,
-                FrameKind::LineFeed => self.last,
+                FrameKind::LineFeed => *self.last,
                 FrameKind::Block => match frame.event() {
                     Some(event) => self.stream.event(&event),
                     None => Verdict::Forward,
                 },
             };
-            self.last = verdict;
+            *self.last = verdict;
             let source = frame.source;
             match (verdict, source) {
                 (Verdict::Forward, Source::Chunk(range)) if pending.end == range.start => {

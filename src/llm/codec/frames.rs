@@ -2,11 +2,14 @@
 
 use bytes::Bytes;
 
+use crate::eventstream;
 use crate::sse::{self, Event, EventTooLarge, FrameKind};
 
 /// How a wire frames its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
+    /// AWS's binary frames.
+    EventStream,
     /// Server-sent events.
     Sse,
 }
@@ -14,9 +17,23 @@ pub enum Framing {
 /// A body that cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
+    /// A frame whose checksums or lengths are wrong: nothing behind it can be
+    /// trusted.
+    #[error("the upstream sent a damaged event: {0}")]
+    Damaged(&'static str),
     /// An event did not end within the limit.
     #[error(transparent)]
     TooLarge(#[from] EventTooLarge),
+}
+
+impl FrameError {
+    /// A word for logs and metrics.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Damaged(_) => "damaged_event",
+            Self::TooLarge(_) => "event_too_large",
+        }
+    }
 }
 
 /// One piece of a body.
@@ -39,7 +56,6 @@ pub(crate) trait Frames: Send {
 
     /// The bytes of the piece that `next` gave last, as they came, where pieces can
     /// be passed on one by one. Server-sent events are passed on by `Tap` itself.
-    #[expect(dead_code, reason = "framings that pass piece by piece come next")]
     fn raw(&mut self) -> Option<Bytes> {
         None
     }
@@ -47,6 +63,12 @@ pub(crate) trait Frames: Send {
     /// What was held back when the body ended cleanly, if it is an event that only
     /// lacks its end.
     fn rest(&mut self) -> Option<Bytes>;
+
+    /// True when the body must not end here: the bytes that are held back are no
+    /// event without the missing ones.
+    fn is_within(&self) -> bool {
+        false
+    }
 }
 
 impl Framing {
@@ -54,6 +76,7 @@ impl Framing {
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
+            Self::EventStream => "application/vnd.amazon.eventstream",
             Self::Sse => "text/event-stream",
         }
     }
@@ -61,7 +84,26 @@ impl Framing {
     /// A reader that holds back at most `limit` bytes.
     pub(crate) fn reader(self, limit: usize) -> Box<dyn Frames> {
         match self {
+            Self::EventStream => Box::new(eventstream::Decoder::new(limit)),
             Self::Sse => Box::new(sse::Decoder::new(limit)),
+        }
+    }
+
+    /// The event in what [`Frames::rest`] gave.
+    pub(crate) fn event_of_rest(self, rest: &[u8]) -> Option<Event<'_>> {
+        match self {
+            Self::EventStream => None,
+            Self::Sse => Event::parse(rest),
+        }
+    }
+
+    /// What is missing behind it.
+    pub(crate) fn missing_end(self, rest: &[u8]) -> &'static [u8] {
+        match self {
+            Self::EventStream => b"",
+            // Behind a CR, one LF would only complete that line's end.
+            Self::Sse if rest.ends_with(b"\n") => b"\n",
+            Self::Sse => b"\n\n",
         }
     }
 }

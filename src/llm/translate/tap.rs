@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::{Context, Translator};
-use crate::codec::{self, EventReader, EventWriter, FrameError, Frames, Piece, ToolNames, Watch};
+use crate::codec::{
+    self, EventReader, EventWriter, FrameError, Frames, Framing, Piece, ToolNames, Watch,
+};
 use crate::custody::Custodian;
 use crate::ir::{BlockStart, Event};
 use crate::progress::Phase;
@@ -26,6 +28,7 @@ use crate::{ApiError, Dialect, ErrorKind, Failure, FailureKind, TapOptions, Usag
 /// - What cannot be read or written makes the stream fail; it is never passed over.
 pub struct TranslatingTap {
     client: Dialect,
+    framing: Framing,
     frames: Box<dyn Frames>,
     watcher: Box<dyn StreamDecoder>,
     reader: Box<dyn EventReader>,
@@ -47,6 +50,7 @@ impl TranslatingTap {
         let provider = codec::provider(translator.provider);
         Self {
             client: translator.client,
+            framing: provider.framing(),
             frames: provider.framing().reader(options.event_limit),
             watcher: provider.watcher(Watch {
                 choices: context.reply.choices,
@@ -79,7 +83,7 @@ impl TranslatingTap {
         let result = self.pump(&mut written);
         self.flush(written);
         if let Err(error) = result {
-            self.break_off("event_too_large", &error.to_string());
+            self.break_off(error.code(), &error.to_string());
             return Err(error);
         }
         Ok(())
@@ -130,7 +134,7 @@ impl TranslatingTap {
         let mut written = Vec::new();
         if let Some(rest) = self.frames.rest()
             && end == End::Clean
-            && let Some(event) = sse::Event::parse(&rest)
+            && let Some(event) = self.framing.event_of_rest(&rest)
             && is_whole(&event)
         {
             self.event(&event, &mut written);
@@ -139,6 +143,8 @@ impl TranslatingTap {
         if let Some(failure) = &self.broken {
             return Outcome::Failed(failure.clone());
         }
+        let within = end == End::Clean && self.frames.is_within();
+        let end = if within { End::Cut } else { end };
         let outcome = self.watcher.end(end);
         match &outcome {
             Outcome::Finished => self.terminate(),
