@@ -1,8 +1,6 @@
 //! An answer in one piece: what it cost, and whether it is one at all.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use crate::skim::{self, NoObject};
 use crate::{Dialect, Failure, FailureKind, Usage, UsageReport, classify, codec};
 
 /// What a whole answer with a 2xx status says.
@@ -10,14 +8,6 @@ use crate::{Dialect, Failure, FailureKind, Usage, UsageReport, classify, codec};
 pub struct Answer {
     /// What it cost.
     pub usage: UsageReport,
-}
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
 }
 
 /// Reads the body of a 2xx answer. The bytes pass to the client as they are.
@@ -34,18 +24,25 @@ pub(crate) fn inspect(
     body: &[u8],
     usage_of: impl FnOnce(&str) -> Option<Usage>,
 ) -> Result<Answer, Failure> {
-    let fields: Body<'_> = serde_json::from_slice(body)
-        .map_err(|_| Failure::new(FailureKind::ServerError, "unreadable_answer"))?;
-    if fields.error.is_some() {
+    let (mut error, mut usage) = (None, None);
+    let says = |value: &[u8]| value != b"null";
+    skim::members(body, |member| match member.key {
+        b"error" if says(member.value) => error = Some(member.value),
+        b"usage" if says(member.value) => usage = Some(member.value),
+        _ => {}
+    })
+    .map_err(|NoObject| Failure::new(FailureKind::ServerError, "unreadable_answer"))?;
+    if error.is_some() {
         return Err(classify::in_stream(body));
     }
-    let Some(raw) = fields.usage else {
+    let Some(raw) = usage else {
         return Ok(Answer {
             usage: UsageReport::Absent,
         });
     };
+    let usage = std::str::from_utf8(raw).ok().and_then(usage_of);
     Ok(Answer {
-        usage: usage_of(raw.get()).map_or(UsageReport::Unreadable, UsageReport::Final),
+        usage: usage.map_or(UsageReport::Unreadable, UsageReport::Final),
     })
 }
 

@@ -78,6 +78,7 @@ mod profile;
 mod progress;
 mod rewrite;
 mod route;
+mod skim;
 pub mod sse;
 mod stream;
 mod tap;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use agentkube_llm::{End, Head, classify};
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, LOCATION};
 use http::{Method, Response, StatusCode, Uri, response};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full};
@@ -282,6 +282,7 @@ where
     *request.uri_mut() = wire.uri().clone();
     let headers = request.headers_mut();
     *headers = wire.headers(outbound.headers);
+    headers.insert(HOST, upstream.addresses.host().clone());
     for (name, value) in wire.service().default_headers {
         headers
             .entry(*name)

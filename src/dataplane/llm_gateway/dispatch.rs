@@ -58,8 +58,7 @@ pub(super) async fn dispatch<D: Dial>(
     dice: &dyn Dice,
 ) -> Result<Response<Body>, GatewayError> {
     let candidates = order(call.route.candidates(), dice, Instant::now());
-    let id = format!("agentkube-{:016x}", dice.below(u64::MAX));
-    let asked = call.asked(&id);
+    let asked = call.asked(dice.below(u64::MAX));
     let mut exhausted = Exhausted {
         model: Arc::clone(&call.route.model),
         attempts: 0,
@@ -223,7 +222,7 @@ fn note<C>(candidate: &Candidate<C>, failed: &Failed) {
 }
 
 impl<C> ChatCall<C> {
-    fn asked<'a>(&'a self, id: &'a str) -> Asked<'a> {
+    fn asked(&self, nonce: u64) -> Asked<'_> {
         Asked {
             dialect: self.dialect,
             raw: &self.raw,
@@ -231,7 +230,7 @@ impl<C> ChatCall<C> {
             action: self.action,
             query: &self.query,
             served: &self.route.model,
-            id,
+            nonce,
             tenant: match &self.client {
                 Client::Anonymous => "",
                 Client::Named(name) => name,

@@ -17,6 +17,11 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 /// Both SDKs obey it.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
+static DROPPED: HeaderName = HeaderName::from_static("x-agentkube-dropped");
+static UPSTREAM: HeaderName = HeaderName::from_static("x-agentkube-upstream");
+static MODEL: HeaderName = HeaderName::from_static("x-agentkube-model");
+static ATTEMPTS: HeaderName = HeaderName::from_static("x-agentkube-attempts");
+
 /// Why a request has no answer of a model.
 #[derive(Debug)]
 pub(super) enum GatewayError {
@@ -149,11 +154,11 @@ impl Provenance {
     pub(super) fn mark(self, response: &mut Response<Body>) {
         let headers = response.headers_mut();
         if let Some(dropped) = self.dropped {
-            headers.insert("x-agentkube-dropped", dropped);
+            headers.insert(&DROPPED, dropped);
         }
-        headers.insert("x-agentkube-upstream", self.upstream);
-        headers.insert("x-agentkube-model", self.model);
-        headers.insert("x-agentkube-attempts", self.attempts.into());
+        headers.insert(&UPSTREAM, self.upstream);
+        headers.insert(&MODEL, self.model);
+        headers.insert(&ATTEMPTS, self.attempts.into());
     }
 }
 
@@ -162,7 +167,7 @@ impl Exhausted {
         let kind = self.kind();
         let mut response = plain(&ApiError::new(kind, self.message()), dialect);
         let headers = response.headers_mut();
-        headers.insert("x-agentkube-attempts", self.attempts.into());
+        headers.insert(&ATTEMPTS, self.attempts.into());
         if let Some(after) = self.retry_after() {
             headers.insert(RETRY_AFTER, seconds(after).into());
         }

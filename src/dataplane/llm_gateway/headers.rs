@@ -1,90 +1,87 @@
 //! Which headers pass, in both directions.
 
-use http::header::{
-    ACCEPT_ENCODING, ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, DATE, EXPECT,
-    FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, REFERER, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
-};
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-
-/// RFC 9110, 7.6.1: they are about one connection.
-static HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    PROXY_CONNECTION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-
-/// What a client proves itself to us with, or says about itself and its network,
-/// or what we say ourselves.
-static CLIENTS_OWN: [HeaderName; 14] = [
-    AUTHORIZATION,
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-    // An account of the client's is none of ours.
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-    COOKIE,
-    CONTENT_LENGTH,
-    EXPECT,
-    FORWARDED,
-    HOST,
-    ORIGIN,
-    REFERER,
-    VIA,
-];
-
-/// What a provider says about our account, its cookies and its own connection.
-static PROVIDERS_OWN: [HeaderName; 9] = [
-    ALT_SVC,
-    CONTENT_LENGTH,
-    DATE,
-    SERVER,
-    SET_COOKIE,
-    STRICT_TRANSPORT_SECURITY,
-    HeaderName::from_static("anthropic-organization-id"),
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-];
+use http::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderName, HeaderValue};
 
 static IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
+/// RFC 9110, 7.6.1: they are about one connection.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// What a client proves itself to us with, or says about itself and its network,
+/// or what we say ourselves. An account of the client's is none of ours.
+fn is_clients_own(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "x-api-key"
+            | "api-key"
+            | "x-goog-api-key"
+            | "openai-organization"
+            | "openai-project"
+            | "cookie"
+            | "content-length"
+            | "expect"
+            | "forwarded"
+            | "host"
+            | "origin"
+            | "referer"
+            | "via"
+    ) || is_prefixed(name, &["x-forwarded-", "x-real-", "x-agentkube-"])
+}
+
+/// What a provider says about our account, its cookies and its own connection.
+fn is_providers_own(name: &str) -> bool {
+    matches!(
+        name,
+        "alt-svc"
+            | "content-length"
+            | "date"
+            | "server"
+            | "set-cookie"
+            | "strict-transport-security"
+            | "anthropic-organization-id"
+            | "openai-organization"
+            | "openai-project"
+    ) || is_prefixed(name, &["x-agentkube-"])
+}
+
+fn is_prefixed(name: &str, prefixes: &[&str]) -> bool {
+    name.starts_with("x-") && prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// Leaves of a client's headers what its upstream may see.
 pub(super) fn to_upstream(headers: &mut HeaderMap) {
-    strip_hop_by_hop(headers);
-    for name in &CLIENTS_OWN {
-        headers.remove(name);
-    }
-    strip_prefixed(headers, &["x-forwarded-", "x-real-", "x-agentkube-"]);
+    strip(headers, is_clients_own);
     // A compressed answer could not be read in passing.
     headers.insert(ACCEPT_ENCODING, IDENTITY.clone());
 }
 
 /// Leaves of an upstream's headers what a client may see.
 pub(super) fn to_client(headers: &mut HeaderMap) {
-    strip_hop_by_hop(headers);
-    for name in &PROVIDERS_OWN {
-        headers.remove(name);
-    }
-    strip_prefixed(headers, &["x-agentkube-"]);
+    strip(headers, is_providers_own);
 }
 
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        for name in named_by_connection(headers) {
-            headers.remove(name);
-        }
-    }
-    for name in &HOP_BY_HOP {
+/// Removes what is about one connection, and what else is not for the next hop.
+/// Requests have few headers, so they are looked through once.
+fn strip(headers: &mut HeaderMap, is_own: impl Fn(&str) -> bool) {
+    let mut doomed = named_by_connection(headers);
+    let names = headers.keys();
+    let own = names.filter(|name| is_hop_by_hop(name.as_str()) || is_own(name.as_str()));
+    doomed.extend(own.cloned());
+    for name in doomed {
         headers.remove(name);
     }
 }
@@ -97,13 +94,6 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
         .collect()
-}
-
-fn strip_prefixed(headers: &mut HeaderMap, prefixes: &[&str]) {
-    let marked = |name: &&HeaderName| prefixes.iter().any(|p| name.as_str().starts_with(p));
-    while let Some(name) = headers.keys().find(marked).cloned() {
-        headers.remove(name);
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //! the client's query where it means something there.
 
 use agentkube_llm::{Action, ApiError, ErrorKind, Profile, Service};
-use http::Uri;
+use http::{HeaderValue, Uri};
 
 /// The addresses of one upstream. Those that name no model are parsed once.
 pub(super) struct Addresses {
     base: String,
+    host: HeaderValue,
     fixed: Vec<(&'static str, Uri)>,
 }
 
@@ -14,17 +15,23 @@ impl Addresses {
     /// None when the base URL is none.
     pub(super) fn new(base: &str, profile: &Profile) -> Option<Self> {
         const ACTIONS: [Action; 3] = [Action::CountTokens, Action::Generate, Action::Stream];
-        base.parse::<Uri>().ok()?;
+        let host = host(&base.parse().ok()?)?;
         let services = profile.services().iter();
         let templates = services.flat_map(|service| ACTIONS.map(|action| service.template(action)));
         let fixed = templates.flatten().chain(profile.embeddings);
         let fixed = fixed.filter(|template| !template.contains('{'));
         Some(Self {
             base: base.to_owned(),
+            host,
             fixed: fixed
                 .filter_map(|path| Some((path, format!("{base}{path}").parse().ok()?)))
                 .collect(),
         })
+    }
+
+    /// The value of `host`, which the client would spell anew for each request.
+    pub(super) fn host(&self) -> &HeaderValue {
+        &self.host
     }
 
     /// The address for an action. `query` is the client's, with its question mark.
@@ -59,5 +66,35 @@ impl Addresses {
             let message = "the request's path or query makes no valid URL at the upstream";
             ApiError::new(ErrorKind::InvalidRequest, message)
         })
+    }
+}
+
+/// RFC 9110, 7.2: the port is left out where it is the scheme's own.
+fn host(base: &Uri) -> Option<HeaderValue> {
+    let authority = base.authority()?;
+    let usual = match base.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    match authority.port_u16() {
+        Some(port) if port != usual => {
+            HeaderValue::try_from(format!("{}:{port}", authority.host()))
+        }
+        _ => HeaderValue::from_str(authority.host()),
+    }
+    .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_has_its_port_where_it_is_not_the_usual_one() {
+        let host = |base: &str| host(&base.parse().unwrap()).unwrap();
+        assert_eq!(host("https://api.example.com/v1"), "api.example.com");
+        assert_eq!(host("https://api.example.com:443"), "api.example.com");
+        assert_eq!(host("http://gpu.ai.svc:8000/v1"), "gpu.ai.svc:8000");
+        assert_eq!(host("http://[::1]:80"), "[::1]");
     }
 }

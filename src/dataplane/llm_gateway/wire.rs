@@ -39,7 +39,7 @@ pub(super) struct Asked<'a> {
     /// The served model.
     pub(super) served: &'a str,
     /// Names the answer of a provider that names none.
-    pub(super) id: &'a str,
+    pub(super) nonce: u64,
     /// The client's name; empty for anybody.
     pub(super) tenant: &'a str,
     pub(super) store: &'a Arc<dyn SignatureStore>,
@@ -234,11 +234,12 @@ impl Form {
         let provider = candidate.upstream.spec.provider.as_str();
         let capabilities = CAPABILITIES.of(provider, asked.served);
         let translator = Translator::new(asked.dialect, service.dialect);
+        let id = format!("agentkube-{:016x}", asked.nonce);
         let target = Target {
             served: asked.served,
             stream: Some(asked.peeked.stream),
             now: seconds(),
-            id: asked.id,
+            id: &id,
             store: Some(Arc::clone(asked.store)),
             tenant: asked.tenant,
             ..Target::new(&candidate.model, &capabilities)
