@@ -14,6 +14,24 @@ use crate::{Failure, FailureKind, ProviderMessage};
 
 /// Words that say more than the status they came with.
 const WORDS: &[(&str, FailureKind)] = &[
+    ("AccessDeniedException", FailureKind::Credentials),
+    ("ExpiredTokenException", FailureKind::Credentials),
+    ("IncompleteSignatureException", FailureKind::Credentials),
+    ("InternalServerException", FailureKind::ServerError),
+    ("InvalidSignatureException", FailureKind::Credentials),
+    (
+        "MissingAuthenticationTokenException",
+        FailureKind::Credentials,
+    ),
+    ("ModelErrorException", FailureKind::ServerError),
+    ("ModelNotReadyException", FailureKind::Overloaded),
+    ("ModelStreamErrorException", FailureKind::ServerError),
+    ("ModelTimeoutException", FailureKind::Timeout),
+    ("ResourceNotFoundException", FailureKind::NotFound),
+    ("ServiceQuotaExceededException", FailureKind::Quota),
+    ("ServiceUnavailableException", FailureKind::Overloaded),
+    ("ThrottlingException", FailureKind::RateLimited),
+    ("UnrecognizedClientException", FailureKind::Credentials),
     ("access_terminated", FailureKind::Credentials),
     ("account_deactivated", FailureKind::Credentials),
     ("authentication_error", FailureKind::Credentials),
@@ -39,15 +57,17 @@ const WORDS: &[(&str, FailureKind)] = &[
 /// Words that say less than a status, and count where there is none.
 const VAGUE_WORDS: &[(&str, FailureKind)] = &[
     ("BadRequestError", FailureKind::BadRequest),
+    ("ValidationException", FailureKind::BadRequest),
     ("NotFoundError", FailureKind::NotFound),
     ("invalid_request_error", FailureKind::BadRequest),
     ("not_found_error", FailureKind::NotFound),
 ];
 
-/// Anthropic reports an empty account as a 400 `invalid_request_error`, to
-/// be known by its text only.
+/// Anthropic reports an empty account as a 400 `invalid_request_error`, Bedrock an
+/// unknown model as a `ValidationException`, to be known by their text only.
 const PHRASES: &[(&str, FailureKind)] = &[
     ("credit balance is too low", FailureKind::Quota),
+    ("model identifier is invalid", FailureKind::NotFound),
     ("organization has been disabled", FailureKind::Credentials),
     (
         "reached your specified API usage limits",
@@ -58,7 +78,10 @@ const PHRASES: &[(&str, FailureKind)] = &[
 /// Says what a refusal means. `status` is not 2xx; `body` may be cut.
 #[must_use]
 pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Failure {
-    let facts = Facts::read(body);
+    let mut facts = Facts::read(body);
+    if let Some(word) = aws_type(headers) {
+        facts.r#type = Some(word.to_owned());
+    }
     let kind = facts.specific_kind().unwrap_or_else(|| of_status(status));
     facts.into_failure(kind, retry_after(headers, now))
 }
@@ -72,6 +95,33 @@ pub(crate) fn in_stream(data: &[u8]) -> Failure {
         .or_else(|| facts.look_up(VAGUE_WORDS))
         .unwrap_or(FailureKind::ServerError);
     facts.into_failure(kind, None)
+}
+
+/// Says what an exception of an AWS stream means. There, names begin with a small
+/// letter.
+pub(crate) fn named(name: &str, data: &[u8]) -> Failure {
+    let mut facts = Facts::read(data);
+    let mut word = name.to_owned();
+    if let Some(first) = word.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    facts.r#type = Some(word);
+    let kind = facts
+        .specific_kind()
+        .or_else(|| facts.look_up(VAGUE_WORDS))
+        .unwrap_or(FailureKind::ServerError);
+    facts.into_failure(kind, None)
+}
+
+/// AWS names its errors in a header: `ThrottlingException:http://…`.
+fn aws_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    value.split(':').next().map(last_name)
+}
+
+/// `com.amazon.coral.service#AccessDeniedException` without its namespace.
+fn last_name(word: &str) -> &str {
+    word.rsplit('#').next().unwrap_or(word)
 }
 
 /// How long the provider asks to be left alone: `retry-after-ms`, or
@@ -203,6 +253,8 @@ struct Inner<'a> {
     #[serde(borrow)]
     r#type: Option<&'a RawValue>,
     #[serde(borrow)]
+    __type: Option<&'a RawValue>,
+    #[serde(borrow, alias = "Message")]
     message: Option<&'a RawValue>,
 }
 
@@ -222,7 +274,8 @@ impl From<Inner<'_>> for Facts {
             } else {
                 text(inner.code)
             },
-            r#type: text(inner.r#type),
+            r#type: text(inner.r#type)
+                .or_else(|| text(inner.__type).map(|word| last_name(&word).to_owned())),
             status: status.filter(|status| status.as_u16() >= 400),
             message: text(inner.message),
         }

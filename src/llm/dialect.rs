@@ -9,19 +9,26 @@ use crate::codec::{self, Framing};
 pub enum Dialect {
     /// Anthropic Messages, `POST /v1/messages`.
     AnthropicMessages,
+    /// Bedrock Converse, `POST /model/{modelId}/converse` and `…/converse-stream`.
+    BedrockConverse,
     /// OpenAI chat completions, `POST /v1/chat/completions`.
     OpenAiChat,
 }
 
 impl Dialect {
     /// All of them, in the order of the enum.
-    pub const ALL: &'static [Self] = &[Self::AnthropicMessages, Self::OpenAiChat];
+    pub const ALL: &'static [Self] = &[
+        Self::AnthropicMessages,
+        Self::BedrockConverse,
+        Self::OpenAiChat,
+    ];
 
     /// A short stable name for metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "anthropic-messages",
+            Self::BedrockConverse => "bedrock-converse",
             Self::OpenAiChat => "openai-chat",
         }
     }
@@ -31,6 +38,7 @@ impl Dialect {
     pub fn route_label(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "messages",
+            Self::BedrockConverse => "converse",
             Self::OpenAiChat => "chat_completions",
         }
     }
@@ -40,6 +48,7 @@ impl Dialect {
     pub fn title(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "Anthropic Messages",
+            Self::BedrockConverse => "Bedrock Converse",
             Self::OpenAiChat => "OpenAI chat completions",
         }
     }
@@ -61,6 +70,7 @@ impl Dialect {
     pub fn client_path(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "/v1/messages",
+            Self::BedrockConverse => "/model/{modelId}/converse",
             Self::OpenAiChat => "/v1/chat/completions",
         }
     }

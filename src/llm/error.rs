@@ -103,6 +103,12 @@ impl ApiError {
         self.kind.status(dialect)
     }
 
+    /// A header that names the kind, where the dialect has one.
+    #[must_use]
+    pub fn header(&self, dialect: Dialect) -> Option<(&'static str, &'static str)> {
+        codec::client(dialect).error_header(self.kind)
+    }
+
     /// The body, `application/json`.
     #[must_use]
     pub fn body(&self, dialect: Dialect) -> Bytes {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use memchr::memmem::Finder;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// Serialises what we write ourselves, on one line for every reader.
 ///
@@ -29,6 +30,23 @@ pub(crate) fn to_line<T: Serialize>(value: &T) -> String {
 
 fn is_line_break(char: char) -> bool {
     matches!(char, '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Tool arguments as the object that some wires insist on; none where the model
+/// wrote something else.
+pub(crate) fn object_of(arguments: &str) -> Option<Box<RawValue>> {
+    let text = arguments.trim();
+    let object = if text.is_empty() { "{}" } else { text };
+    let is_object = object.starts_with('{');
+    let object = is_object.then(|| RawValue::from_string(object.to_owned()));
+    object?.ok()
+}
+
+/// An object with the arguments that are none, so that they are not lost.
+pub(crate) fn unreadable_arguments(arguments: &str) -> Box<RawValue> {
+    let text = to_line(&arguments);
+    RawValue::from_string(format!("{{\"unreadable_arguments\":{text}}}"))
+        .unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 /// True when `key` (with its quotes) may be a member with a value other than

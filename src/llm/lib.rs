@@ -54,6 +54,7 @@
 
 pub mod answer;
 mod anthropic;
+mod bedrock;
 pub mod capabilities;
 mod classify;
 mod codec;

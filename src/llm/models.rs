@@ -54,7 +54,8 @@ pub fn list(dialect: Dialect, models: &[Model<'_>]) -> Bytes {
             first_id: models.first().map(|model| model.id),
             last_id: models.last().map(|model| model.id),
         }),
-        Dialect::OpenAiChat => json::to_line(&OpenAiList {
+        // Of Bedrock only the runtime is served here, which lists nothing.
+        Dialect::BedrockConverse | Dialect::OpenAiChat => json::to_line(&OpenAiList {
             object: "list",
             data: models.iter().map(openai).collect(),
         }),
@@ -66,7 +67,8 @@ pub fn list(dialect: Dialect, models: &[Model<'_>]) -> Bytes {
 pub fn show(dialect: Dialect, model: &Model<'_>) -> Bytes {
     Bytes::from(match dialect {
         Dialect::AnthropicMessages => json::to_line(&anthropic(model)),
-        Dialect::OpenAiChat => json::to_line(&openai(model)),
+        // Of Bedrock only the runtime is served here, which lists nothing.
+        Dialect::BedrockConverse | Dialect::OpenAiChat => json::to_line(&openai(model)),
     })
 }
 

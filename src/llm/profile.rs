@@ -115,6 +115,19 @@ const MESSAGES: Service = Service {
     default_headers: &[("anthropic-version", "2023-06-01")],
 };
 
+/// `https://bedrock-runtime.{region}.amazonaws.com`.
+const CONVERSE: Service = Service {
+    dialect: Dialect::BedrockConverse,
+    models: Models::All,
+    generate: "/model/{model}/converse",
+    stream: "/model/{model}/converse-stream",
+    count_tokens: Some("/model/{model}/count-tokens"),
+    model_in: ModelIn::Path,
+    client_query: false,
+    stream_usage: StreamUsage::Leave,
+    default_headers: &[],
+};
+
 /// Messages beside OpenAI's wires, whose base URL ends in `/v1`.
 const MESSAGES_AT_V1: Service = Service {
     generate: "/messages",
@@ -151,9 +164,15 @@ const ANTHROPIC: Profile = Profile {
     embeddings: None,
 };
 
+const BEDROCK: Profile = Profile {
+    services: &[CONVERSE],
+    key_header: KeyHeader::Bearer,
+    embeddings: None,
+};
+
 impl Profile {
     /// The profile of a provider by its name in specs: `openai`, `anthropic`,
-    /// `ollama`, `vllm`.
+    /// `bedrock`, `ollama`, `vllm`.
     #[must_use]
     pub fn of(provider: &str) -> Option<&'static Self> {
         match provider {
@@ -161,6 +180,7 @@ impl Profile {
             "ollama" => Some(&OLLAMA),
             "vllm" => Some(&VLLM),
             "anthropic" => Some(&ANTHROPIC),
+            "bedrock" => Some(&BEDROCK),
             _ => None,
         }
     }
@@ -309,6 +329,6 @@ mod tests {
         assert_eq!(path.as_deref(), Some("/messages"));
         let chat = service("anthropic", Dialect::OpenAiChat);
         assert_eq!(chat.dialect, Dialect::AnthropicMessages);
-        assert_eq!(Profile::of("bedrock"), None);
+        assert_eq!(Profile::of("mainframe"), None);
     }
 }

@@ -121,6 +121,30 @@ fn served(path: &str) -> Option<Served> {
         })
     };
     let generate = |path| served(Operation::Generate(Call::default()), Method::POST, path);
+    if let Some((model, operation)) = bedrock(path) {
+        let call = |stream| Call {
+            model: Some(model.clone()),
+            stream,
+        };
+        return match operation {
+            "converse" => served(
+                Operation::Generate(call(Some(false))),
+                Method::POST,
+                "/model/{modelId}/converse",
+            ),
+            "converse-stream" => served(
+                Operation::Generate(call(Some(true))),
+                Method::POST,
+                "/model/{modelId}/converse-stream",
+            ),
+            "count-tokens" => served(
+                Operation::CountTokens(call(None)),
+                Method::POST,
+                "/model/{modelId}/count-tokens",
+            ),
+            _ => None,
+        };
+    }
     match path {
         "/v1/chat/completions" => generate("/v1/chat/completions"),
         "/v1/messages" => generate("/v1/messages"),
@@ -140,6 +164,14 @@ fn served(path: &str) -> Option<Served> {
     }
 }
 
+/// The model and the operation in a path of Bedrock's runtime. Ids may be ARNs, whose
+/// slashes some clients leave as they are.
+fn bedrock(path: &str) -> Option<(String, &str)> {
+    let (model, operation) = path.strip_prefix("/model/")?.rsplit_once('/')?;
+    let model = percent_decode_str(model).decode_utf8().ok()?.into_owned();
+    (!model.is_empty()).then_some((model, operation))
+}
+
 /// The dialect to answer in, for any path.
 ///
 /// `/v1/models` exists in both: Anthropic's clients are known by the
@@ -151,6 +183,9 @@ pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if of_messages {
         return Dialect::AnthropicMessages;
+    }
+    if path.starts_with("/model/") {
+        return Dialect::BedrockConverse;
     }
     if path != "/v1/chat/completions" && headers.contains_key("anthropic-version") {
         return Dialect::AnthropicMessages;

@@ -123,7 +123,10 @@ impl Tap {
                 passing.pass()
             }
         };
-        if let Err(error) = result {
+        // Behind the end of the answer nothing matters.
+        if let Err(error) = result
+            && !self.terminated()
+        {
             let failure = Failure::new(FailureKind::ServerError, error.code());
             let told = ApiError::new(ErrorKind::BadUpstream, error.to_string());
             self.out.push_back(told.stream_event(self.dialect));

@@ -21,6 +21,9 @@ use crate::ir::{At, ChatRequest, ChatResponse, Field};
 use crate::stream::StreamDecoder;
 use crate::{ApiError, ErrorKind, Failure, answer};
 
+// Claude thinks the same at other providers.
+pub(crate) use request::{Asked, OutThinking, ask};
+
 /// The dialect, for the registry.
 pub(crate) struct Wire;
 

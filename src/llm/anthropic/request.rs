@@ -7,4 +7,5 @@ mod wire;
 mod write;
 
 pub(crate) use read::to_ir;
+pub(crate) use thinking::{Asked, OutThinking, ask};
 pub(crate) use write::from_ir;

@@ -39,6 +39,10 @@ pub struct ModelCapabilities {
     /// The name of the field in which it takes its thoughts back (OpenAI's wire
     /// has none of its own).
     pub reasoning_field: ReasoningField,
+    /// Whose words `additionalModelRequestFields` are in (Bedrock).
+    pub converse_extras: ConverseExtras,
+    /// Where breakpoints of the prompt cache may stand (Bedrock).
+    pub cache_points: CachePoints,
 }
 
 /// A parameter that a model may refuse.
@@ -56,6 +60,7 @@ pub enum Parameter {
     Seed,
     Stop,
     Temperature,
+    ToolChoice,
     TopK,
     TopP,
 }
@@ -101,6 +106,35 @@ pub enum ReasoningField {
     Reasoning,
     /// `reasoning_content` (vLLM and the models that began with it).
     ReasoningContent,
+}
+
+/// Whose words Bedrock takes for what only some models have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConverseExtras {
+    /// `thinking`, `output_config`, `top_k`.
+    Anthropic,
+    /// Nobody's.
+    #[default]
+    None,
+    /// `reasoningConfig`, `inferenceConfig.topK`.
+    Nova,
+    /// `reasoning_effort`.
+    #[serde(rename = "openai")]
+    OpenAi,
+}
+
+/// Where Bedrock takes breakpoints of the prompt cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CachePoints {
+    /// Behind tools as well.
+    Everywhere,
+    /// In messages and in the system prompt.
+    Content,
+    /// Nowhere.
+    #[default]
+    Nowhere,
 }
 
 impl ModelCapabilities {

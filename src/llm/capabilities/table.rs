@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use super::{MaxTokensField, ModelCapabilities, Parameter, ReasoningField, ThinkingStyle};
+use super::{
+    CachePoints, ConverseExtras, MaxTokensField, ModelCapabilities, Parameter, ReasoningField,
+    ThinkingStyle,
+};
 use crate::ir::Effort;
 
 pub(super) const EMBEDDED: &str = include_str!("models.json");
@@ -34,6 +37,8 @@ pub(super) struct Entry {
     system_turns: Option<bool>,
     json_schema: Option<bool>,
     reasoning_field: Option<ReasoningField>,
+    converse_extras: Option<ConverseExtras>,
+    cache_points: Option<CachePoints>,
     /// For readers: where it says so.
     #[serde(rename = "source")]
     _source: Option<String>,
@@ -100,6 +105,8 @@ impl Entry {
         set(&mut found.system_turns, self.system_turns.as_ref());
         set(&mut found.json_schema, self.json_schema.as_ref());
         set(&mut found.reasoning_field, self.reasoning_field.as_ref());
+        set(&mut found.converse_extras, self.converse_extras.as_ref());
+        set(&mut found.cache_points, self.cache_points.as_ref());
         set(
             &mut found.one_sampling_parameter,
             self.one_sampling_parameter.as_ref(),

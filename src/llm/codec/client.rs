@@ -82,6 +82,11 @@ pub(crate) trait ClientWire: Names + Sync {
         None
     }
 
+    /// A header that names the kind of an error, where the dialect has one.
+    fn error_header(&self, _kind: ErrorKind) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
     /// What the client of this dialect sends back of what it was told. The rest
     /// is sealed into the ids of tool calls.
     fn replays(&self) -> Replays;

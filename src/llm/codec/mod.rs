@@ -14,12 +14,13 @@ pub(crate) use frames::{Frames, Piece};
 pub(crate) use ids::{Limits, ToolNames, fit};
 pub(crate) use provider::{Encoded, EventReader, ProviderWire, Unreadable, Watch};
 
-use crate::{Dialect, anthropic, openai};
+use crate::{Dialect, anthropic, bedrock, openai};
 
 /// What can be done for clients of this dialect.
 pub(crate) fn client(dialect: Dialect) -> &'static dyn ClientWire {
     match dialect {
         Dialect::AnthropicMessages => &anthropic::Wire,
+        Dialect::BedrockConverse => &bedrock::Wire,
         Dialect::OpenAiChat => &openai::Wire,
     }
 }
@@ -28,6 +29,7 @@ pub(crate) fn client(dialect: Dialect) -> &'static dyn ClientWire {
 pub(crate) fn provider(dialect: Dialect) -> &'static dyn ProviderWire {
     match dialect {
         Dialect::AnthropicMessages => &anthropic::Wire,
+        Dialect::BedrockConverse => &bedrock::Wire,
         Dialect::OpenAiChat => &openai::Wire,
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use seal::{Seal, restore, seal_response};
 pub use store::{MemoryStore, SignatureStore};
 pub(crate) use stream::Custodian;
 
-use crate::ir::Signature;
+use crate::ir::{Signature, Thinking};
 
 /// Stands before the signatures that we give to thoughts whose provider signs
 /// nothing: clients of Anthropic's dialect expect one.
@@ -52,6 +52,16 @@ pub(crate) fn is_marked(signature: &Signature) -> bool {
 /// True when it is of our own and names this model.
 pub(crate) fn is_marked_by(signature: &Signature, model: &str) -> bool {
     is_marked(signature) && signature.model.as_deref() == Some(model)
+}
+
+/// Thoughts go back only with the proof that this model gave.
+pub(crate) fn may_be_given_back(thinking: &Thinking, model: &str) -> bool {
+    match thinking {
+        Thinking::Redacted { .. } => true,
+        Thinking::Text { signature, .. } => signature.as_ref().is_some_and(|signature| {
+            !is_marked(signature) && signature.model.as_deref().is_none_or(|by| by == model)
+        }),
+    }
 }
 
 #[cfg(test)]

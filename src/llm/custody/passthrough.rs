@@ -45,8 +45,9 @@ pub fn unwrap_ids(body: &Bytes) -> Option<Bytes> {
     Some(Bytes::from(out))
 }
 
-/// Takes thoughts out of a Messages request that a provider without signatures
-/// had, and that Anthropic would refuse. None when there are none.
+/// Takes thoughts out of a request in Anthropic's dialect or Bedrock's that a
+/// provider without signatures had, and that these would refuse. None when there are
+/// none.
 #[must_use]
 pub fn strip_marked(body: &Bytes) -> Option<Bytes> {
     MARKED.find(body)?;
@@ -76,7 +77,9 @@ pub fn strip_marked(body: &Bytes) -> Option<Bytes> {
 }
 
 fn is_marked(block: &Value) -> bool {
-    let text = |name: &str| block.get(name).and_then(Value::as_str);
-    text("type") == Some("thinking")
-        && text("signature").is_some_and(|signature| signature.starts_with(MARK))
+    let thought = block
+        .pointer("/reasoningContent/reasoningText")
+        .unwrap_or(block);
+    let signature = thought.get("signature").and_then(Value::as_str);
+    signature.is_some_and(|signature| signature.starts_with(MARK))
 }

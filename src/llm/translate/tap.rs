@@ -82,7 +82,10 @@ impl TranslatingTap {
         let mut written = Vec::new();
         let result = self.pump(&mut written);
         self.flush(written);
-        if let Err(error) = result {
+        // Behind the end of the answer nothing matters.
+        if let Err(error) = result
+            && !self.terminated()
+        {
             self.break_off(error.code(), &error.to_string());
             return Err(error);
         }

@@ -17,6 +17,8 @@ struct Side {
     dialect: Dialect,
     provider: &'static str,
     transcripts: &'static str,
+    /// The extension of its streams' transcripts.
+    streams: &'static str,
 }
 
 impl Side {
@@ -32,16 +34,24 @@ impl Side {
     }
 }
 
-const SIDES: [Side; 2] = [
+const SIDES: [Side; 3] = [
     Side {
         dialect: Dialect::OpenAiChat,
         provider: "openai",
         transcripts: "openai",
+        streams: ".sse",
     },
     Side {
         dialect: Dialect::AnthropicMessages,
         provider: "anthropic",
         transcripts: "anthropic",
+        streams: ".sse",
+    },
+    Side {
+        dialect: Dialect::BedrockConverse,
+        provider: "bedrock",
+        transcripts: "bedrock",
+        streams: ".events",
     },
 ];
 
@@ -75,11 +85,12 @@ fn ask(
 
 /// The smallest request that a client can make, with these members more.
 fn least(client: Dialect, members: &str) -> Vec<u8> {
-    let max = match client {
-        Dialect::AnthropicMessages => "\"max_tokens\":100,",
-        Dialect::OpenAiChat => "",
+    let (max, content) = match client {
+        Dialect::AnthropicMessages => ("\"max_tokens\":100,", r#""Hi""#),
+        Dialect::BedrockConverse => ("", r#"[{"text":"Hi"}]"#),
+        Dialect::OpenAiChat => ("", r#""Hi""#),
     };
-    format!(r#"{{{members}{max}"messages":[{{"role":"user","content":"Hi"}}]}}"#).into_bytes()
+    format!(r#"{{{members}{max}"messages":[{{"role":"user","content":{content}}}]}}"#).into_bytes()
 }
 
 /// What the answer to such a request is translated with.
@@ -115,7 +126,8 @@ fn watch(mut tap: TranslatingTap, pieces: &[&[u8]], end: End) -> Seen {
         }
     };
     for piece in pieces {
-        tap.feed(Bytes::copy_from_slice(piece)).unwrap();
+        // What cannot be read shows in the outcome.
+        let _ = tap.feed(Bytes::copy_from_slice(piece));
         drain(&mut tap, &mut forwarded);
     }
     let outcome = tap.finish(end);
@@ -128,8 +140,8 @@ fn watch(mut tap: TranslatingTap, pieces: &[&[u8]], end: End) -> Seen {
         Head::Failed(failure) => Some(failure.clone()),
     };
     Seen {
-        forwarded: String::from_utf8(forwarded).unwrap(),
-        appended: String::from_utf8(appended).unwrap(),
+        forwarded: fixtures::readable(&forwarded),
+        appended: fixtures::readable(&appended),
         outcome,
         usage: tap.usage(),
         head_failed,

@@ -221,7 +221,7 @@ fn push<'a>(block: &'a Block, to: &mut Encode<'_>, out: &mut Vec<OutBlock<'a>>) 
             None => return,
         },
         Content::Thinking(thinking) => {
-            if !may_be_given_back(thinking, to.model) {
+            if !custody::may_be_given_back(thinking, to.model) {
                 return to.strip(block.at, Field::Thinking);
             }
             match thinking {
@@ -263,17 +263,6 @@ fn push<'a>(block: &'a Block, to: &mut Encode<'_>, out: &mut Vec<OutBlock<'a>>) 
         kind,
         cache_control: OutCache::of(block.cache.as_ref()),
     });
-}
-
-/// Thoughts go back only with the proof that this model gave.
-pub(super) fn may_be_given_back(thinking: &Thinking, model: &str) -> bool {
-    match thinking {
-        Thinking::Redacted { .. } => true,
-        Thinking::Text { signature, .. } => signature.as_ref().is_some_and(|signature| {
-            !custody::is_marked(signature)
-                && signature.model.as_deref().is_none_or(|by| by == model)
-        }),
-    }
 }
 
 /// Arguments must be an object here; what a model wrote may be none.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::capabilities::ThinkingStyle;
 use crate::codec::Encode;
+use crate::custody;
 use crate::ir::{ChatRequest, Content, Effort, Field, Reasoning, Role, ToolChoice};
 
 /// The least budget that is taken.
@@ -13,7 +14,7 @@ const LEAST: u64 = 1024;
 /// `thinking` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub(super) enum OutThinking {
+pub(crate) enum OutThinking {
     Adaptive {
         #[serde(skip_serializing_if = "Option::is_none")]
         display: Option<&'static str>,
@@ -28,21 +29,21 @@ pub(super) enum OutThinking {
 
 /// `thinking` and `output_config.effort`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) thinking: Option<OutThinking>,
-    pub(super) effort: Option<&'static str>,
+pub(crate) struct Asked {
+    pub(crate) thinking: Option<OutThinking>,
+    pub(crate) effort: Option<&'static str>,
 }
 
 impl Asked {
     /// True when the model thinks with a budget: then it takes no temperature and
     /// no forced tool.
-    pub(super) fn is_manual(&self) -> bool {
+    pub(crate) fn is_manual(&self) -> bool {
         matches!(self.thinking, Some(OutThinking::Enabled { .. }))
     }
 }
 
 /// What to ask for.
-pub(super) fn ask(request: &ChatRequest, max_tokens: u64, to: &mut Encode<'_>) -> Asked {
+pub(crate) fn ask(request: &ChatRequest, max_tokens: u64, to: &mut Encode<'_>) -> Asked {
     let Some(reasoning) = &request.reasoning else {
         return Asked::default();
     };
@@ -193,7 +194,7 @@ fn lost_thoughts(request: &ChatRequest, model: &str) -> bool {
         .flat_map(|message| &message.blocks)
         .any(|block| matches!(block.content, Content::ToolCall { .. }));
     let begins = first.is_some_and(|block| match &block.content {
-        Content::Thinking(thinking) => super::messages::may_be_given_back(thinking, model),
+        Content::Thinking(thinking) => custody::may_be_given_back(thinking, model),
         Content::Media(_)
         | Content::Other(_)
         | Content::Refusal(_)

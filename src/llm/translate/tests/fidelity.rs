@@ -10,8 +10,12 @@ use super::*;
 
 /// The models whose capabilities the table shows: one of each provider that takes
 /// much, and what it does not take is the wire's doing.
-const MODELS: [(Dialect, &str); 2] = [
+const MODELS: [(Dialect, &str); 3] = [
     (Dialect::AnthropicMessages, "claude-opus-4-5"),
+    (
+        Dialect::BedrockConverse,
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    ),
     (Dialect::OpenAiChat, "gpt-5.1"),
 ];
 

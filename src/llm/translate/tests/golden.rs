@@ -60,6 +60,14 @@ fn case(path: &str) -> &str {
     name.split_once('.').map_or(name, |(name, _)| name)
 }
 
+/// Frames are written down as lines of JSON.
+fn lines(client: &Side) -> &'static str {
+    match client.dialect {
+        Dialect::BedrockConverse => "jsonl",
+        Dialect::AnthropicMessages | Dialect::OpenAiChat => "sse",
+    }
+}
+
 fn requests(client: &Side) -> Vec<String> {
     fixtures::all(&format!("translate/{}", client.dialect.as_str()), ".json")
 }
@@ -70,9 +78,15 @@ fn requests_are_translated_as_reviewed() {
     for (client, provider) in pairs() {
         for path in requests(client) {
             let body = fixtures::read(&path);
-            let request: Value = serde_json::from_slice(&body).unwrap();
-            let model = request["model"].as_str().unwrap();
-            let found = match ask(client.dialect, provider.dialect, model, &body) {
+            let mut request: Value = serde_json::from_slice(&body).unwrap();
+            let model = request["model"].as_str().unwrap().to_owned();
+            let mut body = body;
+            if client.dialect == Dialect::BedrockConverse {
+                // Its path names it.
+                request.as_object_mut().unwrap().shift_remove("model");
+                body = Bytes::from(request.to_string());
+            }
+            let found = match ask(client.dialect, provider.dialect, &model, &body) {
                 Ok(translated) => json!({
                     "dropped": translated.dropped.to_string(),
                     "strict": translated.dropped.refusal().map(|it| it.status(client.dialect).as_u16()),
@@ -127,15 +141,15 @@ fn answers_and_errors_are_translated_as_reviewed() {
 fn streams_are_translated_as_reviewed() {
     let mut wrong = Vec::new();
     for (client, provider) in pairs() {
-        for path in provider.transcripts(".sse") {
+        for path in provider.transcripts(provider.streams) {
             let usage = r#""stream_options":{"include_usage":true},"#;
             let members = match client.dialect {
                 Dialect::OpenAiChat => usage,
-                Dialect::AnthropicMessages => "",
+                Dialect::AnthropicMessages | Dialect::BedrockConverse => "",
             };
             let body = fixtures::read(&path);
             let seen = stream(client.dialect, provider.dialect, members, &body, End::Clean);
-            let name = format!("stream_{}.sse", case(&path));
+            let name = format!("stream_{}.{}", case(&path), lines(client));
             check(&folder(client, provider), &name, &seen.all(), &mut wrong);
         }
     }
@@ -151,13 +165,14 @@ fn no_golden_is_left_over() {
                 .iter()
                 .map(|path| format!("request_{}.json", case(path))),
         );
-        for (kind, extension) in [("answer", "json"), ("stream", "sse")] {
-            expected.extend(
-                provider
-                    .transcripts(extension)
-                    .iter()
-                    .map(|path| format!("{kind}_{}.{extension}", case(path))),
-            );
+        let streams = provider.streams;
+        for (kind, from, to) in [
+            ("answer", ".json", "json"),
+            ("stream", streams, lines(client)),
+        ] {
+            let transcripts = provider.transcripts(from);
+            let names = transcripts.iter();
+            expected.extend(names.map(|path| format!("{kind}_{}.{to}", case(path))));
         }
         let found: BTreeSet<String> = fs::read_dir(folder(client, provider))
             .unwrap()
