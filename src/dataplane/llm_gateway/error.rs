@@ -128,6 +128,10 @@ pub(super) fn plain(error: &ApiError, dialect: Dialect) -> Response<Body> {
     *response.status_mut() = error.status(dialect);
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
+    if let Some((name, value)) = error.header(dialect) {
+        let headers = response.headers_mut();
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }
 

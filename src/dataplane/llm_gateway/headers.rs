@@ -21,7 +21,7 @@ fn is_hop_by_hop(name: &str) -> bool {
 }
 
 /// What a client proves itself to us with, or says about itself and its network,
-/// or what we say ourselves. An account of the client's is none of ours.
+/// or what we say ourselves (AWS's signatures are in `x-amz-*`). An account of the client's is none of ours.
 fn is_clients_own(name: &str) -> bool {
     matches!(
         name,
@@ -39,7 +39,7 @@ fn is_clients_own(name: &str) -> bool {
             | "origin"
             | "referer"
             | "via"
-    ) || is_prefixed(name, &["x-forwarded-", "x-real-", "x-agentkube-"])
+    ) || is_prefixed(name, &["x-forwarded-", "x-real-", "x-agentkube-", "x-amz-"])
 }
 
 /// What a provider says about our account, its cookies and its own connection.

@@ -257,7 +257,8 @@ fn ours_removed(dialect: Dialect, mut rewritten: Rewritten) -> Rewritten {
     if let Some(body) = unwrap_ids(&rewritten.body) {
         rewritten.body = body;
     }
-    if dialect == Dialect::AnthropicMessages
+    let signs = [Dialect::AnthropicMessages, Dialect::BedrockConverse];
+    if signs.contains(&dialect)
         && let Some(body) = strip_marked(&rewritten.body)
     {
         rewritten.body = body;
