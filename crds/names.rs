@@ -36,6 +36,12 @@ pub fn clients_secret(kind: Kind, name: &str) -> String {
     child(kind, name) + "-clients"
 }
 
+/// Name of the Secret that holds the keys with which an MCP seals the ids of sessions.
+#[must_use]
+pub fn session_keys(name: &str) -> String {
+    child(Kind::MCP, name) + "-sessions"
+}
+
 /// Name of the Secret that holds the key of one client for one target:
 /// `agentkube-key-` and the first 16 hex digits of SHA-256 over
 /// `<client>\n<kind>/<namespace>/<name>`, where the kind is `llmgateway` or `mcp` and the

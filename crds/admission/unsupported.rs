@@ -18,11 +18,9 @@ enum Unless {
     Present,
     /// The field may have these values only.
     OneOf(&'static [&'static str]),
-    /// The field may have this number only.
-    Number(u64),
 }
 
-use Unless::{Absent, Number, OneOf, Present};
+use Unless::{Absent, OneOf, Present};
 
 /// kind, path (`[]` goes through a list), what is possible today, what to do instead.
 const REFUSED: &[(Kind, &str, Unless, &str)] = &[
@@ -58,18 +56,6 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
         "spec.upstreams[].transport",
         OneOf(&["auto", "streamable-http"]),
         "use auto or streamable-http",
-    ),
-    (
-        Kind::MCP,
-        "spec.limits.sessions",
-        Number(10_000),
-        "clients have no sessions here, so remove it",
-    ),
-    (
-        Kind::MCP,
-        "spec.limits.sessionIdle",
-        OneOf(&["30m"]),
-        "clients have no sessions here, so remove it",
     ),
     (
         Kind::MCP,
@@ -162,10 +148,6 @@ impl Unless {
         match self {
             Self::Absent => (!is_empty(value)).then(String::new),
             Self::Present => is_empty(value).then(String::new),
-            Self::Number(number) => {
-                let value = value?.as_u64()?;
-                (value != number).then(|| format!("{value} is "))
-            }
             // A value that is no string is the schema's to refuse.
             Self::OneOf(values) => {
                 let value = value?.as_str()?;

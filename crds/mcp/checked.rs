@@ -2,7 +2,7 @@
 
 use agentkube_plan::{
     ClientAuth, NamePrefix, ObjectName, ProxyLimits, ProxyPlan, ProxyUpstream, SecretEntry,
-    ToolGrant, ToolNames,
+    SessionKeys, ToolGrant, ToolNames,
 };
 use serde_json::Value;
 
@@ -52,6 +52,8 @@ impl CheckedMcp {
             access: self.access.clone(),
             hosts: self.hosts.clone(),
             limits: self.limits,
+            session_keys: Some(SessionKeys::of(&names::session_keys(&self.object.name))),
+            alone: self.replicas == 1,
             auth: self.auth,
         }
     }

@@ -21,6 +21,8 @@ pub struct Rewrite<'a> {
     pub reference: Option<String>,
     /// The progress token of this hop, as JSON text.
     pub progress_token: Option<&'a str>,
+    /// The call goes into a session that nobody else has.
+    pub own: bool,
 }
 
 /// The parameters for a legacy upstream: what only a modern server reads is
@@ -29,9 +31,12 @@ pub struct Rewrite<'a> {
 pub fn legacy_params(params: Option<&Object<'_>>, rewrite: &Rewrite<'_>) -> Option<String> {
     let params = params?;
     let mut edit = params.edit();
-    // We declare no tasks, and a server ignores what was not declared
-    // (2025-11-25, Tasks, "Capability Negotiation"). See `capability::merge`.
-    edit.remove("task");
+    // In a session of our own we declare no tasks, and a server ignores what was
+    // not declared (2025-11-25, Tasks, "Capability Negotiation"). See
+    // `capability::merge`.
+    if !rewrite.own {
+        edit.remove("task");
+    }
     apply(&mut edit, rewrite);
     if let Some(meta) = params.object("_meta") {
         let mut inner = meta.edit();

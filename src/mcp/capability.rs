@@ -17,31 +17,85 @@ pub fn offers(capabilities: &str, name: &str) -> bool {
     Object::parse(capabilities).is_some_and(|object| object.value(name).is_some())
 }
 
-/// The capabilities of the whole. `None` is an upstream that was not reached
-/// yet: it may offer any list once it comes back, and a client reads the
-/// capabilities only once.
-///
-/// A single upstream's are passed on as they are, less what needs a stream of
-/// changes and less the tasks of 2025-11-25, which belong to a session: clients
-/// that share one would see each other's. Of several only the ones whose requests can be routed by name.
+/// The most bytes of a client's capabilities that its session id carries.
+const MAX_CLIENT: usize = 1_024;
+
+/// What a client says that it can do, as its session keeps it: word for word, or
+/// the members of the specification where that is too long.
 #[must_use]
-pub fn merge(upstreams: &[Option<&str>]) -> String {
-    if let [Some(only)] = upstreams {
-        return without_streams(only);
+pub fn of_client(declared: Option<&str>) -> String {
+    let declared = declared.and_then(|text| Some((text, Object::parse(text)?)));
+    let Some((text, object)) = declared else {
+        return "{}".to_owned();
+    };
+    if text.len() <= MAX_CLIENT {
+        return text.to_owned();
     }
     let mut out = String::from("{");
-    for name in SHARED {
-        let promised = upstreams.iter().any(|capabilities| match capabilities {
-            Some(text) => offers(text, name),
-            None => matches!(*name, "prompts" | "resources" | "tools"),
-        });
-        if promised {
+    for name in ["elicitation", "roots", "sampling", "tasks"] {
+        let value = object.value(name).filter(|value| value.len() < 128);
+        if let Some(value) = value {
             let comma = if out.len() > 1 { "," } else { "" };
-            let _ = write!(out, "{comma}\"{name}\":{{}}");
+            let _ = write!(out, "{comma}\"{name}\":{value}");
         }
     }
     out.push('}');
     out
+}
+
+/// What one upstream promises.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise<'a> {
+    /// Its capabilities, as JSON text.
+    pub capabilities: &'a str,
+    /// The client has a session of its own there, with a stream of changes.
+    pub own: bool,
+}
+
+/// The capabilities of the whole. `None` is an upstream that was not reached
+/// yet: it may offer any list once it comes back, and a client reads the
+/// capabilities only once.
+///
+/// A single upstream's are passed on as they are; where the client shares a
+/// session with others, less what needs a stream of changes and less the tasks
+/// of 2025-11-25, since clients would see each other's. Of several upstreams
+/// only what can be routed by name.
+#[must_use]
+pub fn merge(upstreams: &[Option<Promise<'_>>]) -> String {
+    if let [Some(only)] = upstreams {
+        return if only.own {
+            only.capabilities.to_owned()
+        } else {
+            without_streams(only.capabilities)
+        };
+    }
+    let mut out = String::from("{");
+    for name in SHARED {
+        let promised = upstreams.iter().any(|promise| match promise {
+            Some(promise) => offers(promise.capabilities, name),
+            None => matches!(*name, "prompts" | "resources" | "tools"),
+        });
+        if promised {
+            let comma = if out.len() > 1 { "," } else { "" };
+            let streams = streams(upstreams, name);
+            let _ = write!(out, "{comma}\"{name}\":{{{streams}}}");
+        }
+    }
+    out.push('}');
+    out
+}
+
+/// What any upstream streams of this capability.
+fn streams(upstreams: &[Option<Promise<'_>>], name: &str) -> String {
+    let own = || upstreams.iter().flatten().filter(|promise| promise.own);
+    let promised = NEED_STREAM.iter().filter(|key| {
+        own().any(|promise| {
+            let inner = Object::parse(promise.capabilities).and_then(|all| all.object(name));
+            inner.is_some_and(|inner| inner.value(key) == Some("true"))
+        })
+    });
+    let members: Vec<_> = promised.map(|key| format!("\"{key}\":true")).collect();
+    members.join(",")
 }
 
 fn without_streams(capabilities: &str) -> String {
@@ -85,13 +139,34 @@ pub fn merge_instructions(upstreams: &[(&str, Option<&str>)]) -> Option<String> 
 mod tests {
     use super::*;
 
+    fn shared(capabilities: &str) -> Option<Promise<'_>> {
+        Some(Promise {
+            capabilities,
+            own: false,
+        })
+    }
+
+    #[test]
+    fn what_a_client_can_do_is_kept_word_for_word_while_it_is_short() {
+        let text = r#"{ "sampling": {"x":1}, "y": [] }"#;
+        assert_eq!(of_client(Some(text)), text);
+        assert_eq!(of_client(Some("7")), "{}");
+        let long = format!(r#"{{"x":"{}","roots":{{}}}}"#, "y".repeat(2_000));
+        assert_eq!(of_client(Some(&long)), r#"{"roots":{}}"#);
+    }
+
     #[test]
     fn a_single_upstream_keeps_what_we_do_not_know() {
         let text = r#"{"tools":{"listChanged":true,"x":1},"extensions":{"e":{}},"tasks":{"list":{}},"resources":{"subscribe":true}}"#;
         assert_eq!(
-            merge(&[Some(text)]),
+            merge(&[shared(text)]),
             r#"{"tools":{"x":1},"extensions":{"e":{}},"resources":{}}"#
         );
+        let own = Some(Promise {
+            capabilities: text,
+            own: true,
+        });
+        assert_eq!(merge(&[own]), text);
     }
 
     #[test]
@@ -101,8 +176,16 @@ mod tests {
             r#"{"prompts":{},"logging":{}}"#,
         );
         assert_eq!(
-            merge(&[Some(a), Some(b)]),
+            merge(&[shared(a), shared(b)]),
             r#"{"logging":{},"prompts":{},"tools":{}}"#
+        );
+        let own = Some(Promise {
+            capabilities: r#"{"resources":{"subscribe":true,"listChanged":false}}"#,
+            own: true,
+        });
+        assert_eq!(
+            merge(&[shared(a), own]),
+            r#"{"resources":{"subscribe":true},"tools":{}}"#
         );
     }
 

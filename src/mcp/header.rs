@@ -12,6 +12,8 @@ pub const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// The session of a legacy request.
 pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// The last event that a reader of a stream saw.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Before the name of a mirrored tool argument.
 pub const PARAM_PREFIX: &str = "mcp-param-";
 

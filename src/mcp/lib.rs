@@ -37,6 +37,8 @@ pub mod method;
 pub mod name;
 pub mod param;
 pub mod probe;
+pub mod seal;
+pub mod session;
 pub mod sse;
 mod template;
 mod version;

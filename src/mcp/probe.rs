@@ -53,13 +53,16 @@ pub fn modern_meta(client_info: &str) -> String {
     )
 }
 
-/// The greeting of the legacy era. We declare no capability, so an upstream
-/// has nothing to ask of us.
+/// What we can do when we speak for ourselves: an upstream has nothing to ask.
+pub const NO_CAPABILITIES: &str = "{}";
+
+/// The greeting of the legacy era. For a client's session it declares exactly
+/// what that client can do, in its revision; `capabilities` is JSON text.
 #[must_use]
-pub fn initialize(id: &Id<'_>, client_info: &str) -> String {
+pub fn initialize(id: &Id<'_>, version: Version, client_info: &str, capabilities: &str) -> String {
     let params = format!(
-        "{{\"protocolVersion\":\"{}\",\"capabilities\":{{}},\"clientInfo\":{client_info}}}",
-        Version::LATEST_LEGACY,
+        "{{\"protocolVersion\":\"{}\",\"capabilities\":{capabilities},\"clientInfo\":{client_info}}}",
+        version,
     );
     message::request(id, "initialize", &params)
 }
@@ -181,7 +184,10 @@ mod tests {
 
     #[test]
     fn our_own_questions_are_messages() {
-        for text in [discover(&Id::from(1), "{}"), initialize(&Id::from(1), "{}")] {
+        for text in [
+            discover(&Id::from(1), "{}"),
+            initialize(&Id::from(1), Version::LATEST_LEGACY, "{}", NO_CAPABILITIES),
+        ] {
             Message::decode(text.as_bytes(), 16).unwrap();
         }
     }

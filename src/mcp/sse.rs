@@ -3,13 +3,20 @@
 //! Any split of the bytes gives the same events
 //! (WHATWG HTML, "Parsing an event stream").
 
+use std::fmt::Write as _;
+
 /// One dispatched event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event {
     /// The type, empty for the default one.
     pub name: Vec<u8>,
-    /// The data lines, joined by line feeds.
+    /// The data lines, joined by line feeds. Empty in a priming event, which
+    /// only tells its id (2025-11-25, Transports, "Sending Messages").
     pub data: Vec<u8>,
+    /// Where a reader that lost the stream may go on after this event.
+    pub id: Option<String>,
+    /// Milliseconds that a reader should wait before it does.
+    pub retry: Option<u64>,
 }
 
 /// An event that is larger than the bound.
@@ -101,7 +108,15 @@ impl Decoder {
                 self.event.data.extend_from_slice(value);
             }
             b"event" => self.event.name = value.to_vec(),
-            // `id`, `retry`, comments and unknown fields: nothing is resumed.
+            // WHATWG: an id with a NUL is ignored.
+            b"id" if !value.contains(&0) => {
+                self.event.id = String::from_utf8(value.to_vec()).ok();
+            }
+            b"retry" => {
+                let digits = std::str::from_utf8(value).ok();
+                self.event.retry = digits.and_then(|digits| digits.parse().ok());
+            }
+            // Comments and unknown fields.
             _ => {}
         }
         line.clear();
@@ -110,8 +125,8 @@ impl Decoder {
 
     fn dispatch(&mut self, events: &mut Vec<Event>) {
         let event = std::mem::take(&mut self.event);
-        // No data, no event; a priming event of 2025-11-25 has empty data.
-        if std::mem::take(&mut self.has_data) && !event.data.is_empty() {
+        let has_data = std::mem::take(&mut self.has_data) && !event.data.is_empty();
+        if has_data || event.id.is_some() || event.retry.is_some() {
             events.push(event);
         }
     }
@@ -123,8 +138,25 @@ pub const KEEP_ALIVE: &str = ": keep-alive\n\n";
 /// One message as an event.
 #[must_use]
 pub fn frame(message: &str) -> String {
-    let mut out = String::with_capacity(message.len() + 24);
-    out.push_str("event: message\n");
+    frame_with(message, None, None)
+}
+
+/// One message, or the empty text of a priming event, as an event with its id.
+#[must_use]
+pub fn frame_with(message: &str, id: Option<&str>, retry: Option<u64>) -> String {
+    let mut out = String::with_capacity(message.len() + 24 + id.map_or(0, |id| id.len() + 5));
+    if let Some(id) = id {
+        out.push_str("id: ");
+        out.push_str(id);
+        out.push('\n');
+    }
+    if let Some(retry) = retry {
+        // Writing to a String does not fail.
+        let _ = writeln!(out, "retry: {retry}");
+    }
+    if !message.is_empty() {
+        out.push_str("event: message\n");
+    }
     for line in message.split(['\n', '\r']) {
         // Line breaks in JSON text are white space, so a doubled one is harmless.
         out.push_str("data: ");
@@ -161,15 +193,24 @@ mod tests {
                 events,
                 [Event {
                     name: b"message".to_vec(),
-                    data: b"a\nb".to_vec()
+                    data: b"a\nb".to_vec(),
+                    id: Some("7".to_owned()),
+                    retry: None,
                 }]
             );
         }
     }
 
     #[test]
-    fn a_priming_event_and_a_cut_event_are_none() {
-        assert_eq!(decode(&[b"id: 1\ndata:\n\ndata: x\n"]), []);
+    fn a_priming_event_is_an_event_without_data_and_a_cut_event_is_none() {
+        let events = decode(&[b"id: 1\nretry: 500\ndata:\n\ndata: x\n"]);
+        let [event] = events.as_slice() else {
+            panic!("{events:?}")
+        };
+        assert_eq!((event.id.as_deref(), event.retry), (Some("1"), Some(500)));
+        assert!(event.data.is_empty());
+        let framed = frame_with("", Some("1"), Some(500));
+        assert_eq!(decode(&[framed.as_bytes()]), events);
     }
 
     #[test]

@@ -97,7 +97,12 @@ pub fn mcp(checked: &CheckedMcp, lookup: &dyn Lookup) -> Resolution<ProxyPlan> {
             entry,
         )
     });
-    resolution(checked.plan(), namespace, named, lookup)
+    let mut resolution = resolution(checked.plan(), namespace, named, lookup);
+    // Ours, so never missing for long: the Pods start before they are there.
+    let keys = resolution.plan.session_keys.iter();
+    let keys = keys.flat_map(|keys| keys.entries()).cloned();
+    resolution.secrets.extend(keys);
+    resolution
 }
 
 fn resolution<'a, P>(

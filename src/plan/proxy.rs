@@ -24,8 +24,45 @@ pub struct ProxyPlan {
     pub hosts: Vec<String>,
     /// Bounds of one replica.
     pub limits: ProxyLimits,
+    /// What the ids of sessions are sealed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_keys: Option<SessionKeys>,
+    /// True when no other replica serves this object: what is idle here is idle.
+    #[serde(default)]
+    pub alone: bool,
     /// Who may call.
     pub auth: ClientAuth,
+}
+
+/// Where the keys lie with which the ids of sessions are sealed. All replicas
+/// share them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionKeys {
+    /// The key that seals and opens.
+    pub current: SecretEntry,
+    /// The key that only opens, after a rotation; it may be missing.
+    pub previous: SecretEntry,
+}
+
+impl SessionKeys {
+    /// The keys in this Secret.
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        let entry = |key: &str| SecretEntry {
+            name: secret.to_owned(),
+            key: key.to_owned(),
+        };
+        Self {
+            current: entry("current"),
+            previous: entry("previous"),
+        }
+    }
+
+    /// Both entries.
+    pub fn entries(&self) -> impl Iterator<Item = &SecretEntry> {
+        [&self.current, &self.previous].into_iter()
+    }
 }
 
 /// One upstream tool server.

@@ -84,7 +84,9 @@ def report(cell, direct, proxied, known):
     worse = {
         (cell, *key)
         for key, status in direct.items()
-        if status in ("SUCCESS", "INFO") and proxied.get(key, "FAILURE") == "FAILURE"
+        # A check that only tells something may be another one where there are sessions.
+        if (status == "SUCCESS" and proxied.get(key, "FAILURE") == "FAILURE")
+        or (status == "INFO" and proxied.get(key) == "FAILURE")
     }
     line = "{:22} direct {:>2}/{:<2} proxied {:>2}/{:<2}".format(cell, *passed(direct), *passed(proxied))
     lost = sorted(worse - known)

@@ -48,7 +48,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
                     {"kind": "stdio"},
                     {"kind": "mcpRef"},
                 ],
-                "limits": {"sessions": 1, "sessionIdle": "1m", "concurrentCalls": 1},
                 "toolPinning": "warn",
                 "auth": {"mode": "serviceAccount"},
             })
@@ -57,8 +56,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
             "spec.upstreams[1].kind",
             "spec.upstreams[2].kind",
             "spec.upstreams[0].transport",
-            "spec.limits.sessions",
-            "spec.limits.sessionIdle",
             "spec.toolPinning",
             "spec.auth.mode"
         ]

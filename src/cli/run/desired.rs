@@ -138,11 +138,15 @@ impl Context<'_> {
             }
             Kind::Agent | Kind::AgentPolicy => return Ok(None),
         };
+        let sessions = self.session_keys(&identity, &plan)?;
         let (auth, entries) = match &plan {
             Plan::Gateway(plan) => (plan.auth(), plan.secrets()),
             Plan::Proxy(plan) => (plan.auth(), plan.secrets()),
         };
-        let secrets = self.secrets(&identity.namespace, &entries);
+        let mut secrets = self.secrets(&identity.namespace, &entries);
+        if let Some((entry, key)) = sessions {
+            secrets.insert(entry, key);
+        }
         let clients = self.clients(&identity, auth)?;
         Ok(Some(Desired {
             identity,
@@ -151,6 +155,23 @@ impl Context<'_> {
             clients,
             secrets,
         }))
+    }
+
+    /// Where a proxy finds the key of its sessions, and that key.
+    fn session_keys(
+        &self,
+        identity: &Identity,
+        plan: &Plan,
+    ) -> Result<Option<(SecretEntry, String)>, String> {
+        let Plan::Proxy(plan) = plan else {
+            return Ok(None);
+        };
+        let Some(keys) = &plan.session_keys else {
+            return Ok(None);
+        };
+        let key = self.state.session_key(&identity.namespace, &identity.name);
+        let key = key.map_err(|error| format!("the session key of {identity}: {error}"))?;
+        Ok(Some((keys.current.clone(), key)))
     }
 
     fn secrets(&self, namespace: &str, entries: &[&SecretEntry]) -> Secrets {

@@ -30,8 +30,22 @@ impl StateDir {
     /// # Errors
     /// When the file can be neither read nor made.
     pub(super) fn local_key(&self, kind: &str, namespace: &str, name: &str) -> io::Result<String> {
-        let directory = self.0.join("clients");
-        let file = directory.join(format!("{kind}.{namespace}.{name}.key"));
+        let file = format!("{kind}.{namespace}.{name}.key");
+        self.random("clients", &file)
+    }
+
+    /// The key that seals the sessions of an MCP; made when there is none yet.
+    /// Processes that share the directory serve each other's sessions.
+    ///
+    /// # Errors
+    /// When the file can be neither read nor made.
+    pub(super) fn session_key(&self, namespace: &str, name: &str) -> io::Result<String> {
+        self.random("sessions", &format!("{namespace}.{name}.key"))
+    }
+
+    fn random(&self, folder: &str, file: &str) -> io::Result<String> {
+        let directory = self.0.join(folder);
+        let file = directory.join(file);
         match fs::read_to_string(&file) {
             Ok(key) if key.trim().len() >= 16 => return Ok(key.trim().to_owned()),
             Ok(_) => fs::remove_file(&file)?, // cut short by a crash: nobody was told this key

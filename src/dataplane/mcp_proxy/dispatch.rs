@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
 use http::{HeaderMap, StatusCode};
 
 use agentkube_mcp::inbound::Session;
@@ -12,10 +11,12 @@ use agentkube_mcp::{Era, ErrorObject, Granted, Id, Kind, Message, error, message
 use super::calls::Call;
 use super::forward::{Errand, forward};
 use super::locate::{self, Found};
+use super::party::Party;
 use super::reply::Reply;
 use super::serving::Serving;
+use super::sessions::Sessions;
 use super::upstream::{Outgoing, UpstreamError};
-use super::{greet, lists};
+use super::{greet, in_session, lists};
 
 /// Who sent a message, and what serves it.
 #[derive(Clone, Copy)]
@@ -23,6 +24,10 @@ pub(super) struct Caller<'a> {
     pub(super) serving: &'a Arc<Serving>,
     /// The tools that exist for it.
     pub(super) granted: &'a Granted<'a>,
+    /// Its name.
+    pub(super) client: &'a str,
+    pub(super) sessions: &'a Sessions,
+    pub(super) party: &'a Party,
     pub(super) session: Session,
     /// The headers of the request, for `Mcp-Param-*`.
     pub(super) headers: &'a HeaderMap,
@@ -52,8 +57,7 @@ pub(super) async fn dispatch(
             let error = ErrorObject::new(error::INVALID_REQUEST, text);
             Reply::failure(None, StatusCode::BAD_REQUEST, &error)
         }
-        // We never ask a client anything, so nobody waits for it.
-        Kind::Result { .. } | Kind::Error { .. } => Reply::Accepted,
+        Kind::Result { .. } | Kind::Error { .. } => in_session::answer(caller, message).await,
     }
 }
 
@@ -72,11 +76,12 @@ async fn request(
         }
         Method::Ping => return Reply::result(id, "{}"),
         Method::List(kind) => return lists::answer(caller, message, id, kind).await,
-        Method::SetLevel => return set_level(caller, message, id).await,
-        // Changes are not followed yet, and not promised in the capabilities.
-        Method::Discover | Method::Listen | Method::Subscribe | Method::Unsubscribe => {
-            Err(ErrorObject::unknown_method(name))
+        Method::SetLevel => return in_session::set_level(caller, message, id).await,
+        Method::Subscribe | Method::Unsubscribe => {
+            in_session::subscription(caller, message, method == Method::Subscribe).await
         }
+        // Changes are not followed yet, and not promised in the capabilities.
+        Method::Discover | Method::Listen => Err(ErrorObject::unknown_method(name)),
         Method::ToolCall => locate::named(caller, message, ListKind::Tools).await,
         Method::PromptGet => locate::named(caller, message, ListKind::Prompts).await,
         Method::ResourceRead => locate::resource(caller, message).await,
@@ -130,9 +135,9 @@ async fn unknown(caller: &Caller<'_>, method: &str) -> Result<Found, ErrorObject
     }
     if method.starts_with("tasks/") {
         // In a session that clients share they would see each other's tasks.
-        let lane = only.greet(caller.era()).await;
+        let lane = only.greet(caller.party).await;
         let lane = lane.map_err(|error| upstream_error(&only.name, &error))?;
-        if lane.era() == Era::Legacy {
+        if lane.era() == Era::Legacy && caller.party.session().is_none() {
             return Err(ErrorObject::unknown_method(method));
         }
     }
@@ -168,30 +173,14 @@ pub(super) fn upstream_error(upstream: &str, failure: &UpstreamError) -> ErrorOb
     )
 }
 
-/// `logging/setLevel`: to every upstream that logs.
-async fn set_level(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>) -> Reply {
-    let Some(level) = message.param("level") else {
-        let error = ErrorObject::new(error::INVALID_PARAMS, "params.level must be a string");
-        return failure(caller, id, &error);
-    };
-    let upstreams = &caller.serving.upstreams;
-    let outcomes = join_all(upstreams.iter().map(|upstream| upstream.set_level(&level))).await;
-    if outcomes.iter().any(|outcome| matches!(outcome, Ok(true))) {
-        return Reply::result(id, "{}");
-    }
-    let failed = upstreams
-        .iter()
-        .zip(&outcomes)
-        .find_map(|(upstream, outcome)| Some((&upstream.name, outcome.as_ref().err()?)));
-    match failed {
-        Some((name, error)) => upstream_failure(id, name, error),
-        None => failure(caller, id, &ErrorObject::unknown_method("logging/setLevel")),
-    }
-}
-
-/// Notifications that end here: the session is ours alone, ids and tokens are
-/// of this hop.
+/// What a client says without wanting an answer. Ids and tokens that are of one
+/// hop end here, unless the client is in a session.
 fn notification(caller: &Caller<'_>, message: &Message<'_>, method: &str) {
+    if let Some(live) = caller.party.session()
+        && in_session::notification(caller, live, message, method)
+    {
+        return;
+    }
     if matches!(
         method,
         "notifications/initialized"
@@ -209,6 +198,6 @@ fn notification(caller: &Caller<'_>, message: &Message<'_>, method: &str) {
     if let Some(only) = caller.serving.only() {
         let (name, params) = (method.to_owned(), message.object().value("params"));
         let text = message::notification(method, params);
-        only.notify_soon(caller.era(), move |_| Outgoing::plain(&name, text));
+        only.notify_soon(caller.party.clone(), move |_| Outgoing::plain(&name, text));
     }
 }

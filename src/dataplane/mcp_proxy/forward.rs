@@ -12,14 +12,17 @@ use agentkube_mcp::{Era, Id, Message, header, json, meta, param};
 use super::calls::Call;
 use super::dispatch::{Caller, upstream_failure};
 use super::locate::Found;
-use super::relay::{Asker, Relay, Step};
+use super::relay::{Asker, Relay, Route, Step};
 use super::reply::Reply;
-use super::upstream::{Answer, Asked, Lane, Outgoing, UpstreamError};
+use super::upstream::{Answer, Asked, Hop, Lane, Outgoing, UpstreamError};
 
 /// How long the first event of a stream is waited for. An answer that comes as
 /// the only event can then be plain JSON under the status that its code has; a
 /// longer call must show its head and its progress.
 const FIRST_EVENT: Duration = Duration::from_millis(250);
+
+/// The level of log messages for a session that chose none here.
+const LEVEL: &str = "info";
 
 /// A request whose upstream is known.
 pub(super) struct Errand<'a, 'm> {
@@ -34,11 +37,20 @@ pub(super) struct Errand<'a, 'm> {
 /// Sends the request and answers with what comes back.
 pub(super) async fn forward(errand: Errand<'_, '_>) -> Reply {
     let upstream = errand.found.upstream.clone();
-    let era = errand.caller.era();
-    let asked = upstream.ask(era, errand.found.repeatable, |lane, id| {
-        errand.outgoing(lane, id)
+    let party = errand.caller.party;
+    let session = party.session();
+    let under_way = session.map(|live| live.begin(errand.id.as_json(), upstream.fingerprint));
+    let asked = upstream.ask(party, errand.id, errand.found.repeatable, |lane, hop| {
+        errand.outgoing(lane, hop)
     });
-    let asked = match asked.await {
+    let asked = match &under_way {
+        None => asked.await,
+        Some(under_way) => tokio::select! {
+            asked = asked => asked,
+            () = under_way.cancelled.cancelled() => return Reply::Cancelled,
+        },
+    };
+    let asked = match asked {
         Ok(asked) => asked,
         Err(UpstreamError::UnknownMethod) => {
             let method = errand.message.method().unwrap_or_default();
@@ -51,27 +63,37 @@ pub(super) async fn forward(errand: Errand<'_, '_>) -> Reply {
     let Asked {
         lane,
         id,
+        own,
         answer,
         cancel,
     } = asked;
+    let route = Route {
+        upstream,
+        lane,
+        id,
+        own: session.filter(|_| own).cloned(),
+        sealer: errand.caller.serving.sealer.clone(),
+    };
     match answer {
-        Answer::Message(bytes) => match asker.translate(&upstream, &lane, &bytes) {
+        Answer::Message(bytes) => match asker.translate(&route, &bytes) {
             Ok((status, text)) => {
                 cancel.done();
                 Reply::Whole { status, text }
             }
-            Err(error) => upstream_failure(errand.id, &upstream.name, &error),
+            Err(error) => upstream_failure(errand.id, &route.upstream.name, &error),
         },
         Answer::Accepted => {
             let error = UpstreamError::Garbled("it is empty".to_owned());
-            upstream_failure(errand.id, &upstream.name, &error)
+            upstream_failure(errand.id, &route.upstream.name, &error)
         }
         Answer::Events(events) => {
-            let mut relay = Relay::new(upstream, lane, id, events, asker, cancel, errand.call);
+            let mut relay = Relay::new(route, *events, asker, cancel, (errand.call, under_way));
             match timeout(FIRST_EVENT, relay.step()).await {
-                Ok(Step::Last { status, text }) => Reply::Whole { status, text },
-                Ok(Step::Event(event)) => {
-                    relay.put_back(event);
+                Ok(Step::Last { status, text }) if !relay.has_primed() => {
+                    Reply::Whole { status, text }
+                }
+                Ok(step) => {
+                    relay.put_back(step);
                     Reply::Stream(Box::new(relay))
                 }
                 Err(_) => Reply::Stream(Box::new(relay)),
@@ -98,24 +120,24 @@ impl Errand<'_, '_> {
         }
     }
 
-    /// The request as it goes over this lane, under this id. The id also names
-    /// the progress of the call, so that both are unique in a shared session.
-    fn outgoing(&self, lane: &Lane, id: u64) -> Outgoing {
-        let token = id.to_string();
+    /// The request as it goes over this lane, under this id. In a session that
+    /// others share the id also names the progress of the call, so that both are
+    /// unique there.
+    fn outgoing(&self, lane: &Lane, hop: &Hop) -> Outgoing {
+        let token = hop.id.as_json();
         let found = &self.found;
         let named = found.named.as_ref();
         let rewrite = Rewrite {
             named: named.map(|(key, value)| (*key, Cow::Borrowed(value.as_str()))),
             reference: found.reference.clone(),
-            progress_token: Some(&token),
+            progress_token: (!hop.own).then_some(token),
+            own: hop.own,
         };
         let params = match lane {
             Lane::Modern(offer) => {
                 let info = &self.caller.serving.info;
-                let level = found
-                    .upstream
-                    .level()
-                    .filter(|_| self.caller.era() == Era::Legacy);
+                let session = self.caller.party.session();
+                let level = session.map(|live| live.level().unwrap_or_else(|| LEVEL.to_owned()));
                 let params =
                     bridge::modern_params(self.message.params(), &rewrite, offer.version, info);
                 Some(with_level(params, level.as_deref()))
@@ -123,7 +145,7 @@ impl Errand<'_, '_> {
             _ => bridge::legacy_params(self.message.params(), &rewrite),
         };
         let mut edit = self.message.object().edit();
-        edit.set("id", token.as_str());
+        edit.set("id", token);
         if let Some(params) = params {
             edit.set("params", params);
         }

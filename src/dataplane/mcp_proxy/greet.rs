@@ -3,35 +3,62 @@
 use futures::future::join_all;
 
 use agentkube_mcp::bridge::{self, Route};
+use agentkube_mcp::capability::Promise;
 use agentkube_mcp::method::Method;
 use agentkube_mcp::probe::Offer;
 use agentkube_mcp::{Era, ErrorObject, Id, Message, Version, capability, error, json};
+use http::{HeaderValue, StatusCode};
 
 use super::dispatch::{Caller, failure};
+use super::party::Party;
 use super::reply::Reply;
+use super::sessions;
+use super::upstream::Lane;
 
-/// Greets a legacy client. No session is made: what a client needs to say again
-/// it says in each request, so any replica can serve it.
+/// Greets a legacy client and opens its session, with a session of its own at
+/// every upstream that keeps some. The id carries all that, so any replica can
+/// serve it.
 pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>) -> Reply {
     let Some(requested) = message.param("protocolVersion") else {
         let text = "params.protocolVersion must be a string";
         return failure(caller, id, &ErrorObject::new(error::INVALID_PARAMS, text));
     };
-    let version = json::quote(Version::negotiate(&requested).as_str());
-    let about = About::of(caller).await;
+    let version = Version::negotiate(&requested);
+    let declared = message
+        .params()
+        .and_then(|params| params.value("capabilities"));
+    let plan = &caller.serving.loaded.plan;
+    let live = caller.sessions.begin(
+        plan.limits.sessions,
+        sessions::owner(&plan.object, caller.client),
+        version,
+        &capability::of_client(declared),
+    );
+    let Some(live) = live else {
+        let text = "too many sessions are open (spec.limits.sessions); try again later";
+        let error = ErrorObject::new(error::INTERNAL_ERROR, text);
+        return Reply::failure(Some(id), StatusCode::SERVICE_UNAVAILABLE, &error);
+    };
+    let party = Party::Session(live.clone());
+    let about = About::of(caller, &party).await;
     let (capabilities, info) = (&about.capabilities, &caller.serving.info);
     let instructions = about.instructions_member();
     let result = format!(
-        "{{\"protocolVersion\":{version},\"capabilities\":{capabilities},\
+        "{{\"protocolVersion\":\"{version}\",\"capabilities\":{capabilities},\
          \"serverInfo\":{info}{instructions}}}"
     );
-    Reply::result(id, &caller.serving.redact(result.into()))
+    let reply = Reply::result(id, &caller.serving.redact(result.into()));
+    let session = caller.sessions.seal(&caller.serving.sealer, &live);
+    match session.and_then(|session| HeaderValue::try_from(session).ok()) {
+        Some(session) => reply.opening(session),
+        None => reply,
+    }
 }
 
 /// Describes the proxy to a modern client. Legacy revisions are served too, but
 /// not under a modern envelope, so they are not listed.
 pub(super) async fn discover(caller: &Caller<'_>, id: &Id<'_>) -> Reply {
-    let about = About::of(caller).await;
+    let about = About::of(caller, &Party::Modern).await;
     let (capabilities, version) = (&about.capabilities, Version::LATEST);
     let instructions = about.instructions_member();
     let result = format!(
@@ -54,21 +81,22 @@ struct About {
 }
 
 impl About {
-    async fn of(caller: &Caller<'_>) -> Self {
+    async fn of(caller: &Caller<'_>, party: &Party) -> Self {
         let upstreams = &caller.serving.upstreams;
-        let lanes = join_all(
-            upstreams
-                .iter()
-                .map(|upstream| upstream.greet(caller.era())),
-        )
-        .await;
+        let lanes = join_all(upstreams.iter().map(|upstream| upstream.greet(party))).await;
         let offers: Vec<Option<&Offer>> = lanes
             .iter()
             .map(|lane| lane.as_ref().ok().and_then(|lane| lane.offer()))
             .collect();
-        let capabilities: Vec<_> = offers
+        let promises: Vec<_> = lanes
             .iter()
-            .map(|offer| offer.map(|offer| offer.capabilities.as_str()))
+            .map(|lane| {
+                let lane = lane.as_ref().ok()?;
+                Some(Promise {
+                    capabilities: &lane.offer()?.capabilities,
+                    own: party.session().is_some() && matches!(lane, Lane::Legacy(_)),
+                })
+            })
             .collect();
         let named = upstreams.iter().map(|upstream| upstream.name.as_str());
         let instructions: Vec<_> = named
@@ -76,7 +104,7 @@ impl About {
             .map(|(name, offer)| (name, offer.and_then(|offer| offer.instructions.as_deref())))
             .collect();
         Self {
-            capabilities: capability::merge(&capabilities),
+            capabilities: capability::merge(&promises),
             instructions: capability::merge_instructions(&instructions),
         }
     }

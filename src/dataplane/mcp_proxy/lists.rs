@@ -40,7 +40,7 @@ pub(super) async fn answer(
     let lists = join_all(
         upstreams
             .iter()
-            .map(|upstream| upstream.catalogue(kind, now)),
+            .map(|upstream| upstream.catalogue(kind, caller.party, now)),
     )
     .await;
     if let Some(reply) = nothing_read(caller, id, kind, &lists) {

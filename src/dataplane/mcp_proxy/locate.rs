@@ -118,7 +118,7 @@ pub(super) async fn reference(
     })
 }
 
-fn missing(param: &str) -> ErrorObject {
+pub(super) fn missing(param: &str) -> ErrorObject {
     ErrorObject::new(
         error::INVALID_PARAMS,
         format!("params.{param} is missing or of another type"),
@@ -145,13 +145,13 @@ async fn owner<'s>(
         .filter(|upstream| kind == ListKind::Resources || upstream.namer.could_expose(exposed))
         .collect();
     let known = candidates.iter().find_map(|upstream| {
-        let catalogue = upstream.known(kind)?;
+        let catalogue = upstream.known(kind, caller.party)?;
         has(&catalogue).then_some((*upstream, catalogue))
     });
     if known.is_some() {
         return Ok(known);
     }
-    let lists = refresh(&candidates, kind).await;
+    let lists = refresh(caller, &candidates, kind).await;
     let mut unread = None;
     for (upstream, list) in candidates.into_iter().zip(lists) {
         match list {
@@ -168,6 +168,7 @@ async fn owner<'s>(
 }
 
 async fn refresh(
+    caller: &Caller<'_>,
     upstreams: &[&Arc<Upstream>],
     kind: ListKind,
 ) -> Vec<Result<Arc<Catalogue>, super::upstream::UpstreamError>> {
@@ -176,13 +177,13 @@ async fn refresh(
     join_all(
         upstreams
             .iter()
-            .map(|upstream| upstream.catalogue(kind, since)),
+            .map(|upstream| upstream.catalogue(kind, caller.party, since)),
     )
     .await
 }
 
 /// The upstream that has the resource, or a template that makes such URIs.
-async fn resource_owner<'s>(
+pub(super) async fn resource_owner<'s>(
     caller: &Caller<'s>,
     uri: &str,
 ) -> Result<&'s Arc<Upstream>, ErrorObject> {
@@ -194,7 +195,7 @@ async fn resource_owner<'s>(
         return Ok(upstream);
     }
     let all: Vec<_> = serving.upstreams.iter().collect();
-    let lists = refresh(&all, ListKind::Templates).await;
+    let lists = refresh(caller, &all, ListKind::Templates).await;
     let makes = |entry: &Entry| {
         entry.name == uri
             || entry

@@ -6,24 +6,32 @@
 //!   ← relay: JSON, or SSE event by event: ids and progress tokens restored, results bridged, token redacted
 //! ```
 //!
-//! Nothing is kept per client: no session id is handed out, so any replica
-//! serves any request. Sessions exist on the other side only, one per legacy
-//! upstream, and are opened again when the upstream forgot them.
+//! A modern client's requests stand alone. A legacy client gets a session whose
+//! sealed id holds what a replica needs to serve it, so any replica serves any
+//! request. Where an upstream keeps sessions, that client has one of its own
+//! there; modern clients share one. Forgotten ones are opened again.
 
 mod calls;
 mod dispatch;
 mod forward;
 mod greet;
 mod guard;
+mod in_session;
 mod lists;
 mod locate;
+mod party;
+mod pieces;
+mod place;
 mod proxy;
+mod question;
 mod relay;
 mod reply;
 mod route;
 mod run;
 mod service;
 mod serving;
+mod sessions;
+mod stream;
 mod upstream;
 
 #[cfg(test)]

@@ -9,10 +9,13 @@ use agentkube_plan::{DigestReport, ProxyPlan};
 use arc_swap::ArcSwapOption;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::party::Party;
 use super::route::ProxyPlane;
 use super::service::ProxyService;
 use super::serving::Serving;
+use super::sessions::Sessions;
 use super::upstream::Upstream;
 use crate::admin::PlaneStatus;
 use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics, Stack};
@@ -24,6 +27,9 @@ const MAX_REQUESTS: usize = 20_000;
 
 /// How often an upstream that is well is looked at when nobody calls it.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How often idle sessions are looked for.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// The pauses after failed looks double from the first to the last.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -49,6 +55,11 @@ pub(super) struct State {
     watch: PlanWatch<ProxyPlan>,
     roots: TlsRoots,
     serving: ArcSwapOption<Serving>,
+    pub(super) sessions: Sessions,
+    /// Seals the sessions of a plan without keys.
+    own_key: Vec<u8>,
+    /// Cancelled when streams without an end must end.
+    pub(super) closing: CancellationToken,
     /// Held while a new plan takes over, so that upstreams are made once.
     replacing: Mutex<()>,
 }
@@ -65,6 +76,9 @@ impl Proxy {
             watch,
             roots: parts.roots,
             serving: ArcSwapOption::empty(),
+            sessions: Sessions::default(),
+            own_key: own_key(),
+            closing: CancellationToken::new(),
             replacing: Mutex::default(),
         })))
     }
@@ -87,6 +101,7 @@ impl Proxy {
     /// before anybody calls: at once, then every minute, sooner after failures.
     pub async fn follow(self, drain: Drain) {
         let mut watch = self.0.watch.clone();
+        let mut sweeps = tokio::time::interval(SWEEP);
         loop {
             let mut looking = JoinSet::new();
             if let Some(serving) = self.0.serving() {
@@ -94,12 +109,16 @@ impl Proxy {
                     looking.spawn(look_after(Arc::clone(upstream)));
                 }
             }
-            tokio::select! {
-                () = drain.started() => return,
-                open = watch.changed() => {
-                    if !open {
-                        drain.started().await;
-                        return;
+            loop {
+                tokio::select! {
+                    () = drain.started() => return self.0.closing.cancel(),
+                    _ = sweeps.tick() => self.0.sweep(),
+                    open = watch.changed() => {
+                        if !open {
+                            drain.started().await;
+                            return self.0.closing.cancel();
+                        }
+                        break;
                     }
                 }
             }
@@ -107,7 +126,31 @@ impl Proxy {
     }
 }
 
+/// A key that no other process has; empty, and so none, where the system has no
+/// randomness.
+fn own_key() -> Vec<u8> {
+    let mut key = vec![0; 32];
+    match getrandom::fill(&mut key) {
+        Ok(()) => key,
+        Err(_) => Vec::new(),
+    }
+}
+
 impl State {
+    /// Forgets sessions that nobody uses. Where no other replica may be serving
+    /// them, their upstreams are told.
+    fn sweep(&self) {
+        let Some(serving) = self.serving() else {
+            return;
+        };
+        let plan = &serving.loaded.plan;
+        for live in self.sessions.sweep(plan.limits.session_idle) {
+            if plan.alone {
+                serving.end_links(&live);
+            }
+        }
+    }
+
     /// What is to be served now; `None` until a first plan was loaded.
     pub(super) fn serving(&self) -> Option<Arc<Serving>> {
         let current = self.watch.current()?;
@@ -128,7 +171,12 @@ impl State {
         if fits(&before) {
             return before;
         }
-        let next = Arc::new(Serving::new(current, before.as_deref(), &self.roots));
+        let next = Arc::new(Serving::new(
+            current,
+            before.as_deref(),
+            &self.roots,
+            &self.own_key,
+        ));
         self.serving.store(Some(Arc::clone(&next)));
         Some(next)
     }
@@ -163,7 +211,9 @@ impl PlaneStatus for Proxy {
 async fn look_after(upstream: Arc<Upstream>) {
     let (mut pause, longest) = LOOK_AGAIN;
     loop {
-        let looked = upstream.catalogue(ListKind::Tools, Instant::now()).await;
+        let looked = upstream
+            .catalogue(ListKind::Tools, &Party::Modern, Instant::now())
+            .await;
         match looked {
             Ok(_) => {
                 pause = LOOK_AGAIN.0;

@@ -2,30 +2,32 @@
 //! the client's again, results are in its era, our credential is not in them.
 
 use std::borrow::Cow;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::Stream;
 use futures::stream::unfold;
 use http::StatusCode;
-use http_body::{Body as HttpBody, Frame};
+use http_body::Body as HttpBody;
 use tokio::time::timeout;
 use tracing::debug;
 
-use agentkube_mcp::bridge::{self, Route};
+use agentkube_mcp::bridge;
 use agentkube_mcp::method::{ListKind, Method};
+use agentkube_mcp::seal::Sealer;
 use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, json, message, sse};
 
 use super::calls::Call;
 use super::dispatch::upstream_error;
+use super::pieces::{Piece, pieces_body};
+use super::place::Place;
+use super::question::Questions;
+use super::sessions::{Live, UnderWay};
 use super::upstream::{CancelGuard, Events, Lane, Upstream, UpstreamError};
 use crate::edge::BoxError;
 
 /// How long a stream is silent before a comment keeps it open.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What the client needs to recognise its answer.
 #[derive(Debug)]
@@ -41,52 +43,65 @@ pub(super) struct Asker {
     pub(super) info: Arc<str>,
 }
 
+/// The hop that an answer comes from.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) lane: Lane,
+    /// The id of the call on that hop.
+    pub(super) id: Id<'static>,
+    /// The session, when the hop is that client's alone: then everything that
+    /// comes is for the client, questions too.
+    pub(super) own: Option<Arc<Live>>,
+    pub(super) sealer: Arc<Sealer>,
+}
+
 /// A streamed answer.
 #[derive(Debug)]
 pub(super) struct Relay {
-    upstream: Arc<Upstream>,
-    lane: Lane,
-    id: u64,
+    route: Route,
     events: Events,
     asker: Asker,
     cancel: Option<CancelGuard>,
-    first: Option<String>,
+    first: Option<Step>,
+    /// The stream told where to go on, should it end too early.
+    primed: bool,
     _call: Option<Call>,
+    under_way: Option<UnderWay>,
 }
 
 /// What comes next.
+#[derive(Debug)]
 pub(super) enum Step {
-    /// A notification.
+    /// A notification, a question, or only an id to go on from: an event.
     Event(String),
     /// The answer; nothing comes after it.
     Last { status: StatusCode, text: String },
+    /// Nothing comes any more on this stream: the client reads on elsewhere, or
+    /// does not want the answer.
+    End,
 }
 
 impl Asker {
     /// The upstream's response as the client's.
     pub(super) fn translate(
         &self,
-        upstream: &Upstream,
-        lane: &Lane,
+        route: &Route,
         bytes: &[u8],
     ) -> Result<(StatusCode, String), UpstreamError> {
         let message = Message::decode(bytes, MAX_DEPTH)
             .map_err(|error| UpstreamError::Garbled(error.to_string()))?;
-        self.response(upstream, lane, &message)
+        self.response(route, &message)
             .ok_or_else(|| UpstreamError::Garbled("it is no response".to_owned()))
     }
 
-    fn response(
-        &self,
-        upstream: &Upstream,
-        lane: &Lane,
-        message: &Message<'_>,
-    ) -> Option<(StatusCode, String)> {
+    fn response(&self, route: &Route, message: &Message<'_>) -> Option<(StatusCode, String)> {
+        let Route { upstream, lane, .. } = route;
         let mut edit = message.object().edit();
         edit.set("id", self.id.as_json());
         let status = match message.kind() {
             Kind::Result { result, .. } => {
-                let route = Route {
+                let route = bridge::Route {
                     client: self.era,
                     upstream: lane.era(),
                     method: self.method,
@@ -112,13 +127,17 @@ impl Asker {
 
     /// A notification of the upstream as the client gets it; `None` for one
     /// that is not meant for it.
-    fn notification(&self, lane: &Lane, id: u64, message: &Message<'_>) -> Option<String> {
+    fn notification(&self, route: &Route, message: &Message<'_>) -> Option<String> {
+        let Route { lane, id, .. } = route;
+        if let Some(live) = &route.own {
+            return Some(route.questions(live).notification(message));
+        }
         match message.method()? {
             "notifications/progress" => {
                 let params = message.params()?;
                 // Only the token of this call: a shared session may carry others.
                 let token = params.value("progressToken")?;
-                if json::string(token).as_deref().unwrap_or(token) != id.to_string() {
+                if json::string(token).as_deref().unwrap_or(token) != id.as_json() {
                     return None;
                 }
                 let own = self.progress_token.as_deref()?;
@@ -155,65 +174,104 @@ fn severity(level: &str) -> Option<usize> {
     .position(|known| *known == level)
 }
 
+impl Route {
+    fn questions<'a>(&'a self, live: &'a Live) -> Questions<'a> {
+        Questions {
+            upstream: &self.upstream,
+            lane: &self.lane,
+            live,
+            sealer: &self.sealer,
+        }
+    }
+}
+
 impl Relay {
     pub(super) fn new(
-        upstream: Arc<Upstream>,
-        lane: Lane,
-        id: u64,
+        route: Route,
         events: Events,
         asker: Asker,
         cancel: CancelGuard,
-        call: Option<Call>,
+        (call, under_way): (Option<Call>, Option<UnderWay>),
     ) -> Self {
         Self {
-            upstream,
-            lane,
-            id,
+            route,
             events,
             asker,
             cancel: Some(cancel),
             first: None,
+            primed: false,
             _call: call,
+            under_way,
         }
     }
 
-    /// Gives an event back that was taken too early.
-    pub(super) fn put_back(&mut self, event: String) {
-        self.first = Some(event);
+    /// Gives a step back that was taken too early.
+    pub(super) fn put_back(&mut self, step: Step) {
+        self.first = Some(step);
+    }
+
+    /// True when the client may read on elsewhere.
+    pub(super) fn has_primed(&self) -> bool {
+        self.primed
     }
 
     /// The next event for the client. Waiting may be given up and begun anew.
     pub(super) async fn step(&mut self) -> Step {
-        if let Some(event) = self.first.take() {
-            return Step::Event(event);
+        if let Some(step) = self.first.take() {
+            return step;
         }
+        let cancelled = self.under_way.as_ref().map(|it| it.cancelled.clone());
+        match cancelled {
+            None => self.advance().await,
+            Some(cancelled) => tokio::select! {
+                step = self.advance() => step,
+                () = cancelled.cancelled() => Step::End,
+            },
+        }
+    }
+
+    async fn advance(&mut self) -> Step {
         loop {
-            let bytes = match self.events.next().await {
-                Ok(Some(bytes)) => bytes,
+            let event = match self.events.event().await {
+                Ok(Some(event)) => event,
+                // The upstream let go of the connection; the answer comes on the
+                // stream that the client opens from the last id.
+                Ok(None) if self.primed => return Step::End,
                 Ok(None) => return self.failed(&UpstreamError::Cut),
                 Err(error) => return self.failed(&error),
             };
-            let message = match Message::decode(&bytes, MAX_DEPTH) {
+            let place = self.place(&event);
+            self.primed |= place.is_told();
+            if event.data.is_empty() {
+                if place.is_told() {
+                    return Step::Event(place.frame(""));
+                }
+                continue;
+            }
+            let message = match Message::decode(&event.data, MAX_DEPTH) {
                 Ok(message) => message,
                 Err(error) => return self.failed(&UpstreamError::Garbled(error.to_string())),
             };
             match message.kind() {
-                Kind::Request { .. } => self.upstream.refuse_soon(&self.lane, &message),
+                Kind::Request { .. } => {
+                    if let Some(text) = self.question(&message) {
+                        return Step::Event(place.frame(&text));
+                    }
+                }
                 Kind::Notification { .. } => {
                     self.overhear(&message);
-                    if let Some(text) = self.asker.notification(&self.lane, self.id, &message) {
-                        return Step::Event(self.upstream.redact(Cow::Owned(text)).into_owned());
+                    if let Some(text) = self.asker.notification(&self.route, &message) {
+                        let text = self.route.upstream.redact(Cow::Owned(text));
+                        return Step::Event(place.frame(&text));
                     }
                 }
                 Kind::Result { id, .. } | Kind::Error { id: Some(id), .. }
-                    if !id.is(&Id::from(self.id)) =>
+                    if !id.is(&self.route.id) =>
                 {
-                    debug!(upstream = %self.upstream.name, "response to something else");
+                    debug!(upstream = %self.route.upstream.name, "response to something else");
                 }
                 Kind::Result { .. } | Kind::Error { .. } => {
-                    if let Some((status, text)) =
-                        self.asker.response(&self.upstream, &self.lane, &message)
-                    {
+                    if let Some((status, text)) = self.asker.response(&self.route, &message) {
                         if let Some(cancel) = self.cancel.take() {
                             cancel.done();
                         }
@@ -224,11 +282,37 @@ impl Relay {
         }
     }
 
+    /// Where the client may go on after this event: told in its own session only.
+    fn place(&self, event: &sse::Event) -> Place {
+        match self.route.own {
+            Some(_) => Place::answer(self.route.upstream.fingerprint, event),
+            None => Place::default(),
+        }
+    }
+
+    /// A question of the upstream as the client gets it. Where clients share a
+    /// session nobody can be asked.
+    fn question(&self, message: &Message<'_>) -> Option<String> {
+        let Route { upstream, lane, .. } = &self.route;
+        let Some(live) = &self.route.own else {
+            upstream.refuse_soon(lane, message);
+            return None;
+        };
+        let text = self.route.questions(live).request(message)?;
+        Some(upstream.redact(Cow::Owned(text)).into_owned())
+    }
+
     /// The answer without what comes before it.
     pub(super) async fn last(mut self) -> (StatusCode, String) {
         loop {
-            if let Step::Last { status, text } = self.step().await {
-                return (status, text);
+            match self.step().await {
+                Step::Last { status, text } => return (status, text),
+                Step::Event(_) => {}
+                Step::End => {
+                    if let Step::Last { status, text } = self.failed(&UpstreamError::Cut) {
+                        return (status, text);
+                    }
+                }
             }
         }
     }
@@ -237,7 +321,7 @@ impl Relay {
     /// list of tools is, so that `/digest` and the filter's report are current.
     fn overhear(&self, message: &Message<'_>) {
         if message.method() == Some("notifications/tools/list_changed") {
-            self.upstream.read_again_soon(ListKind::Tools);
+            self.route.upstream.read_again_soon(ListKind::Tools);
         }
     }
 
@@ -246,8 +330,8 @@ impl Relay {
         if let Some(cancel) = self.cancel.take() {
             cancel.failed(error);
         }
-        self.upstream.note_stream(error);
-        let object = upstream_error(&self.upstream.name, error);
+        self.route.upstream.note_stream(error);
+        let object = upstream_error(&self.route.upstream.name, error);
         let text = message::failure(Some(&self.asker.id), &object);
         Step::Last {
             status: StatusCode::OK,
@@ -257,69 +341,14 @@ impl Relay {
 
     /// The events as a body. Dropping it is the client going away.
     pub(super) fn into_body(self) -> impl HttpBody<Data = Bytes, Error = BoxError> + Send {
-        let frames = unfold(Some(Box::new(self)), |relay| async move {
+        pieces_body(unfold(Some(Box::new(self)), |relay| async move {
             let mut relay = relay?;
             match timeout(KEEP_ALIVE, relay.step()).await {
                 Err(_) => Some((Piece::open(sse::KEEP_ALIVE), Some(relay))),
-                Ok(Step::Event(text)) => Some((Piece::open(sse::frame(&text)), Some(relay))),
-                Ok(Step::Last { text, .. }) => {
-                    let last = true;
-                    Some((
-                        Piece {
-                            bytes: sse::frame(&text).into(),
-                            last,
-                        },
-                        None,
-                    ))
-                }
+                Ok(Step::Event(frame)) => Some((Piece::open(frame), Some(relay))),
+                Ok(Step::Last { text, .. }) => Some((Piece::last(sse::frame(&text)), None)),
+                Ok(Step::End) => Some((Piece::last(Bytes::new()), None)),
             }
-        });
-        RelayBody {
-            pieces: Box::pin(frames),
-            ended: false,
-        }
-    }
-}
-
-struct Piece {
-    bytes: Bytes,
-    last: bool,
-}
-
-impl Piece {
-    fn open(text: impl Into<Bytes>) -> Self {
-        Self {
-            bytes: text.into(),
-            last: false,
-        }
-    }
-}
-
-/// A stream of pieces as a body that knows its last one.
-struct RelayBody<S> {
-    pieces: Pin<Box<S>>,
-    ended: bool,
-}
-
-impl<S: Stream<Item = Piece>> HttpBody for RelayBody<S> {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        self.pieces.as_mut().poll_next(cx).map(|piece| {
-            let piece = piece?;
-            self.ended = piece.last;
-            Some(Ok(Frame::data(piece.bytes)))
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.ended
+        }))
     }
 }

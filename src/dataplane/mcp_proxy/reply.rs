@@ -3,7 +3,7 @@
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use agentkube_mcp::{ErrorObject, Id, message, sse};
+use agentkube_mcp::{ErrorObject, Id, header, message, sse};
 
 use super::relay::Relay;
 use crate::edge::Body;
@@ -19,6 +19,15 @@ pub(super) enum Reply {
         /// The message.
         text: String,
     },
+    /// The answer to `initialize`, with the id of the session.
+    Opened {
+        /// The message.
+        text: String,
+        /// The id.
+        session: HeaderValue,
+    },
+    /// The client cancelled its request: no answer comes.
+    Cancelled,
     /// Notifications, then the answer.
     Stream(Box<Relay>),
 }
@@ -40,10 +49,19 @@ impl Reply {
         }
     }
 
+    /// The same answer, with the session that it opens.
+    pub(super) fn opening(self, session: HeaderValue) -> Self {
+        match self {
+            Self::Whole { text, .. } => Self::Opened { text, session },
+            other => other,
+        }
+    }
+
     /// The final answer alone, for a batch or for a client that takes no stream.
     pub(super) async fn whole(self) -> Option<(StatusCode, String)> {
         match self {
-            Self::Accepted => None,
+            Self::Accepted | Self::Cancelled => None,
+            Self::Opened { text, .. } => Some((StatusCode::OK, text)),
             Self::Whole { status, text } => Some((status, text)),
             Self::Stream(relay) => Some(relay.last().await),
         }
@@ -53,6 +71,13 @@ impl Reply {
     pub(super) fn into_response(self) -> Response<Body> {
         match self {
             Self::Accepted => empty(StatusCode::ACCEPTED),
+            Self::Cancelled => stream(Body::empty()),
+            Self::Opened { text, session } => {
+                let mut response = json(StatusCode::OK, text);
+                let headers = response.headers_mut();
+                headers.insert(header::SESSION_ID, session);
+                response
+            }
             Self::Whole { status, text } => json(status, text),
             Self::Stream(relay) => stream(Body::stream(relay.into_body())),
         }
@@ -80,7 +105,7 @@ pub(super) fn one_event(message: &str) -> Response<Body> {
     stream(Body::full(sse::frame(message)))
 }
 
-fn stream(body: Body) -> Response<Body> {
+pub(super) fn stream(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -50,8 +50,11 @@ pub enum ProxyError {
     #[error(transparent)]
     Body(#[from] CollectError),
     /// 405.
-    #[error("only POST is served here: this server needs no session and has no stream of its own")]
+    #[error("only POST is served here, and in a session of a legacy client GET and DELETE")]
     Method,
+    /// 404.
+    #[error("this session is not known here; initialize again")]
+    Session,
     /// 415.
     #[error("the Content-Type must be application/json")]
     ContentType,
@@ -91,7 +94,7 @@ impl ProxyError {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Session => StatusCode::NOT_FOUND,
             Self::NoPlan | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -134,7 +137,7 @@ impl Plane for ProxyPlane {
         let header = match error {
             // RFC 9110, 11.6.1: a 401 carries a challenge.
             ProxyError::Unauthenticated(_) => Some((WWW_AUTHENTICATE, "Bearer")),
-            ProxyError::Method => Some((ALLOW, "POST")),
+            ProxyError::Method => Some((ALLOW, "GET, POST, DELETE")),
             ProxyError::NoPlan | ProxyError::Overloaded => Some((RETRY_AFTER, "1")),
             _ => None,
         };

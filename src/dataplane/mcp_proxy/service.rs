@@ -12,14 +12,20 @@ use http_body::Body as HttpBody;
 use tower::Service;
 
 use agentkube_mcp::inbound::{self, Session};
-use agentkube_mcp::{Body as Messages, ErrorObject, Granted, MAX_DEPTH, Message, error, message};
+use agentkube_mcp::{
+    Body as Messages, Era, ErrorObject, Granted, MAX_DEPTH, Message, Version, error, header,
+    message,
+};
 
 use super::calls::Calls;
 use super::dispatch::{Caller, dispatch};
+use super::party::Party;
 use super::proxy::State;
 use super::reply::{self, Reply};
 use super::route::{ProxyError, Route};
 use super::serving::Serving;
+use super::sessions::{self, Live};
+use super::stream;
 use crate::edge::{Body, Routed, collect};
 
 /// The proxy's own service, inside the shared layers.
@@ -63,28 +69,35 @@ where
             Route::Livez => Box::pin(ready(Ok(Response::new(Body::full("ok\n"))))),
             Route::Unknown => Box::pin(ready(Err(ProxyError::NotFound))),
             Route::Mcp => {
-                let serving = self.state.serving();
-                Box::pin(answer(serving, self.calls.clone(), routed.request))
+                let state = Arc::clone(&self.state);
+                Box::pin(answer(state, self.calls.clone(), routed.request))
             }
         }
     }
 }
 
 async fn answer<B>(
-    serving: Option<Arc<Serving>>,
+    state: Arc<State>,
     calls: Calls,
     request: Request<B>,
 ) -> Result<Response<Body>, ProxyError>
 where
     B: HttpBody<Data = Bytes>,
 {
-    let serving = serving.ok_or(ProxyError::NoPlan)?;
+    let serving = state.serving().ok_or(ProxyError::NoPlan)?;
     serving.guard.check(&request)?;
-    let client = serving.loaded.clients.authenticate(request.headers())?;
-    if request.method() != Method::POST {
-        return Err(ProxyError::Method);
-    }
     let (head, body) = request.into_parts();
+    let client = serving.loaded.clients.authenticate(&head.headers)?;
+    let site = Site {
+        state: &state,
+        serving: &serving,
+        granted: &serving.access.of(client.name()),
+        client: client.name(),
+        headers: &head.headers,
+    };
+    if head.method != Method::POST {
+        return site.session_request(&head.method);
+    }
     if !is_json(&head.headers) {
         return Err(ProxyError::ContentType);
     }
@@ -96,7 +109,6 @@ where
     let call = calls
         .begin(limits.concurrent_calls)
         .ok_or(ProxyError::Overloaded)?;
-    let granted = serving.access.of(client.name());
     let limit = usize::try_from(limits.message_bytes).unwrap_or(usize::MAX);
     let body = collect(body, limit).await?;
     match Messages::decode(&body, MAX_DEPTH) {
@@ -109,18 +121,86 @@ where
                     return Ok(reply::json(refusal.status, text));
                 }
             };
-            let caller = Caller {
-                serving: &serving,
-                granted: &granted,
-                session,
-                headers: &head.headers,
-            };
+            let party = site.party(session, &message)?;
+            let caller = site.caller(session, &party);
             let reply = dispatch(&caller, &message, Some(call)).await;
             Ok(respond(reply, accepts).await)
         }
-        Ok(Messages::Batch(messages)) => {
-            Ok(batch(&serving, &granted, &head.headers, messages).await)
+        Ok(Messages::Batch(messages)) => batch(site, messages).await,
+    }
+}
+
+/// Where a request arrived, and whose it is.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    state: &'a State,
+    serving: &'a Arc<Serving>,
+    granted: &'a Granted<'a>,
+    client: &'a str,
+    headers: &'a HeaderMap,
+}
+
+impl<'a> Site<'a> {
+    /// Whose message it is. A legacy client that names a session must be in it;
+    /// one that names none is served where that needs no session.
+    fn party(&self, session: Session, message: &Message<'_>) -> Result<Party, ProxyError> {
+        if session.era() == Era::Modern {
+            return Ok(Party::Modern);
         }
+        if message.method() == Some("initialize") {
+            return Ok(Party::Legacy);
+        }
+        Ok(self.session()?.map_or(Party::Legacy, Party::Session))
+    }
+
+    /// The session that the headers name.
+    fn session(&self) -> Result<Option<Arc<Live>>, ProxyError> {
+        let Some(id) = self.headers.get(header::SESSION_ID) else {
+            return Ok(None);
+        };
+        let plan = &self.serving.loaded.plan;
+        let owner = sessions::owner(&plan.object, self.client);
+        let id = id.to_str().map_err(|_| ProxyError::Session)?;
+        let sealer = &self.serving.sealer;
+        let sessions = &self.state.sessions;
+        let live = sessions.find(sealer, &owner, id, plan.limits.sessions);
+        live.map(Some).ok_or(ProxyError::Session)
+    }
+
+    fn caller(&self, session: Session, party: &'a Party) -> Caller<'a> {
+        Caller {
+            serving: self.serving,
+            granted: self.granted,
+            client: self.client,
+            sessions: &self.state.sessions,
+            party,
+            session,
+            headers: self.headers,
+        }
+    }
+
+    /// GET and DELETE: a legacy session's stream and its end. 2026-07-28 has
+    /// neither, and without a session there is no stream.
+    fn session_request(&self, method: &Method) -> Result<Response<Body>, ProxyError> {
+        let version = self.headers.get(header::PROTOCOL_VERSION);
+        let version = version.and_then(|version| Version::parse(version.to_str().ok()?));
+        if version.is_some_and(|version| version.era() == Era::Modern) {
+            return Err(ProxyError::Method);
+        }
+        if !matches!(*method, Method::GET | Method::DELETE) {
+            return Err(ProxyError::Method);
+        }
+        let live = self.session()?.ok_or(ProxyError::Method)?;
+        if *method == Method::DELETE {
+            self.serving.end_links(&live);
+            self.state.sessions.end(&live);
+            return Ok(reply::empty(StatusCode::NO_CONTENT));
+        }
+        if !Accepts::of(self.headers).events {
+            return Err(ProxyError::NotAcceptable);
+        }
+        let closing = &self.state.closing;
+        Ok(stream::open(self.serving, &live, closing, self.headers))
     }
 }
 
@@ -132,6 +212,7 @@ async fn respond(reply: Reply, accepts: Accepts) -> Response<Body> {
             None => reply::empty(StatusCode::ACCEPTED),
         },
         Reply::Whole { text, .. } if !accepts.json => reply::one_event(&text),
+        Reply::Cancelled if !accepts.events => reply::empty(StatusCode::ACCEPTED),
         reply => reply.into_response(),
     }
 }
@@ -139,11 +220,9 @@ async fn respond(reply: Reply, accepts: Accepts) -> Response<Body> {
 /// Each message of a batch on its own, the answers in one array
 /// (2025-03-26, Base Protocol, "Batching").
 async fn batch(
-    serving: &Arc<Serving>,
-    granted: &Granted<'_>,
-    headers: &HeaderMap,
+    site: Site<'_>,
     messages: Vec<Result<Message<'_>, agentkube_mcp::Malformed>>,
-) -> Response<Body> {
+) -> Result<Response<Body>, ProxyError> {
     let mut answers = Vec::new();
     for message in messages {
         let message = match message {
@@ -153,29 +232,25 @@ async fn batch(
                 continue;
             }
         };
-        match inbound::classify(headers, &message) {
+        match inbound::classify(site.headers, &message) {
             Ok(session) if session.version.has_batches() => {
-                let caller = Caller {
-                    serving,
-                    granted,
-                    session,
-                    headers,
-                };
-                let reply = dispatch(&caller, &message, None).await;
+                let party = site.party(session, &message)?;
+                let reply = dispatch(&site.caller(session, &party), &message, None).await;
                 answers.extend(reply.whole().await.map(|(_, text)| text));
             }
             Ok(Session { version }) => {
                 let text = format!("{version} has no batches: send one message a request");
                 let error = ErrorObject::new(error::INVALID_REQUEST, text);
-                return refuse(StatusCode::BAD_REQUEST, &error);
+                return Ok(refuse(StatusCode::BAD_REQUEST, &error));
             }
-            Err(refusal) => return refuse(refusal.status, &refusal.error),
+            Err(refusal) => return Ok(refuse(refusal.status, &refusal.error)),
         }
     }
     if answers.is_empty() {
-        return reply::empty(StatusCode::ACCEPTED);
+        return Ok(reply::empty(StatusCode::ACCEPTED));
     }
-    reply::json(StatusCode::OK, format!("[{}]", answers.join(",")))
+    let text = format!("[{}]", answers.join(","));
+    Ok(reply::json(StatusCode::OK, text))
 }
 
 fn refuse(status: StatusCode, error: &ErrorObject) -> Response<Body> {

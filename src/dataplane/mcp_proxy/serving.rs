@@ -3,10 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use agentkube_mcp::seal::Sealer;
+use agentkube_mcp::session::Fingerprint;
 use agentkube_mcp::{Access, Grant, json};
 use agentkube_plan::{NamePrefix, ProxyPlan};
+use tracing::warn;
 
 use super::guard::Guard;
+use super::sessions::Live;
 use super::upstream::Upstream;
 use crate::source::Loaded;
 use crate::upstream::TlsRoots;
@@ -20,6 +24,8 @@ pub(super) struct Serving {
     pub(super) access: Access,
     /// Who the proxy is, as JSON text, to both sides.
     pub(super) info: Arc<str>,
+    /// Seals what clients carry for us.
+    pub(super) sealer: Arc<Sealer>,
 }
 
 impl Serving {
@@ -29,6 +35,7 @@ impl Serving {
         loaded: Arc<Loaded<ProxyPlan>>,
         before: Option<&Self>,
         roots: &TlsRoots,
+        own_key: &[u8],
     ) -> Self {
         let plan = &loaded.plan;
         let info: Arc<str> = info(plan).into();
@@ -55,8 +62,24 @@ impl Serving {
             guard: Guard::new(&plan.hosts),
             access: access(plan),
             info,
+            sealer: Arc::new(sealer(&loaded, own_key)),
             loaded,
         }
+    }
+
+    /// Ends the sessions with upstreams that belong to this one.
+    pub(super) fn end_links(&self, live: &Live) {
+        for upstream in &self.upstreams {
+            if let Some(link) = live.linked(upstream.fingerprint) {
+                upstream.end_link(&link);
+            }
+        }
+    }
+
+    /// The upstream of this fingerprint.
+    pub(super) fn upstream(&self, fingerprint: Fingerprint) -> Option<&Arc<Upstream>> {
+        let mut upstreams = self.upstreams.iter();
+        upstreams.find(|upstream| upstream.fingerprint == fingerprint)
     }
 
     /// A message of several upstreams without any of their credentials.
@@ -79,6 +102,23 @@ impl Serving {
             _ => None,
         }
     }
+}
+
+/// A sealer with the keys of the plan's Secret. Without them the process seals
+/// with a key of its own: no other replica opens that.
+fn sealer(loaded: &Loaded<ProxyPlan>, own_key: &[u8]) -> Sealer {
+    let keys = loaded.plan.session_keys.as_ref();
+    let current = keys.and_then(|keys| loaded.secrets.get(&keys.current));
+    let previous = keys.and_then(|keys| loaded.secrets.get(&keys.previous));
+    let sealer = current.and_then(|current| {
+        Sealer::new(current.expose(), previous.map(|previous| previous.expose()))
+    });
+    if sealer.is_none() && keys.is_some() {
+        warn!(object = %loaded.plan.object, "no session key: sessions stay with this process");
+    }
+    sealer
+        .or_else(|| Sealer::new(own_key, None))
+        .unwrap_or_else(Sealer::closed)
 }
 
 fn access(plan: &ProxyPlan) -> Access {

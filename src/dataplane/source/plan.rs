@@ -70,6 +70,7 @@ impl Plan for ProxyPlan {
         self.upstreams
             .iter()
             .flat_map(|upstream| upstream.auth.secrets())
+            .chain(self.session_keys.iter().flat_map(|keys| keys.entries()))
             .collect()
     }
 

@@ -6,6 +6,7 @@ const MODERN_PARAMS: &str = r#"{"name":"github__x","arguments":{"n":1.0},"_meta"
 
 fn rewrite() -> Rewrite<'static> {
     Rewrite {
+        own: false,
         named: Some(("name", Cow::Borrowed("x"))),
         reference: None,
         progress_token: Some("7"),

@@ -11,6 +11,7 @@ mod gateway;
 mod mcp;
 mod nudge;
 mod pod_port;
+mod session_keys;
 mod status;
 mod supervision;
 mod sweep;

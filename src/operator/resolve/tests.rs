@@ -59,13 +59,22 @@ fn a_plan_holds_no_value_of_a_secret() {
 }
 
 #[test]
-fn an_mcp_names_the_secrets_of_its_upstreams() {
+fn an_mcp_names_the_secrets_of_its_upstreams_and_of_its_sessions() {
     let checked = typed::<MCP>(mcp_manifest()).parse().unwrap();
     let resolution = mcp(&checked, &FileIndex::default());
-    let entry = resolution.secrets.iter().next().unwrap();
+    let entries = resolution.secrets.iter();
+    let entries: Vec<_> = entries
+        .map(|entry| (entry.name.as_str(), entry.key.as_str()))
+        .collect();
+    let keys = "github-tools-mcp-sessions";
     assert_eq!(
-        (entry.name.as_str(), entry.key.as_str()),
-        ("github-upstream-pat", "token")
+        entries,
+        [
+            (keys, "current"),
+            (keys, "previous"),
+            ("github-upstream-pat", "token")
+        ]
     );
+    assert_eq!(resolution.missing.len(), 1, "ours is made with the Pods");
     assert_eq!(resolution.missing[0].upstream, "github");
 }

@@ -10,7 +10,7 @@ use http_body_util::Full;
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 #[tokio::test]
-async fn a_legacy_client_is_greeted_in_its_version_and_gets_no_session() {
+async fn a_legacy_client_is_greeted_in_its_version_and_gets_a_session() {
     let server = Spec::legacy(&["echo"]).start().await;
     let proxy = over(&[&server]).await;
     let answer = proxy
@@ -20,12 +20,16 @@ async fn a_legacy_client_is_greeted_in_its_version_and_gets_no_session() {
     assert_eq!(result["protocolVersion"], "2025-06-18");
     assert_eq!(
         result["capabilities"],
-        json!({"tools": {}}),
-        "no change is followed yet"
+        json!({"tools": {"listChanged": true}}),
+        "its own session is its own stream of changes"
     );
     assert_eq!(result["instructions"], "be kind");
     assert_eq!(result["serverInfo"]["name"], "agentkube");
-    assert!(!answer.headers.contains_key("mcp-session-id"));
+    let id = answer.headers["mcp-session-id"].to_str().unwrap();
+    assert!(id.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert!(!id.contains("session-"), "sealed");
+    let asked = server.got("initialize").pop().unwrap().json();
+    assert_eq!(asked["params"]["protocolVersion"], "2025-06-18");
 }
 
 #[tokio::test]
@@ -229,10 +233,8 @@ async fn an_unknown_method_reaches_the_only_upstream() {
 async fn tasks_of_a_shared_session_are_nobodys() {
     let server = Spec::legacy(&["echo"]).capability("tasks").start().await;
     let proxy = over(&[&server]).await;
-    let greeted = proxy
-        .legacy("initialize", json!({"protocolVersion": "2025-11-25"}))
-        .await;
-    assert_eq!(greeted.result()["capabilities"], json!({"tools": {}}));
+    let discovered = proxy.modern("server/discover", json!({})).await;
+    assert_eq!(discovered.result()["capabilities"], json!({"tools": {}}));
     assert_eq!(proxy.legacy("tasks/list", json!({})).await.code(), -32601);
     let call = json!({"name": "echo", "task": {"ttl": 1}});
     proxy.legacy("tools/call", call).await.result();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use agentkube_mcp::header;
 use agentkube_plan::{
     Breaker, ClientAuth, ClientEntry, ClientTable, HttpTransport, KeyHash, NamePrefix, ObjectName,
-    ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream, SecretEntry, ToolFilter, ToolNames,
-    UpstreamAuth, UpstreamKind,
+    ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream, SecretEntry, SessionKeys, ToolFilter,
+    ToolNames, UpstreamAuth, UpstreamKind,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -94,6 +94,8 @@ pub(super) fn plan(upstreams: Vec<ProxyUpstream>) -> ProxyPlan {
             sessions: 10,
             session_idle: Duration::from_secs(60),
         },
+        session_keys: Some(SessionKeys::of("tools-mcp-sessions")),
+        alone: true,
         auth: ClientAuth::None,
     }
 }
@@ -124,7 +126,10 @@ pub(super) async fn serve(plan: ProxyPlan) -> Tested {
     serve_with(plan, Secrets::new()).await
 }
 
-pub(super) async fn serve_with(plan: ProxyPlan, secrets: Secrets) -> Tested {
+pub(super) async fn serve_with(plan: ProxyPlan, mut secrets: Secrets) -> Tested {
+    if let Some(keys) = &plan.session_keys {
+        secrets.insert(keys.current.clone(), "the key that all replicas share");
+    }
     static ROOTS: OnceLock<TlsRoots> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| TlsRoots::load().unwrap()).clone();
     let edge = EdgeMetrics::register(&mut Registry::default());
@@ -133,6 +138,45 @@ pub(super) async fn serve_with(plan: ProxyPlan, secrets: Secrets) -> Tested {
         .await
         .unwrap();
     Tested { proxy, source }
+}
+
+/// A legacy client in its session.
+pub(super) struct Sitting<'p> {
+    pub(super) proxy: &'p Tested,
+    pub(super) id: String,
+}
+
+impl Sitting<'_> {
+    /// The same session at another replica.
+    pub(super) fn at<'q>(&self, proxy: &'q Tested) -> Sitting<'q> {
+        let id = self.id.clone();
+        Sitting { proxy, id }
+    }
+
+    pub(super) fn head(&self, method: &str) -> http::request::Builder {
+        post()
+            .method(method)
+            .header("mcp-protocol-version", "2025-11-25")
+            .header("mcp-session-id", &self.id)
+    }
+
+    pub(super) fn post(&self, message: &Value) -> Request<Full<Bytes>> {
+        let body = Full::from(message.to_string());
+        self.head("POST").body(body).unwrap()
+    }
+
+    pub(super) async fn say(&self, message: &Value) -> Answer {
+        self.proxy.exchange(self.post(message)).await
+    }
+
+    pub(super) async fn ask(&self, method: &str, params: Value) -> Answer {
+        self.say(&legacy_message(method, &params)).await
+    }
+
+    pub(super) async fn end(&self) -> u16 {
+        let request = self.head("DELETE").body(Full::default()).unwrap();
+        self.proxy.exchange(request).await.status
+    }
 }
 
 /// A request that every check of the edge lets through.
@@ -178,6 +222,22 @@ pub(super) fn modern_request(message: &Value) -> Request<Full<Bytes>> {
 }
 
 impl Tested {
+    /// Opens a session for a client that can do so much.
+    pub(super) async fn open(&self, capabilities: Value) -> Sitting<'_> {
+        let hello = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": capabilities,
+            "clientInfo": {"name": "test", "version": "1"},
+        });
+        let answer = self.legacy("initialize", hello).await;
+        answer.result();
+        let id = answer.headers["mcp-session-id"].to_str().unwrap();
+        Sitting {
+            proxy: self,
+            id: id.to_owned(),
+        }
+    }
+
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Response<Body> {
         self.proxy.service().oneshot(request).await.unwrap()
     }

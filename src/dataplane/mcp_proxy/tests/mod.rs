@@ -11,6 +11,7 @@ mod filter;
 mod kit;
 mod lists;
 mod oauth;
+mod sealed;
 mod server;
 mod sessions;
 mod streams;

@@ -1,4 +1,5 @@
-//! Sessions with legacy upstreams: shared, and opened again when forgotten.
+//! The session with a legacy upstream that clients without one share, and that
+//! is opened again when forgotten.
 
 use agentkube_testkit::{Gate, Reply, eventually};
 use futures::future::join;
@@ -126,25 +127,6 @@ async fn an_upstream_that_did_not_change_keeps_its_session_through_a_new_plan() 
         .unwrap();
     assert_eq!(proxy.tool_names().await, ["a__x", "b__y"]);
     assert_eq!(a.got("initialize").len(), 1);
-}
-
-#[tokio::test]
-async fn the_log_level_survives_a_new_session() {
-    let server = Spec::legacy(&["echo"]).capability("logging").start().await;
-    let proxy = over(&[&server]).await;
-    proxy
-        .legacy("logging/setLevel", json!({"level": "debug"}))
-        .await
-        .result();
-    server.forget();
-    proxy
-        .legacy("tools/call", json!({"name": "echo"}))
-        .await
-        .result();
-    let levels = server.got("logging/setLevel");
-    assert_eq!(levels.len(), 2);
-    assert_eq!(levels[1].header("mcp-session-id"), Some("session-1"));
-    assert_eq!(levels[1].json()["params"], json!({"level": "debug"}));
 }
 
 #[tokio::test]

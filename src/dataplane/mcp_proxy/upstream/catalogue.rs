@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::clock::Clock;
 use super::{Lane, Upstream, UpstreamError};
+use crate::mcp_proxy::party::Party;
 
 /// How long a list or a greeting may take: a silent upstream must not hold up
 /// the lists of the others.
@@ -60,9 +61,13 @@ pub(in crate::mcp_proxy) struct Entry {
     pub(in crate::mcp_proxy) repeatable: bool,
 }
 
+/// Where the lists of one kind of client are kept.
+#[derive(Debug, Default)]
+pub(super) struct Shelf([Slot; 4]);
+
 /// Where one list is kept.
 #[derive(Debug, Default)]
-pub(super) struct Slot {
+struct Slot {
     current: ArcSwapOption<Catalogue>,
     /// Held while the list is read; when and how that failed the last time.
     reading: tokio::sync::Mutex<Option<(Instant, UpstreamError)>>,
@@ -75,10 +80,26 @@ impl Catalogue {
     }
 }
 
+impl Shelf {
+    fn slot(&self, kind: ListKind) -> &Slot {
+        let [prompts, resources, templates, tools] = &self.0;
+        match kind {
+            ListKind::Prompts => prompts,
+            ListKind::Resources => resources,
+            ListKind::Templates => templates,
+            ListKind::Tools => tools,
+        }
+    }
+}
+
 impl Upstream {
     /// The list as it was last read.
-    pub(in crate::mcp_proxy) fn known(&self, kind: ListKind) -> Option<Arc<Catalogue>> {
-        self.slot(kind).current.load_full()
+    pub(in crate::mcp_proxy) fn known(
+        &self,
+        kind: ListKind,
+        party: &Party,
+    ) -> Option<Arc<Catalogue>> {
+        self.shelf(party).slot(kind).current.load_full()
     }
 
     /// The list as it is, or as it was when asked for at `since` or later.
@@ -86,9 +107,13 @@ impl Upstream {
     pub(in crate::mcp_proxy) async fn catalogue(
         self: &Arc<Self>,
         kind: ListKind,
+        party: &Party,
         since: Instant,
     ) -> Result<Arc<Catalogue>, UpstreamError> {
-        let slot = self.slot(kind);
+        let shelf = self.shelf(party);
+        let is_shared = Arc::ptr_eq(&shelf, &self.shelf);
+        let party = if is_shared { &Party::Modern } else { party };
+        let slot = shelf.slot(kind);
         let mut failed = slot.reading.lock().await;
         if let Some(current) = slot.current.load_full()
             && current.asked.is_some_and(|asked| asked >= since)
@@ -101,8 +126,8 @@ impl Upstream {
             return Err(error.clone());
         }
         let asked = Instant::now();
-        let read = self.read_list(kind).await;
-        if kind == ListKind::Tools {
+        let read = self.read_list(kind, party).await;
+        if kind == ListKind::Tools && is_shared {
             self.status
                 .note_tools(&self.name, read.as_ref().map(|_| ()));
         }
@@ -120,16 +145,21 @@ impl Upstream {
         }
     }
 
-    async fn read_list(self: &Arc<Self>, kind: ListKind) -> Result<Catalogue, UpstreamError> {
+    async fn read_list(
+        self: &Arc<Self>,
+        kind: ListKind,
+        party: &Party,
+    ) -> Result<Catalogue, UpstreamError> {
         let clock = Clock::start(&self.config.timeouts).within(PATIENCE);
-        if !offers(&self.greet(Era::Modern).await?, kind) {
+        // What a client's own session offers only the replica knows that opened it.
+        if party.session().is_none() && !offers(&self.greet(party).await?, kind) {
             return Ok(Catalogue::default());
         }
         let mut reading = Reading::new(self, kind);
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let page = self
-                .question(Era::Modern, kind.method(), &clock, |lane| {
+                .question(party, kind.method(), &clock, |lane| {
                     page_params(lane, &self.client_info, cursor.as_deref())
                 })
                 .await;
@@ -147,7 +177,7 @@ impl Upstream {
 
     /// The row of `/digest`.
     pub(in crate::mcp_proxy) fn report(&self) -> UpstreamReport {
-        let tools = self.known(ListKind::Tools);
+        let tools = self.known(ListKind::Tools, &Party::Modern);
         let credential = self.wire.credential.check().err();
         UpstreamReport {
             name: self.name.clone(),

@@ -36,6 +36,19 @@ impl Clock {
         self
     }
 
+    /// For a stream that may be silent and has no end.
+    pub(super) fn endless() -> Self {
+        // Longer than a stream lives, and short enough for every timer.
+        let year = Duration::from_secs(365 * 24 * 3600);
+        let now = Instant::now();
+        Self {
+            idle: year,
+            total: year,
+            deadline: now + year,
+            heard: now,
+        }
+    }
+
     /// Something came.
     pub(super) fn hear(&mut self) {
         self.heard = Instant::now();

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use agentkube_mcp::sse::Decoder;
+use agentkube_mcp::sse::{Decoder, Event};
 
 use super::UpstreamError;
 use super::clock::Clock;
@@ -18,7 +18,7 @@ pub(in crate::mcp_proxy) struct Events {
     clock: Clock,
     decoder: Decoder,
     limit: usize,
-    ready: VecDeque<Vec<u8>>,
+    ready: VecDeque<Event>,
 }
 
 impl Events {
@@ -36,8 +36,18 @@ impl Events {
     /// and begun anew without losing anything.
     pub(in crate::mcp_proxy) async fn next(&mut self) -> Result<Option<Vec<u8>>, UpstreamError> {
         loop {
-            if let Some(message) = self.ready.pop_front() {
-                return Ok(Some(message));
+            match self.event().await? {
+                Some(event) if event.data.is_empty() => {}
+                event => return Ok(event.map(|event| event.data)),
+            }
+        }
+    }
+
+    /// As [`Events::next`], with the events that only tell their id.
+    pub(in crate::mcp_proxy) async fn event(&mut self) -> Result<Option<Event>, UpstreamError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
             }
             let Some(bytes) = chunk(&mut self.body, &mut self.clock).await? else {
                 return Ok(None);
@@ -46,11 +56,12 @@ impl Events {
             self.decoder
                 .push(&bytes, &mut events)
                 .map_err(|_| UpstreamError::TooLarge(self.limit))?;
-            // The type is "message" or missing; other types are not the protocol's.
-            let messages = events
-                .into_iter()
-                .filter(|event| event.name.is_empty() || event.name == b"message");
-            self.ready.extend(messages.map(|event| event.data));
+            // The type is "message" or missing; other types are not the protocol's,
+            // and say something only beside their data.
+            let messages = events.into_iter().filter(|event| {
+                event.data.is_empty() || event.name.is_empty() || event.name == b"message"
+            });
+            self.ready.extend(messages);
         }
     }
 }

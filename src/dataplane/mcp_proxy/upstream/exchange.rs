@@ -45,7 +45,7 @@ pub(in crate::mcp_proxy) enum Answer {
     /// One message.
     Message(Bytes),
     /// Messages until the stream ends.
-    Events(Events),
+    Events(Box<Events>),
 }
 
 /// An answer with the session that it opened.
@@ -115,6 +115,41 @@ impl Wire {
         Ok(())
     }
 
+    /// Opens the upstream's own stream of a session; `None` when it has none.
+    pub(super) async fn get(
+        &self,
+        lane: &Lane,
+        after: Option<&HeaderValue>,
+        clock: &Clock,
+    ) -> Result<Option<Events>, UpstreamError> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = self.endpoint.uri().clone();
+        let proven = self.credential.prove().await?;
+        common_headers(request.headers_mut(), proven.as_ref());
+        lane.add_headers(request.headers_mut());
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(after) = after {
+            headers.insert(header::LAST_EVENT_ID, after.clone());
+        }
+        let response = clock.wait(self.client.send(request)).await??;
+        let (head, body) = response.into_parts();
+        match head.status {
+            StatusCode::METHOD_NOT_ALLOWED => Ok(None),
+            status if !status.is_success() => {
+                let body = events::whole(body, clock.clone(), MAX_FAILURE).await?;
+                Err(match failed(lane, status, body) {
+                    Err(error) => error,
+                    Ok(_) => UpstreamError::Status(status),
+                })
+            }
+            _ if media_type(&head.headers) == b"text/event-stream" => {
+                Ok(Some(Events::new(body, Clock::endless(), self.limit)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn request(
         &self,
         lane: &Lane,
@@ -162,7 +197,9 @@ impl Wire {
             return failed(lane, head.status, body).map(|bytes| done(Answer::Message(bytes)));
         }
         match media_type(&head.headers) {
-            b"text/event-stream" => Ok(done(Answer::Events(Events::new(body, clock, self.limit)))),
+            b"text/event-stream" => Ok(done(Answer::Events(Box::new(Events::new(
+                body, clock, self.limit,
+            ))))),
             _ if head.status == StatusCode::ACCEPTED || head.status == StatusCode::NO_CONTENT => {
                 Ok(done(Answer::Accepted))
             }

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use http::{HeaderValue, StatusCode};
 
 use agentkube_mcp::probe::{self, Offer, Verdict};
-use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, message};
+use agentkube_mcp::session::{Fingerprint, UpstreamToken};
+use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, Version, message};
 
 use super::clock::Clock;
 use super::exchange::{Answer, Answered, Outgoing};
 use super::{Upstream, UpstreamError};
+use crate::mcp_proxy::party::Party;
 
 /// The way a message goes to an upstream.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub(in crate::mcp_proxy) enum Lane {
     Probe,
 }
 
-/// A session with a legacy upstream, shared by all clients.
+/// A session with a legacy upstream: the proxy's own one, or one of a client.
 #[derive(Debug)]
 pub(in crate::mcp_proxy) struct Session {
     id: Option<HeaderValue>,
@@ -67,6 +69,30 @@ impl Session {
     pub(super) fn offer(&self) -> &Offer {
         &self.offer
     }
+
+    /// A session that another replica may have opened. What the upstream offered
+    /// there is not known here.
+    pub(super) fn sealed(token: &UpstreamToken) -> Self {
+        let id = HeaderValue::try_from(&token.id).ok();
+        Self {
+            id: id.filter(|id| !id.is_empty()),
+            offer: Offer {
+                version: token.version,
+                capabilities: "{}".to_owned(),
+                instructions: None,
+            },
+        }
+    }
+
+    /// What it takes to speak in it.
+    pub(in crate::mcp_proxy) fn token(&self, upstream: Fingerprint) -> UpstreamToken {
+        let id = self.id.as_ref().and_then(|id| id.to_str().ok());
+        UpstreamToken {
+            upstream,
+            version: self.offer.version,
+            id: id.unwrap_or_default().to_owned(),
+        }
+    }
 }
 
 impl Lane {
@@ -103,8 +129,26 @@ impl Connected {
 }
 
 impl Upstream {
-    /// The lane for a client of this era, opened when it is not.
-    pub(super) async fn lane(&self, client: Era, clock: &Clock) -> Result<Lane, UpstreamError> {
+    /// The lane for this party, opened when it is not. A client in a session has
+    /// its own one where the upstream keeps sessions.
+    pub(super) async fn lane(&self, party: &Party, clock: &Clock) -> Result<Lane, UpstreamError> {
+        match (self.shared_lane(party.era(), clock).await?, party) {
+            (Lane::Legacy(session), Party::Session(live)) if session.has_id() => {
+                self.own_lane(live, clock).await
+            }
+            (lane, _) => Ok(lane),
+        }
+    }
+
+    /// True when the upstream gives sessions ids.
+    pub(super) fn keeps_sessions(&self) -> bool {
+        let connected = self.connected.load();
+        connected.as_ref().is_some_and(
+            |connected| matches!(&connected.legacy, Legacy::Open(session) if session.has_id()),
+        )
+    }
+
+    async fn shared_lane(&self, client: Era, clock: &Clock) -> Result<Lane, UpstreamError> {
         let known = |upstream: &Self| {
             upstream
                 .connected
@@ -177,7 +221,10 @@ impl Upstream {
         if connected.choose(client).is_some() {
             return Ok(connected);
         }
-        match (self.initialize(clock).await, &connected.modern) {
+        let greeted = self
+            .initialize(clock, Version::LATEST_LEGACY, probe::NO_CAPABILITIES)
+            .await;
+        match (greeted, &connected.modern) {
             (Ok(session), _) => connected.legacy = Legacy::Open(session),
             (Err(error), None) => {
                 // Its era may have changed: ask anew the next time.
@@ -191,14 +238,20 @@ impl Upstream {
         Ok(connected)
     }
 
-    async fn initialize(&self, clock: &Clock) -> Result<Arc<Session>, UpstreamError> {
-        let id = self.next_id();
-        let body = probe::initialize(&Id::from(id), &self.client_info);
+    /// Opens a session in which we can do so much.
+    pub(super) async fn initialize(
+        &self,
+        clock: &Clock,
+        version: Version,
+        capabilities: &str,
+    ) -> Result<Arc<Session>, UpstreamError> {
+        let id = Id::from(self.next_id());
+        let body = probe::initialize(&id, version, &self.client_info, capabilities);
         let outgoing = Outgoing::plain("initialize", body);
         let Answered {
             answer, session, ..
         } = self.wire.post(&Lane::Greeting, &outgoing, clock).await?;
-        let answer = self.settle(&Lane::Greeting, id, answer).await?;
+        let answer = self.settle(&Lane::Greeting, &id, answer).await?;
         let message = Message::decode(&answer, MAX_DEPTH)
             .map_err(|error| UpstreamError::Garbled(error.to_string()))?;
         let offer = match message.kind() {
@@ -216,13 +269,15 @@ impl Upstream {
                 clock,
             )
             .await?;
-        self.restore_level(&lane, clock).await;
         Ok(session)
     }
 
     /// The upstream forgot this session, unless another call noticed before.
-    pub(super) fn forget_session(&self, lane: &Lane, for_good: bool) {
+    pub(super) fn forget_session(&self, party: &Party, lane: &Lane, for_good: bool) {
         let Lane::Legacy(session) = lane else { return };
+        if let Party::Session(live) = party {
+            live.link(self.fingerprint).forget(session);
+        }
         let Some(connected) = self.connected.load_full() else {
             return;
         };

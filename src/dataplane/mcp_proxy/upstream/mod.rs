@@ -9,29 +9,33 @@ mod events;
 mod exchange;
 mod grant;
 mod lane;
-mod level;
+mod link;
 mod session;
 mod status;
 mod token;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use agentkube_mcp::method::ListKind;
-use agentkube_mcp::{Era, Namer, ToolFilter};
+use agentkube_mcp::session::Fingerprint;
+use agentkube_mcp::{Id, Namer, ToolFilter};
 use agentkube_plan::{ProxyPlan, ProxyUpstream, ToolFilter as PlannedFilter, UpstreamKind};
 use arc_swap::ArcSwapOption;
 use http::Uri;
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use self::catalogue::Slot;
+use self::catalogue::Shelf;
 use self::clock::Clock;
 use self::credential::Credential;
 use self::endpoint::Endpoint;
 use self::exchange::Wire;
 use self::lane::Connected;
 use self::status::Status;
+use super::party::Party;
 use super::serving::prefixes;
 use crate::source::Secrets;
 use crate::upstream::{Breaker, TlsRoots, UpstreamClient};
@@ -41,11 +45,15 @@ pub(super) use self::error::UpstreamError;
 pub(super) use self::events::Events;
 pub(super) use self::exchange::{Answer, Outgoing};
 pub(super) use self::lane::Lane;
+pub(super) use self::link::Link;
 pub(super) use self::session::CancelGuard;
 
 /// Attempts of one call: the first, one after a lost session, and one in the
 /// other era.
 const ATTEMPTS: usize = 3;
+
+/// Kinds of clients whose lists are kept: there are few programs.
+const MAX_SHELVES: usize = 32;
 
 /// An upstream of one plan. It outlives the plan when the next one has it too.
 #[derive(Debug)]
@@ -57,11 +65,17 @@ pub(super) struct Upstream {
     client_info: Arc<str>,
     wire: Wire,
     breaker: Breaker,
+    /// Tells it from every other one, also in what clients carry.
+    pub(super) fingerprint: Fingerprint,
     ids: AtomicU64,
+    /// Tells our ids in a client's session from those of other replicas.
+    salt: String,
     connected: ArcSwapOption<Connected>,
     opening: tokio::sync::Mutex<()>,
-    lists: [Slot; 4],
-    level: Mutex<Option<String>>,
+    /// The lists as a client sees them that can do nothing special.
+    shelf: Arc<Shelf>,
+    /// The lists as clients see them that can do this, by their capabilities.
+    shelves: Mutex<HashMap<Arc<str>, Arc<Shelf>>>,
     status: Status,
 }
 
@@ -71,11 +85,29 @@ pub(super) struct Asked {
     /// Where it went.
     pub(super) lane: Lane,
     /// Its id on that hop.
-    pub(super) id: u64,
+    pub(super) id: Id<'static>,
+    /// True when nobody else speaks there: ids and tokens are the client's.
+    pub(super) own: bool,
     /// What came back.
     pub(super) answer: Answer,
     /// Tells the upstream when nobody waits any more.
     pub(super) cancel: CancelGuard,
+}
+
+/// How a call is named on its way to an upstream.
+#[derive(Debug)]
+pub(super) struct Hop {
+    /// Its id.
+    pub(super) id: Id<'static>,
+    /// True when nobody else speaks there.
+    pub(super) own: bool,
+}
+
+/// An attempt that failed.
+struct Lost<'a> {
+    party: &'a Party,
+    lane: Option<&'a Lane>,
+    error: &'a UpstreamError,
 }
 
 impl Upstream {
@@ -104,11 +136,13 @@ impl Upstream {
                 limit: usize::try_from(plan.limits.message_bytes).unwrap_or(usize::MAX),
             },
             breaker: Breaker::new(config.breaker),
+            fingerprint: fingerprint(config),
             ids: AtomicU64::new(1),
+            salt: format!("{:08x}", RandomState::new().hash_one(0_u8) & 0xffff_ffff),
             connected: ArcSwapOption::empty(),
             opening: tokio::sync::Mutex::default(),
-            lists: Default::default(),
-            level: Mutex::default(),
+            shelf: Arc::default(),
+            shelves: Mutex::default(),
             status: Status::default(),
             config: config.clone(),
         }
@@ -148,25 +182,30 @@ impl Upstream {
         self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn slot(&self, kind: ListKind) -> &Slot {
-        let [prompts, resources, templates, tools] = &self.lists;
-        match kind {
-            ListKind::Prompts => prompts,
-            ListKind::Resources => resources,
-            ListKind::Templates => templates,
-            ListKind::Tools => tools,
+    /// Where the lists for this party are kept. A legacy server may offer more to
+    /// a client that can do more.
+    fn shelf(&self, party: &Party) -> Arc<Shelf> {
+        let capabilities = match party.session() {
+            Some(live) if &*live.capabilities != "{}" && self.keeps_sessions() => {
+                &live.capabilities
+            }
+            _ => return Arc::clone(&self.shelf),
+        };
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        if shelves.len() >= MAX_SHELVES && !shelves.contains_key(capabilities) {
+            shelves.clear();
         }
+        Arc::clone(shelves.entry(Arc::clone(capabilities)).or_default())
     }
 
-    /// The lane for a client of this era, for who only wants to know what the
-    /// upstream offers.
-    pub(super) async fn greet(&self, client: Era) -> Result<Lane, UpstreamError> {
+    /// The lane for a party that only wants to know what the upstream offers.
+    pub(super) async fn greet(&self, party: &Party) -> Result<Lane, UpstreamError> {
         self.wire.credential.check()?;
         self.breaker
             .admit(Instant::now())
             .map_err(UpstreamError::LeftAlone)?;
         let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
-        let lane = self.lane(client, &clock).await;
+        let lane = self.lane(party, &clock).await;
         self.note(lane.as_ref().map(|_| ()));
         lane
     }
@@ -175,23 +214,27 @@ impl Upstream {
     /// call for the lane and the id that it is given.
     ///
     /// `repeatable` says that doing it twice does no harm: only then is it sent
-    /// again when the connection broke before anything came back.
+    /// again when the connection broke before anything came back. `id` is the
+    /// client's own, which the call keeps in a session of the client's own.
     pub(super) async fn ask(
         self: &Arc<Self>,
-        client: Era,
+        party: &Party,
+        id: &Id<'_>,
         repeatable: bool,
-        make: impl Fn(&Lane, u64) -> Outgoing,
+        make: impl Fn(&Lane, &Hop) -> Outgoing,
     ) -> Result<Asked, UpstreamError> {
         let clock = Clock::start(&self.config.timeouts);
-        self.ask_within(client, repeatable, &clock, make).await
+        self.ask_within(party, Some(id), repeatable, &clock, make)
+            .await
     }
 
     async fn ask_within(
         self: &Arc<Self>,
-        client: Era,
+        party: &Party,
+        id: Option<&Id<'_>>,
         repeatable: bool,
         clock: &Clock,
-        make: impl Fn(&Lane, u64) -> Outgoing,
+        make: impl Fn(&Lane, &Hop) -> Outgoing,
     ) -> Result<Asked, UpstreamError> {
         // Known before anything is sent, and not the upstream's fault.
         self.wire.credential.check()?;
@@ -201,13 +244,18 @@ impl Upstream {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.attempt(client, clock, &make).await {
+            match self.attempt(party, id, clock, &make).await {
                 Ok(asked) => {
                     self.note(Ok(()));
                     return Ok(asked);
                 }
                 Err((lane, error)) => {
-                    let again = self.is_worth_another(&error, lane.as_ref(), attempt, repeatable);
+                    let lost = Lost {
+                        party,
+                        lane: lane.as_ref(),
+                        error: &error,
+                    };
+                    let again = self.is_worth_another(lost, attempt, repeatable);
                     if !again || attempt == ATTEMPTS {
                         // Without a lane it did not even greet us.
                         let down = lane.is_none() || error.condemns();
@@ -221,21 +269,30 @@ impl Upstream {
 
     async fn attempt(
         self: &Arc<Self>,
-        client: Era,
+        party: &Party,
+        id: Option<&Id<'_>>,
         clock: &Clock,
-        make: impl Fn(&Lane, u64) -> Outgoing,
+        make: impl Fn(&Lane, &Hop) -> Outgoing,
     ) -> Result<Asked, (Option<Lane>, UpstreamError)> {
         let lane = self
-            .lane(client, clock)
+            .lane(party, clock)
             .await
             .map_err(|error| (None, error))?;
-        let id = self.next_id();
-        let outgoing = make(&lane, id);
-        let cancel = CancelGuard::new(self, &lane, id, client);
+        let own = party.session().is_some() && matches!(lane, Lane::Legacy(_));
+        let id = match id {
+            Some(id) if own => id.clone().into_owned(),
+            None if own => self.own_id(),
+            _ => Id::from(self.next_id()),
+        };
+        let hop = Hop { id, own };
+        let outgoing = make(&lane, &hop);
+        let Hop { id, own } = hop;
+        let cancel = CancelGuard::new(self, &lane, &id, party.era());
         match self.wire.post(&lane, &outgoing, clock).await {
             Ok(answered) => Ok(Asked {
                 lane,
                 id,
+                own,
                 answer: answered.answer,
                 cancel,
             }),
@@ -247,17 +304,11 @@ impl Upstream {
     }
 
     /// Whether the failure is one that the next attempt may not meet.
-    fn is_worth_another(
-        &self,
-        error: &UpstreamError,
-        lane: Option<&Lane>,
-        attempt: usize,
-        repeatable: bool,
-    ) -> bool {
-        match (error, lane) {
+    fn is_worth_another(&self, lost: Lost<'_>, attempt: usize, repeatable: bool) -> bool {
+        match (lost.error, lost.lane) {
             // It was refused, so nothing was done: safe for every call.
             (UpstreamError::SessionLost, Some(lane)) => {
-                self.forget_session(lane, attempt > 1);
+                self.forget_session(lost.party, lane, attempt > 1);
                 true
             }
             (UpstreamError::EraChanged, _) => {
@@ -287,6 +338,19 @@ impl Upstream {
         }
         self.status.note(&self.name, outcome);
     }
+}
+
+fn fingerprint(config: &ProxyUpstream) -> Fingerprint {
+    let mut hash = Sha256::new();
+    hash.update(&config.name);
+    hash.update([0]);
+    hash.update(serde_json::to_vec(&config.kind).unwrap_or_default());
+    let mut print = Fingerprint::default();
+    print
+        .iter_mut()
+        .zip(hash.finalize())
+        .for_each(|(to, from)| *to = from);
+    print
 }
 
 fn namer(plan: &ProxyPlan, config: &ProxyUpstream) -> Namer {

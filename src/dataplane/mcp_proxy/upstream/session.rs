@@ -13,7 +13,8 @@ use tracing::debug;
 use super::clock::Clock;
 use super::exchange::{Answer, Outgoing};
 use super::lane::Legacy;
-use super::{Asked, Lane, Upstream, UpstreamError};
+use super::{Asked, Hop, Lane, Upstream, UpstreamError};
+use crate::mcp_proxy::party::Party;
 
 impl Upstream {
     /// The response among the messages of an answer, for questions of our own:
@@ -21,7 +22,7 @@ impl Upstream {
     pub(super) async fn settle(
         &self,
         lane: &Lane,
-        id: u64,
+        id: &Id<'_>,
         answer: Answer,
     ) -> Result<Vec<u8>, UpstreamError> {
         let mut events = match answer {
@@ -29,12 +30,11 @@ impl Upstream {
             Answer::Message(bytes) => return Ok(bytes.to_vec()),
             Answer::Events(events) => events,
         };
-        let id = Id::from(id);
         while let Some(bytes) = events.next().await? {
             let message = Message::decode(&bytes, MAX_DEPTH)
                 .map_err(|error| UpstreamError::Garbled(error.to_string()))?;
             match message.kind() {
-                Kind::Result { id: of, .. } | Kind::Error { id: Some(of), .. } if of.is(&id) => {
+                Kind::Result { id: of, .. } | Kind::Error { id: Some(of), .. } if of.is(id) => {
                     return Ok(bytes);
                 }
                 Kind::Error { id: None, .. } => return Ok(bytes),
@@ -48,24 +48,22 @@ impl Upstream {
     /// Asks a question of our own to the end; `params` is spelled for the lane.
     pub(super) async fn question(
         self: &Arc<Self>,
-        client: Era,
+        party: &Party,
         method: &'static str,
         clock: &Clock,
         params: impl Fn(&Lane) -> String,
     ) -> Result<(Lane, Vec<u8>), UpstreamError> {
-        let make = |lane: &Lane, id: u64| {
-            Outgoing::plain(
-                method,
-                message::request(&Id::from(id), method, &params(lane)),
-            )
+        let make = |lane: &Lane, hop: &Hop| {
+            Outgoing::plain(method, message::request(&hop.id, method, &params(lane)))
         };
         let Asked {
             lane,
             id,
             answer,
             cancel,
-        } = self.ask_within(client, true, clock, make).await?;
-        let answer = self.settle(&lane, id, answer).await;
+            ..
+        } = self.ask_within(party, None, true, clock, make).await?;
+        let answer = self.settle(&lane, &id, answer).await;
         match &answer {
             Ok(_) => cancel.done(),
             Err(error) => {
@@ -92,14 +90,14 @@ impl Upstream {
 
     /// Runs something that nobody waits for. Without a runtime, at the very end
     /// of the process, it is left undone.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Ok(runtime) = Handle::try_current() {
             drop(runtime.spawn(task));
         }
     }
 
     /// Sends something that has no answer, in the background.
-    fn post_soon(&self, lane: Lane, outgoing: Outgoing) {
+    pub(super) fn post_soon(&self, lane: Lane, outgoing: Outgoing) {
         let clock = Clock::start(&self.config.timeouts).within(super::catalogue::PATIENCE);
         let wire = self.wire.clone();
         self.spawn(async move {
@@ -114,7 +112,11 @@ impl Upstream {
         let upstream = Arc::clone(self);
         self.spawn(async move {
             // What fails here is in the status, and is tried again when needed.
-            drop(upstream.catalogue(kind, Instant::now()).await);
+            drop(
+                upstream
+                    .catalogue(kind, &Party::Modern, Instant::now())
+                    .await,
+            );
         });
     }
 
@@ -128,14 +130,14 @@ impl Upstream {
     /// Passes a client's notification on, in the background.
     pub(in crate::mcp_proxy) fn notify_soon(
         self: &Arc<Self>,
-        client: Era,
+        party: Party,
         make: impl FnOnce(&Lane) -> Outgoing + Send + 'static,
     ) {
         let upstream = Arc::clone(self);
         let clock = Clock::start(&self.config.timeouts).within(super::catalogue::PATIENCE);
         self.spawn(async move {
             let sent = async {
-                let lane = upstream.lane(client, &clock).await?;
+                let lane = upstream.lane(&party, &clock).await?;
                 upstream.wire.post(&lane, &make(&lane), &clock).await
             };
             if let Err(error) = sent.await {
@@ -169,14 +171,19 @@ impl Drop for Upstream {
 /// "Sending Messages").
 #[derive(Debug)]
 pub(in crate::mcp_proxy) struct CancelGuard {
-    armed: Option<(Arc<Upstream>, Lane, u64)>,
+    armed: Option<(Arc<Upstream>, Lane, Id<'static>)>,
     on_drop: bool,
 }
 
 impl CancelGuard {
-    pub(super) fn new(upstream: &Arc<Upstream>, lane: &Lane, id: u64, client: Era) -> Self {
+    pub(super) fn new(
+        upstream: &Arc<Upstream>,
+        lane: &Lane,
+        id: &Id<'static>,
+        client: Era,
+    ) -> Self {
         let armed = match lane {
-            Lane::Legacy(_) => Some((Arc::clone(upstream), lane.clone(), id)),
+            Lane::Legacy(_) => Some((Arc::clone(upstream), lane.clone(), id.clone())),
             _ => None,
         };
         Self {

@@ -1,0 +1,167 @@
+//! What a legacy client says in its session and nowhere else: answers to
+//! questions, the log level, subscriptions, cancellations.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use http::StatusCode;
+
+use agentkube_mcp::{ErrorObject, Id, Message, capability, error, meta};
+
+use super::dispatch::{Caller, failure, upstream_error, upstream_failure};
+use super::locate::{self, Found};
+use super::question;
+use super::reply::Reply;
+use super::sessions::Live;
+use super::upstream::{Lane, Upstream, UpstreamError};
+
+/// Takes a client's answer to the upstream that asked.
+pub(super) async fn answer(caller: &Caller<'_>, message: &Message<'_>) -> Reply {
+    let asked = caller
+        .party
+        .session()
+        .zip(message.id())
+        .and_then(|(live, id)| {
+            let ask = question::asked(&caller.serving.sealer, live, id.as_json())?;
+            let upstream = caller.serving.upstream(ask.from.upstream)?;
+            Some((upstream, question::answer(message, &ask)?, ask))
+        });
+    let Some((upstream, text, ask)) = asked else {
+        let text = "nobody in this session asked for this response";
+        let error = ErrorObject::new(error::INVALID_REQUEST, text);
+        return Reply::failure(None, StatusCode::BAD_REQUEST, &error);
+    };
+    match upstream.deliver(&ask, text).await {
+        Ok(()) => Reply::Accepted,
+        Err(error) => {
+            let error = upstream_error(&upstream.name, &error);
+            Reply::failure(None, StatusCode::BAD_GATEWAY, &error)
+        }
+    }
+}
+
+/// `logging/setLevel`: to every upstream that logs.
+pub(super) async fn set_level(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>) -> Reply {
+    let Some(level) = message.param("level") else {
+        let error = ErrorObject::new(error::INVALID_PARAMS, "params.level must be a string");
+        return failure(caller, id, &error);
+    };
+    let Some(live) = caller.party.session() else {
+        return needs_session(id);
+    };
+    live.set_level(&level);
+    let upstreams = &caller.serving.upstreams;
+    let params = message.object().value("params").unwrap_or("{}");
+    let outcomes = upstreams
+        .iter()
+        .map(|upstream| tell_level(caller, upstream, params));
+    let outcomes = join_all(outcomes).await;
+    if outcomes.iter().any(|outcome| matches!(outcome, Ok(true))) {
+        return Reply::result(id, "{}");
+    }
+    let failed = upstreams
+        .iter()
+        .zip(&outcomes)
+        .find_map(|(upstream, outcome)| Some((&upstream.name, outcome.as_ref().err()?)));
+    match failed {
+        Some((name, error)) => upstream_failure(id, name, error),
+        None => failure(caller, id, &ErrorObject::unknown_method("logging/setLevel")),
+    }
+}
+
+/// False when the upstream does not log to its clients.
+async fn tell_level(
+    caller: &Caller<'_>,
+    upstream: &Arc<Upstream>,
+    params: &str,
+) -> Result<bool, UpstreamError> {
+    // A session that another replica opened does not say what the upstream can do.
+    let offered = upstream.greet(&super::party::Party::Legacy).await?;
+    let offers = offered
+        .offer()
+        .is_some_and(|offer| capability::offers(&offer.capabilities, "logging"));
+    if offers && let Lane::Legacy(_) = offered {
+        upstream
+            .put(caller.party, "logging/setLevel", params)
+            .await?;
+    }
+    Ok(offers)
+}
+
+/// Follows a resource, or no longer: the request goes to who owns it.
+pub(super) async fn subscription(
+    caller: &Caller<'_>,
+    message: &Message<'_>,
+    follows: bool,
+) -> Result<Found, ErrorObject> {
+    let uri = message.param("uri").ok_or_else(|| locate::missing("uri"))?;
+    let Some(live) = caller.party.session() else {
+        return Err(session_missing());
+    };
+    let upstream = locate::resource_owner(caller, &uri).await?;
+    live.link(upstream.fingerprint).follow(&uri, follows);
+    Ok(Found {
+        repeatable: true,
+        ..Found::whole(upstream)
+    })
+}
+
+/// A client's notification; false for one that means nothing special.
+pub(super) fn notification(
+    caller: &Caller<'_>,
+    live: &Arc<Live>,
+    message: &Message<'_>,
+    method: &str,
+) -> bool {
+    let text = || message.object().edit().finish();
+    let all = || {
+        let upstreams = caller.serving.upstreams.iter();
+        upstreams.for_each(|upstream| upstream.tell(live, method, text()));
+    };
+    match method {
+        "notifications/cancelled" => {
+            let id = message
+                .params()
+                .and_then(|params| params.value("requestId"));
+            match id.and_then(|id| live.call(id)) {
+                Some(call) => {
+                    call.cancelled.cancel();
+                    if let Some(upstream) = caller.serving.upstream(call.upstream) {
+                        upstream.tell(live, method, text());
+                    }
+                }
+                // The call may have come to another replica: ids are unique in
+                // the session, so whoever does not know it ignores it.
+                None => all(),
+            }
+        }
+        "notifications/roots/list_changed" => all(),
+        "notifications/progress" => progress(caller, live, message),
+        _ => return false,
+    }
+    true
+}
+
+/// Progress of an answer goes to who asked the question.
+fn progress(caller: &Caller<'_>, live: &Arc<Live>, message: &Message<'_>) {
+    let told = message.params().and_then(|params| {
+        let token = params.value(meta::PROGRESS_TOKEN)?;
+        let ask = question::asked(&caller.serving.sealer, live, token)?;
+        let upstream = caller.serving.upstream(ask.from.upstream)?;
+        let params = params.edit().set(meta::PROGRESS_TOKEN, ask.id).finish();
+        let text = message.object().edit().set("params", params).finish();
+        Some((upstream, text))
+    });
+    if let Some((upstream, text)) = told {
+        upstream.tell(live, "notifications/progress", text);
+    }
+}
+
+fn session_missing() -> ErrorObject {
+    let text = "this needs a session: initialize, and send the Mcp-Session-Id that comes back";
+    ErrorObject::new(error::INVALID_REQUEST, text)
+}
+
+fn needs_session(id: &Id<'_>) -> Reply {
+    Reply::failure(Some(id), StatusCode::BAD_REQUEST, &session_missing())
+}

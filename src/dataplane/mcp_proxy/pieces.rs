@@ -1,0 +1,72 @@
+//! A stream of pieces as a body that knows its last one.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::Stream;
+use http_body::{Body as HttpBody, Frame};
+
+use crate::edge::BoxError;
+
+/// A part of a body.
+pub(super) struct Piece {
+    bytes: Bytes,
+    last: bool,
+}
+
+impl Piece {
+    /// More comes after it.
+    pub(super) fn open(text: impl Into<Bytes>) -> Self {
+        Self {
+            bytes: text.into(),
+            last: false,
+        }
+    }
+
+    /// Nothing comes after it.
+    pub(super) fn last(text: impl Into<Bytes>) -> Self {
+        Self {
+            bytes: text.into(),
+            last: true,
+        }
+    }
+}
+
+/// These pieces as a body.
+pub(super) fn pieces_body(
+    pieces: impl Stream<Item = Piece> + Send,
+) -> impl HttpBody<Data = Bytes, Error = BoxError> + Send {
+    Pieces {
+        pieces: Box::pin(pieces),
+        ended: false,
+    }
+}
+
+struct Pieces<S> {
+    pieces: Pin<Box<S>>,
+    ended: bool,
+}
+
+impl<S: Stream<Item = Piece>> HttpBody for Pieces<S> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        self.pieces.as_mut().poll_next(cx).map(|piece| {
+            let piece = piece?;
+            self.ended = piece.last;
+            Some(Ok(Frame::data(piece.bytes)))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+}

@@ -1,0 +1,333 @@
+//! The sessions of legacy clients.
+//!
+//! Guarantees: the id of a session holds what any replica needs to serve it, so
+//! a session that this replica never saw is as good as one that it opened. What
+//! is kept here can be lost: it is a log level, subscriptions to repeat when an
+//! upstream forgot its session, and sessions that had no place in the id.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use agentkube_mcp::Version;
+use agentkube_mcp::seal::{Purpose, Sealer};
+use agentkube_mcp::session::{Fingerprint, SessionTag, SessionToken};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::upstream::Link;
+
+/// How long an id is good. The key before the current one is kept longer.
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Ended sessions that are remembered, so that their ids are refused: more than
+/// any replica ends while a client still tries.
+const MAX_ENDED: usize = 10_000;
+
+/// The sessions that this replica knows.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    live: Mutex<HashMap<SessionTag, Arc<Live>>>,
+    ended: Mutex<Ended>,
+}
+
+#[derive(Debug, Default)]
+struct Ended {
+    tags: HashSet<SessionTag>,
+    order: VecDeque<SessionTag>,
+}
+
+/// What this replica knows of one session.
+#[derive(Debug)]
+pub(super) struct Live {
+    tag: SessionTag,
+    /// The object and the client that it belongs to.
+    owner: String,
+    opened: u64,
+    /// What the client speaks, and so every session that is opened for it.
+    pub(super) version: Version,
+    /// What the client can do, as JSON text.
+    pub(super) capabilities: Arc<str>,
+    links: Mutex<HashMap<Fingerprint, Arc<Link>>>,
+    used: Mutex<Instant>,
+    level: Mutex<Option<String>>,
+    calls: Mutex<HashMap<String, Under>>,
+    over: CancellationToken,
+}
+
+/// A call that is under way in a session.
+#[derive(Clone, Debug)]
+pub(super) struct Under {
+    pub(super) upstream: Fingerprint,
+    pub(super) cancelled: CancellationToken,
+}
+
+/// Forgets a call when it ends.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    live: Arc<Live>,
+    id: String,
+    pub(super) cancelled: CancellationToken,
+}
+
+/// Whose session it is: an object's clients do not open those of another's.
+pub(super) fn owner(object: &agentkube_plan::ObjectName, client: &str) -> String {
+    format!("{object}\0{client}")
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
+
+impl Sessions {
+    /// A new session; `None` when there are so many already.
+    pub(super) fn begin(
+        &self,
+        limit: u32,
+        owner: String,
+        version: Version,
+        capabilities: &str,
+    ) -> Option<Arc<Live>> {
+        let live = Arc::new(Live::new(
+            &SessionToken {
+                tag: random()?,
+                opened: now(),
+                version,
+                capabilities: capabilities.to_owned(),
+                upstreams: Vec::new(),
+            },
+            owner,
+        ));
+        let mut all = locked(&self.live);
+        (all.len() < limit as usize).then(|| {
+            all.insert(live.tag, Arc::clone(&live));
+            live
+        })
+    }
+
+    /// The session of this id; `None` when it is none of this owner's, too old,
+    /// or was ended here.
+    pub(super) fn find(
+        &self,
+        sealer: &Sealer,
+        owner: &str,
+        id: &str,
+        limit: u32,
+    ) -> Option<Arc<Live>> {
+        let plain = sealer.open(Purpose::Session, owner, id)?;
+        let token = SessionToken::decode(&plain)?;
+        let old = now().saturating_sub(token.opened) > LIFETIME.as_secs();
+        if old || locked(&self.ended).tags.contains(&token.tag) {
+            return None;
+        }
+        let mut all = locked(&self.live);
+        if let Some(live) = all.get(&token.tag) {
+            *locked(&live.used) = Instant::now();
+            return Some(Arc::clone(live));
+        }
+        let live = Arc::new(Live::new(&token, owner.to_owned()));
+        // Above the bound it is served all the same, and not remembered.
+        if all.len() < limit as usize {
+            all.insert(live.tag, Arc::clone(&live));
+        }
+        Some(live)
+    }
+
+    /// The id of a session, with the upstreams' sessions that are open now.
+    pub(super) fn seal(&self, sealer: &Sealer, live: &Live) -> Option<String> {
+        let mut upstreams: Vec<_> = locked(&live.links)
+            .iter()
+            .filter_map(|(upstream, link)| link.token(*upstream))
+            .collect();
+        upstreams.sort_by_key(|upstream| upstream.upstream);
+        let token = SessionToken {
+            tag: live.tag,
+            opened: live.opened,
+            version: live.version,
+            capabilities: live.capabilities.to_string(),
+            upstreams,
+        };
+        sealer.seal(Purpose::Session, &live.owner, random()?, &token.encode())
+    }
+
+    /// Ends a session: its id is refused from now on, its streams end.
+    pub(super) fn end(&self, live: &Live) {
+        locked(&self.live).remove(&live.tag);
+        live.over.cancel();
+        let mut ended = locked(&self.ended);
+        if ended.tags.insert(live.tag) {
+            ended.order.push_back(live.tag);
+        }
+        if ended.order.len() > MAX_ENDED
+            && let Some(oldest) = ended.order.pop_front()
+        {
+            ended.tags.remove(&oldest);
+        }
+    }
+
+    /// Takes out the sessions that nobody used for so long.
+    pub(super) fn sweep(&self, idle: Duration) -> Vec<Arc<Live>> {
+        let mut all = locked(&self.live);
+        let idle: Vec<_> = all
+            .values()
+            // A call and an open stream hold the session.
+            .filter(|live| Arc::strong_count(live) == 1 && live.is_idle(idle))
+            .map(Arc::clone)
+            .collect();
+        for live in &idle {
+            all.remove(&live.tag);
+        }
+        idle
+    }
+}
+
+impl Live {
+    fn new(token: &SessionToken, owner: String) -> Self {
+        let links = token.upstreams.iter();
+        let links = links.map(|upstream| (upstream.upstream, Arc::new(Link::sealed(upstream))));
+        Self {
+            tag: token.tag,
+            owner,
+            opened: token.opened,
+            version: token.version,
+            capabilities: token.capabilities.as_str().into(),
+            links: Mutex::new(links.collect()),
+            used: Mutex::new(Instant::now()),
+            level: Mutex::default(),
+            calls: Mutex::default(),
+            over: CancellationToken::new(),
+        }
+    }
+
+    fn is_idle(&self, idle: Duration) -> bool {
+        locked(&self.used).elapsed() > idle
+    }
+
+    /// What binds the questions of upstreams to this session.
+    pub(super) fn scope(&self) -> String {
+        format!("{}\0{}", self.owner, hex::encode(self.tag))
+    }
+
+    /// The session with this upstream, or the place for one.
+    pub(super) fn link(&self, upstream: Fingerprint) -> Arc<Link> {
+        Arc::clone(locked(&self.links).entry(upstream).or_default())
+    }
+
+    /// The session with this upstream, when there was one.
+    pub(super) fn linked(&self, upstream: Fingerprint) -> Option<Arc<Link>> {
+        locked(&self.links).get(&upstream).map(Arc::clone)
+    }
+
+    /// The log level that the client chose here.
+    pub(super) fn level(&self) -> Option<String> {
+        locked(&self.level).clone()
+    }
+
+    /// The client chose a log level.
+    pub(super) fn set_level(&self, level: &str) {
+        *locked(&self.level) = Some(level.to_owned());
+    }
+
+    /// Keeps a call in mind, so that it can be cancelled.
+    pub(super) fn begin(self: &Arc<Self>, id: &str, upstream: Fingerprint) -> UnderWay {
+        let cancelled = CancellationToken::new();
+        let under = Under {
+            upstream,
+            cancelled: cancelled.clone(),
+        };
+        locked(&self.calls).insert(id.to_owned(), under);
+        UnderWay {
+            live: Arc::clone(self),
+            id: id.to_owned(),
+            cancelled,
+        }
+    }
+
+    /// The call of this id, when it is under way here.
+    pub(super) fn call(&self, id: &str) -> Option<Under> {
+        locked(&self.calls).get(id).cloned()
+    }
+
+    /// Waits until the session is over.
+    pub(super) async fn over(&self) {
+        self.over.cancelled().await;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        locked(&self.live.calls).remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealer() -> Sealer {
+        Sealer::new(b"0123456789abcdef", None).unwrap()
+    }
+
+    #[test]
+    fn another_replica_serves_a_session_that_it_never_saw() {
+        let (one, other) = (Sessions::default(), Sessions::default());
+        let live = one
+            .begin(
+                10,
+                "me".to_owned(),
+                Version::LATEST_LEGACY,
+                r#"{"roots":{}}"#,
+            )
+            .unwrap();
+        let id = one.seal(&sealer(), &live).unwrap();
+        let found = other.find(&sealer(), "me", &id, 10).unwrap();
+        assert_eq!(&*found.capabilities, r#"{"roots":{}}"#);
+        assert_eq!(found.scope(), live.scope());
+    }
+
+    #[test]
+    fn an_id_is_good_for_its_owner_and_until_its_end() {
+        let sessions = Sessions::default();
+        let live = sessions
+            .begin(10, "me".to_owned(), Version::LATEST_LEGACY, "{}")
+            .unwrap();
+        let id = sessions.seal(&sealer(), &live).unwrap();
+        assert!(sessions.find(&sealer(), "you", &id, 10).is_none());
+        assert!(sessions.find(&sealer(), "me", &id, 10).is_some());
+        sessions.end(&live);
+        assert!(sessions.find(&sealer(), "me", &id, 10).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_bound_holds_until_sessions_are_idle() {
+        let sessions = Sessions::default();
+        assert!(
+            sessions
+                .begin(1, "a".to_owned(), Version::LATEST_LEGACY, "{}")
+                .is_some()
+        );
+        assert!(
+            sessions
+                .begin(1, "b".to_owned(), Version::LATEST_LEGACY, "{}")
+                .is_none()
+        );
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(sessions.sweep(Duration::from_secs(60)).len(), 1);
+        assert!(
+            sessions
+                .begin(1, "b".to_owned(), Version::LATEST_LEGACY, "{}")
+                .is_some()
+        );
+    }
+}

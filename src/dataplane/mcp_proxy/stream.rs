@@ -1,0 +1,198 @@
+//! The stream of a legacy session: what upstreams tell and ask when no request
+//! is under way (2025-11-25, Transports, "Listening for Messages from the
+//! Server").
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentkube_mcp::method::ListKind;
+use agentkube_mcp::{Kind, MAX_DEPTH, Message, Version, header, sse};
+use bytes::Bytes;
+use futures::stream::{SelectAll, Stream, StreamExt, unfold};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body::Body as HttpBody;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::pieces::{Piece, pieces_body};
+use super::place::{Mark, Place};
+use super::question::Questions;
+use super::relay::KEEP_ALIVE;
+use super::reply;
+use super::serving::Serving;
+use super::sessions::Live;
+use super::upstream::{Events, Lane, Upstream};
+use crate::edge::{Body, BoxError};
+
+/// How long an upstream's stream is left alone after it ended.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// The id of an event that only says that the stream is open. A client that
+/// reads on from it missed nothing that could be told again.
+const OPEN: &str = "open";
+
+/// Opens the stream of a session, or goes on where the client lost one.
+pub(super) fn open(
+    serving: &Arc<Serving>,
+    live: &Arc<Live>,
+    closing: &CancellationToken,
+    headers: &HeaderMap,
+) -> Response<Body> {
+    let mark = headers.get(header::LAST_EVENT_ID).and_then(Mark::parse);
+    let mut ears = SelectAll::new();
+    let of_answer = mark.as_ref().filter(|mark| !mark.is_own_stream);
+    for upstream in &serving.upstreams {
+        let marked = mark
+            .as_ref()
+            .filter(|mark| mark.upstream == upstream.fingerprint);
+        if of_answer.is_some() && marked.is_none() {
+            continue;
+        }
+        ears.push(Box::pin(Ear::new(serving, live, upstream, marked).frames()) as Frames);
+    }
+    // Older clients take an event without a message for a broken one.
+    let greets = of_answer.is_none() && live.version >= Version::V2025_11_25;
+    let first = greets.then(|| sse::frame_with("", Some(OPEN), None));
+    reply::stream(Body::stream(body(
+        ears,
+        first,
+        Arc::clone(live),
+        closing.clone(),
+    )))
+}
+
+type Frames = Pin<Box<dyn Stream<Item = String> + Send>>;
+
+fn body(
+    ears: SelectAll<Frames>,
+    first: Option<String>,
+    live: Arc<Live>,
+    closing: CancellationToken,
+) -> impl HttpBody<Data = Bytes, Error = BoxError> + Send {
+    let state = Some((ears, first, live, closing));
+    pieces_body(unfold(state, |state| async move {
+        let (mut ears, first, live, closing) = state?;
+        if let Some(first) = first {
+            return Some((Piece::open(first), Some((ears, None, live, closing))));
+        }
+        let frame = tokio::select! {
+            frame = timeout(KEEP_ALIVE, ears.next()) => frame,
+            () = live.over() => Ok(None),
+            () = closing.cancelled() => Ok(None),
+        };
+        match frame {
+            Ok(None) => Some((Piece::last(Bytes::new()), None)),
+            Ok(Some(frame)) => Some((Piece::open(frame), Some((ears, None, live, closing)))),
+            Err(_) => {
+                let alive = Piece::open(sse::KEEP_ALIVE);
+                Some((alive, Some((ears, None, live, closing))))
+            }
+        }
+    }))
+}
+
+/// One upstream's stream on its way to the client.
+struct Ear {
+    serving: Arc<Serving>,
+    live: Arc<Live>,
+    upstream: Arc<Upstream>,
+    after: Option<HeaderValue>,
+    /// It goes on an answer: its end is the end.
+    is_answer: bool,
+    open: Option<(Lane, Events)>,
+}
+
+impl Ear {
+    fn new(
+        serving: &Arc<Serving>,
+        live: &Arc<Live>,
+        upstream: &Arc<Upstream>,
+        mark: Option<&Mark>,
+    ) -> Self {
+        Self {
+            serving: Arc::clone(serving),
+            live: Arc::clone(live),
+            upstream: Arc::clone(upstream),
+            after: mark.map(|mark| mark.id.clone()),
+            is_answer: mark.is_some_and(|mark| !mark.is_own_stream),
+            open: None,
+        }
+    }
+
+    fn frames(self) -> impl Stream<Item = String> + Send {
+        unfold(self, |mut ear| async move {
+            loop {
+                let Some((lane, events)) = &mut ear.open else {
+                    ear.listen().await?;
+                    continue;
+                };
+                let lane = lane.clone();
+                match events.event().await {
+                    Ok(Some(event)) => {
+                        let frame = ear.frame(&lane, &event);
+                        if let Some(id) = event.id {
+                            ear.after = HeaderValue::try_from(id).ok();
+                        }
+                        if let Some(frame) = frame {
+                            return Some((frame, ear));
+                        }
+                    }
+                    Ok(None) | Err(_) if ear.is_answer => return None,
+                    ended => {
+                        debug!(upstream = %ear.upstream.name, ?ended, "stream ended");
+                        ear.open = None;
+                        sleep(AGAIN).await;
+                    }
+                }
+            }
+        })
+    }
+
+    /// Waits for the upstream's stream; `None` when there is none to wait for.
+    async fn listen(&mut self) -> Option<()> {
+        match self.upstream.stream(&self.live, self.after.as_ref()).await {
+            Ok(Some(open)) => self.open = Some(open),
+            Ok(None) | Err(_) if self.is_answer => return None,
+            // It has nothing to tell; others may.
+            Ok(None) => std::future::pending().await,
+            Err(error) => {
+                debug!(upstream = %self.upstream.name, %error, "no stream");
+                sleep(AGAIN).await;
+            }
+        }
+        Some(())
+    }
+
+    fn frame(&self, lane: &Lane, event: &sse::Event) -> Option<String> {
+        let place = if self.is_answer {
+            Place::answer(self.upstream.fingerprint, event)
+        } else {
+            Place::stream(self.upstream.fingerprint, event)
+        };
+        if event.data.is_empty() {
+            return place.is_told().then(|| place.frame(""));
+        }
+        let message = Message::decode(&event.data, MAX_DEPTH).ok()?;
+        let questions = Questions {
+            upstream: &self.upstream,
+            lane,
+            live: &self.live,
+            sealer: &self.serving.sealer,
+        };
+        let text = match message.kind() {
+            Kind::Request { .. } => questions.request(&message)?,
+            Kind::Notification { method } => {
+                if method == "notifications/tools/list_changed" {
+                    self.upstream.read_again_soon(ListKind::Tools);
+                }
+                questions.notification(&message)
+            }
+            // The answer whose stream was lost: its id is the client's own.
+            Kind::Result { .. } | Kind::Error { .. } => message.object().edit().finish(),
+        };
+        Some(place.frame(&self.upstream.redact(Cow::Owned(text))))
+    }
+}

@@ -1,0 +1,196 @@
+//! A legacy upstream's session that belongs to one client's session.
+//!
+//! It declares what that client can do, and holds what that client does: its
+//! log level, its subscriptions, its tasks. So nothing has to be told apart in
+//! it, and ids and progress tokens pass as the client spelled them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use agentkube_mcp::session::{AskToken, Fingerprint, UpstreamToken};
+use agentkube_mcp::{Id, json, message};
+use arc_swap::ArcSwapOption;
+use http::HeaderValue;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::clock::Clock;
+use super::exchange::Outgoing;
+use super::lane::Session;
+use super::{Events, Lane, Upstream, UpstreamError, catalogue};
+use crate::mcp_proxy::party::Party;
+use crate::mcp_proxy::sessions::Live;
+
+/// The place of such a session, open or not.
+#[derive(Debug, Default)]
+pub(in crate::mcp_proxy) struct Link {
+    session: ArcSwapOption<Session>,
+    opening: tokio::sync::Mutex<()>,
+    subscriptions: Mutex<BTreeSet<String>>,
+}
+
+impl Link {
+    /// The session that an id carried.
+    pub(in crate::mcp_proxy) fn sealed(token: &UpstreamToken) -> Self {
+        let link = Self::default();
+        link.session.store(Some(Arc::new(Session::sealed(token))));
+        link
+    }
+
+    /// What an id carries of it; nothing when the upstream keeps no session.
+    pub(in crate::mcp_proxy) fn token(&self, upstream: Fingerprint) -> Option<UpstreamToken> {
+        let session = self.session.load_full()?;
+        session.has_id().then(|| session.token(upstream))
+    }
+
+    /// The upstream does not know it any more.
+    pub(super) fn forget(&self, session: &Arc<Session>) {
+        let current = self.session.load();
+        if current
+            .as_ref()
+            .is_some_and(|open| Arc::ptr_eq(open, session))
+        {
+            self.session.store(None);
+        }
+    }
+
+    fn lane(&self) -> Option<Lane> {
+        self.session.load_full().map(Lane::Legacy)
+    }
+
+    fn subscriptions(&self) -> Vec<String> {
+        let all = self.subscriptions.lock();
+        all.unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    /// The client follows this resource, or does no longer.
+    pub(in crate::mcp_proxy) fn follow(&self, uri: &str, follows: bool) {
+        let all = self.subscriptions.lock();
+        let mut all = all.unwrap_or_else(PoisonError::into_inner);
+        if follows {
+            all.insert(uri.to_owned());
+        } else {
+            all.remove(uri);
+        }
+    }
+}
+
+impl Upstream {
+    /// The lane of a client's own session, opened when it is not.
+    pub(super) async fn own_lane(&self, live: &Live, clock: &Clock) -> Result<Lane, UpstreamError> {
+        let link = live.link(self.fingerprint);
+        if let Some(lane) = link.lane() {
+            return Ok(lane);
+        }
+        let _opening = clock.wait(link.opening.lock()).await?;
+        if let Some(lane) = link.lane() {
+            return Ok(lane);
+        }
+        let session = self
+            .initialize(clock, live.version, &live.capabilities)
+            .await?;
+        link.session.store(Some(Arc::clone(&session)));
+        let lane = Lane::Legacy(session);
+        self.restore(live, &link, &lane, clock).await;
+        Ok(lane)
+    }
+
+    /// Says again in a new session what the client had said in the one before.
+    async fn restore(&self, live: &Live, link: &Link, lane: &Lane, clock: &Clock) {
+        let level = live
+            .level()
+            .map(|level| ("logging/setLevel", "level", level));
+        let followed = link.subscriptions().into_iter();
+        let followed = followed.map(|uri| ("resources/subscribe", "uri", uri));
+        for (method, key, value) in level.into_iter().chain(followed) {
+            let params = format!("{{\"{key}\":{}}}", json::quote(&value));
+            let body = message::request(&self.own_id(), method, &params);
+            let outgoing = Outgoing::plain(method, body);
+            if let Err(error) = self.wire.post(lane, &outgoing, clock).await {
+                debug!(upstream = %self.name, method, %error, "not said again");
+            }
+        }
+    }
+
+    /// An id of ours that no client uses in its session.
+    pub(super) fn own_id(&self) -> Id<'static> {
+        let text = format!("\"agentkube-{}-{}\"", self.salt, self.next_id());
+        Id::parse(&text).map_or_else(|| Id::from(self.next_id()), Id::into_owned)
+    }
+
+    /// Sends a client's message that has no answer in its own session, in the
+    /// background. Without a session there is nobody to tell.
+    pub(in crate::mcp_proxy) fn tell(&self, live: &Live, method: &str, text: String) {
+        if let Some(lane) = live.linked(self.fingerprint).and_then(|link| link.lane()) {
+            self.post_soon(lane, Outgoing::plain(method, text));
+        }
+    }
+
+    /// Says something in a client's session and waits until it is accepted;
+    /// `params` is JSON text.
+    pub(in crate::mcp_proxy) async fn put(
+        self: &Arc<Self>,
+        party: &Party,
+        method: &'static str,
+        params: &str,
+    ) -> Result<(), UpstreamError> {
+        let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
+        let answer = self.question(party, method, &clock, |_| params.to_owned());
+        answer.await.map(drop)
+    }
+
+    /// Delivers a client's answer to a question of this upstream.
+    pub(in crate::mcp_proxy) async fn deliver(
+        &self,
+        ask: &AskToken,
+        text: String,
+    ) -> Result<(), UpstreamError> {
+        let lane = Lane::Legacy(Arc::new(Session::sealed(&ask.from)));
+        let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
+        self.wire
+            .post(&lane, &Outgoing::plain("", text), &clock)
+            .await
+            .map(drop)
+    }
+
+    /// The upstream's own stream of a client's session, from where the client
+    /// last heard it. `None` when it has none.
+    pub(in crate::mcp_proxy) async fn stream(
+        &self,
+        live: &Arc<Live>,
+        after: Option<&HeaderValue>,
+    ) -> Result<Option<(Lane, Events)>, UpstreamError> {
+        self.wire.credential.check()?;
+        let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
+        let party = Party::Session(Arc::clone(live));
+        let lane = self.lane(&party, &clock).await?;
+        let Lane::Legacy(session) = &lane else {
+            return Ok(None);
+        };
+        match self.wire.get(&lane, after, &clock).await {
+            Err(UpstreamError::SessionLost) => {
+                live.link(self.fingerprint).forget(session);
+                Err(UpstreamError::SessionLost)
+            }
+            events => Ok(events?.map(|events| (lane, events))),
+        }
+    }
+
+    /// Ends a client's own session, in the background.
+    pub(in crate::mcp_proxy) fn end_link(&self, link: &Link) {
+        let Some(lane) = link
+            .lane()
+            .filter(|_| link.token(self.fingerprint).is_some())
+        else {
+            return;
+        };
+        let wire = self.wire.clone();
+        self.spawn(async move {
+            // 405 and silence are fine: the server keeps its sessions as it likes.
+            drop(timeout(catalogue::PATIENCE, wire.end(&lane)).await);
+        });
+    }
+}
