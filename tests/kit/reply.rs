@@ -66,11 +66,17 @@ impl Reply {
     /// An event stream, so far empty.
     #[must_use]
     pub fn sse() -> Self {
+        Self::stream("text/event-stream")
+    }
+
+    /// A body of this type that comes in pieces, so far empty.
+    #[must_use]
+    pub fn stream(content_type: &str) -> Self {
         Self {
             framing: Framing::Chunked,
             ..Self::status(200)
         }
-        .header("content-type", "text/event-stream")
+        .header("content-type", content_type)
     }
 
     /// An event stream from a transcript: each event, with the blank line that

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 /// One request as it came over the wire.
@@ -50,9 +51,32 @@ impl Request {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// `model` of the body, or nothing.
+    /// `model` of the body, else the one that the path names, or nothing.
     #[must_use]
     pub fn model(&self) -> String {
-        self.json()["model"].as_str().unwrap_or_default().to_owned()
+        let body = self.json();
+        let in_body = body["model"].as_str().map(str::to_owned);
+        in_body.or_else(|| self.model_in_path()).unwrap_or_default()
+    }
+
+    /// `/model/{model}/converse` (Bedrock), `…/models/{model}:generateContent` (Gemini).
+    fn model_in_path(&self) -> Option<String> {
+        let route = self.route();
+        let bedrock = || Some(route.strip_prefix("/model/")?.rsplit_once('/')?.0);
+        let gemini = || Some(route.rsplit_once("/models/")?.1.rsplit_once(':')?.0);
+        let model = bedrock().or_else(gemini)?;
+        Some(percent_decode_str(model).decode_utf8().ok()?.into_owned())
+    }
+
+    /// Whether an answer in a stream is asked for, by the body or by the path.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        let route = self.route().to_ascii_lowercase();
+        let by_path = [
+            "/converse-stream",
+            ":streamgeneratecontent",
+            ":streamrawpredict",
+        ];
+        self.json()["stream"] == true || by_path.iter().any(|end| route.ends_with(end))
     }
 }

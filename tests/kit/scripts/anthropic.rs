@@ -1,12 +1,18 @@
 //! The scripted provider's Anthropic messages.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Answer, Dialect, Failure, INPUT_TOKENS, Kind, OUTPUT_TOKENS, PIECES};
+use super::{
+    Answer, Dialect, Failure, INPUT_TOKENS, Kind, OUTPUT_TOKENS, PIECES, SIGNATURE, THOUGHT,
+};
 
 pub(super) const DIALECT: Dialect = Dialect {
+    stream: "text/event-stream",
+    check: super::unchecked,
     text,
     tools,
+    thinking,
     failure,
 };
 
@@ -24,6 +30,31 @@ fn tools(model: &str) -> Answer {
     let block = |input: Value| json!({"type": "tool_use", "id": "toolu_testkit_1", "name": "get_weather", "input": input});
     let whole = block(json!({"city": "Paris"}));
     answer(model, &whole, &block(json!({})), &deltas, "tool_use")
+}
+
+/// The thoughts come before what another answer has.
+fn thinking(model: &str, answered: bool) -> Answer {
+    let mut answer = if answered { text(model) } else { tools(model) };
+    let block = json!({"type": "thinking", "thinking": THOUGHT, "signature": SIGNATURE});
+    let content = answer.whole["content"].as_array_mut();
+    content.expect("a list").insert(0, block);
+    let later = |event: &Bytes| {
+        let text = String::from_utf8_lossy(event).replace("\"index\":0", "\"index\":1");
+        Bytes::from(text)
+    };
+    let mut events: Vec<Bytes> = answer.events.iter().map(later).collect();
+    let empty = json!({"type": "thinking", "thinking": "", "signature": ""});
+    let thought = [
+        json!({"type": "content_block_start", "index": 0, "content_block": empty}),
+        json!({"type": "content_block_delta", "index": 0,
+            "delta": {"type": "thinking_delta", "thinking": THOUGHT}}),
+        json!({"type": "content_block_delta", "index": 0,
+            "delta": {"type": "signature_delta", "signature": SIGNATURE}}),
+        json!({"type": "content_block_stop", "index": 0}),
+    ];
+    events.splice(1..1, thought.iter().map(event));
+    answer.events = events;
+    answer
 }
 
 fn answer(model: &str, block: &Value, empty: &Value, deltas: &[Value], stop: &str) -> Answer {
@@ -98,13 +129,12 @@ fn failure(kind: Kind) -> Failure {
     Failure {
         status,
         body,
+        header: None,
         event,
     }
 }
 
-fn event(value: &Value) -> String {
-    format!(
-        "event: {}\ndata: {value}\n\n",
-        value["type"].as_str().unwrap_or_default()
-    )
+fn event(value: &Value) -> Bytes {
+    let name = value["type"].as_str().unwrap_or_default();
+    Bytes::from(format!("event: {name}\ndata: {value}\n\n"))
 }

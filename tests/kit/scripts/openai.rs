@@ -1,12 +1,19 @@
 //! The scripted provider's OpenAI chat completions.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Answer, Dialect, Failure, INPUT_TOKENS, Kind, OUTPUT_TOKENS, PIECES};
 
 pub(super) const DIALECT: Dialect = Dialect {
+    stream: "text/event-stream",
+    check: super::unchecked,
     text,
     tools,
+    // It shows no thoughts.
+    thinking: |model, answered| {
+        if answered { text(model) } else { tools(model) }
+    },
     failure,
 };
 
@@ -61,7 +68,7 @@ fn tools(model: &str) -> Answer {
 
 /// Finishes what `events` began. OpenAI sends usage only when it is asked to; a
 /// gateway always asks, and so the scripted one always sends it.
-fn answer(model: &str, message: &Value, mut events: Vec<String>, finish: &str) -> Answer {
+fn answer(model: &str, message: &Value, mut events: Vec<Bytes>, finish: &str) -> Answer {
     let usage = json!({
         "prompt_tokens": INPUT_TOKENS,
         "completion_tokens": OUTPUT_TOKENS,
@@ -72,7 +79,7 @@ fn answer(model: &str, message: &Value, mut events: Vec<String>, finish: &str) -
     let mut last = envelope(model, "chat.completion.chunk", &json!([]));
     last["usage"] = usage.clone();
     events.push(data(&last));
-    events.push("data: [DONE]\n\n".to_owned());
+    events.push(Bytes::from_static(b"data: [DONE]\n\n"));
     let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": finish});
     let mut whole = envelope(model, "chat.completion", &json!([choice]));
     whole["usage"] = usage;
@@ -123,6 +130,7 @@ fn failure(kind: Kind) -> Failure {
     Failure {
         status,
         body,
+        header: None,
         event,
     }
 }
@@ -131,7 +139,7 @@ fn error(kind: &str, code: Option<&str>, message: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
-fn chunk(model: &str, delta: &Value, finish: Option<&str>) -> String {
+fn chunk(model: &str, delta: &Value, finish: Option<&str>) -> Bytes {
     let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
     data(&envelope(model, "chat.completion.chunk", &json!([choice])))
 }
@@ -146,6 +154,6 @@ fn envelope(model: &str, object: &str, choices: &Value) -> Value {
     })
 }
 
-fn data(value: &Value) -> String {
-    format!("data: {value}\n\n")
+fn data(value: &Value) -> Bytes {
+    Bytes::from(format!("data: {value}\n\n"))
 }
