@@ -11,7 +11,8 @@ import pathlib
 import subprocess
 import sys
 
-from rig import Children, RoundRobin
+from rig import Children
+from round_robin import RoundRobin
 
 NODE_MODULES = pathlib.Path(os.environ["CONFORMANCE_NODE_MODULES"])
 SUITE = NODE_MODULES / "@modelcontextprotocol/conformance/dist/index.js"
