@@ -13,6 +13,8 @@ pub enum Dialect {
     BedrockConverse,
     /// OpenAI chat completions, `POST /v1/chat/completions`.
     OpenAiChat,
+    /// OpenAI Responses, `POST /v1/responses`.
+    OpenAiResponses,
 }
 
 impl Dialect {
@@ -21,6 +23,7 @@ impl Dialect {
         Self::AnthropicMessages,
         Self::BedrockConverse,
         Self::OpenAiChat,
+        Self::OpenAiResponses,
     ];
 
     /// A short stable name for metrics and logs.
@@ -30,6 +33,7 @@ impl Dialect {
             Self::AnthropicMessages => "anthropic-messages",
             Self::BedrockConverse => "bedrock-converse",
             Self::OpenAiChat => "openai-chat",
+            Self::OpenAiResponses => "openai-responses",
         }
     }
 
@@ -40,6 +44,7 @@ impl Dialect {
             Self::AnthropicMessages => "messages",
             Self::BedrockConverse => "converse",
             Self::OpenAiChat => "chat_completions",
+            Self::OpenAiResponses => "responses",
         }
     }
 
@@ -50,6 +55,7 @@ impl Dialect {
             Self::AnthropicMessages => "Anthropic Messages",
             Self::BedrockConverse => "Bedrock Converse",
             Self::OpenAiChat => "OpenAI chat completions",
+            Self::OpenAiResponses => "OpenAI Responses",
         }
     }
 
@@ -72,6 +78,7 @@ impl Dialect {
             Self::AnthropicMessages => "/v1/messages",
             Self::BedrockConverse => "/model/{modelId}/converse",
             Self::OpenAiChat => "/v1/chat/completions",
+            Self::OpenAiResponses => "/v1/responses",
         }
     }
 }

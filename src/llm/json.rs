@@ -28,6 +28,26 @@ pub(crate) fn to_line<T: Serialize>(value: &T) -> String {
     line
 }
 
+/// Copies JSON text onto one line: without the white space between its tokens.
+pub(crate) fn compact(text: &str, out: &mut String) {
+    let (mut in_string, mut escaped) = (false, false);
+    for char in text.chars() {
+        if is_line_break(char) {
+            let _ = write!(out, "\\u{:04x}", u32::from(char));
+            escaped = false;
+            continue;
+        }
+        match char {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            ' ' | '\n' | '\r' | '\t' if !in_string => continue,
+            _ => {}
+        }
+        out.push(char);
+    }
+}
+
 fn is_line_break(char: char) -> bool {
     matches!(char, '\u{85}' | '\u{2028}' | '\u{2029}')
 }

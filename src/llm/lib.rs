@@ -77,6 +77,7 @@ mod path;
 mod peek;
 mod profile;
 mod progress;
+mod responses;
 mod rewrite;
 mod route;
 mod skim;

@@ -55,10 +55,12 @@ pub fn list(dialect: Dialect, models: &[Model<'_>]) -> Bytes {
             last_id: models.last().map(|model| model.id),
         }),
         // Of Bedrock only the runtime is served here, which lists nothing.
-        Dialect::BedrockConverse | Dialect::OpenAiChat => json::to_line(&OpenAiList {
-            object: "list",
-            data: models.iter().map(openai).collect(),
-        }),
+        Dialect::BedrockConverse | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            json::to_line(&OpenAiList {
+                object: "list",
+                data: models.iter().map(openai).collect(),
+            })
+        }
     })
 }
 
@@ -68,7 +70,9 @@ pub fn show(dialect: Dialect, model: &Model<'_>) -> Bytes {
     Bytes::from(match dialect {
         Dialect::AnthropicMessages => json::to_line(&anthropic(model)),
         // Of Bedrock only the runtime is served here, which lists nothing.
-        Dialect::BedrockConverse | Dialect::OpenAiChat => json::to_line(&openai(model)),
+        Dialect::BedrockConverse | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            json::to_line(&openai(model))
+        }
     })
 }
 

@@ -128,6 +128,24 @@ const CONVERSE: Service = Service {
     default_headers: &[],
 };
 
+const RESPONSES: Service = Service {
+    dialect: Dialect::OpenAiResponses,
+    models: Models::All,
+    generate: "/responses",
+    stream: "/responses",
+    count_tokens: None,
+    model_in: ModelIn::Body,
+    client_query: true,
+    stream_usage: StreamUsage::Leave,
+    default_headers: &[],
+};
+
+/// Those of OpenAI itself, which also count.
+const OPENAI_RESPONSES: Service = Service {
+    count_tokens: Some("/responses/input_tokens"),
+    ..RESPONSES
+};
+
 /// Messages beside OpenAI's wires, whose base URL ends in `/v1`.
 const MESSAGES_AT_V1: Service = Service {
     generate: "/messages",
@@ -137,19 +155,20 @@ const MESSAGES_AT_V1: Service = Service {
 };
 
 const OPENAI: Profile = Profile {
-    services: &[CHAT],
+    services: &[CHAT, OPENAI_RESPONSES],
     key_header: KeyHeader::Bearer,
     embeddings: Some("/embeddings"),
 };
 
 const OLLAMA: Profile = Profile {
-    services: &[CHAT, MESSAGES_AT_V1],
+    services: &[CHAT, RESPONSES, MESSAGES_AT_V1],
     ..OPENAI
 };
 
 const VLLM: Profile = Profile {
     services: &[
         CHAT,
+        RESPONSES,
         Service {
             count_tokens: Some("/messages/count_tokens"),
             ..MESSAGES_AT_V1

@@ -49,10 +49,19 @@ pub enum RouteError {
         /// The path as it is served.
         path: &'static str,
     },
+    /// What the path asks for, nobody kept.
+    #[error(
+        "this gateway keeps no responses: send the whole conversation in `input` of \
+         POST /v1/responses"
+    )]
+    NotKept {
+        /// The dialect to answer in.
+        dialect: Dialect,
+    },
     /// Nothing is served at this path.
     #[error(
-        "no such path; this gateway serves POST /v1/chat/completions, POST /v1/messages \
-         and GET /v1/models"
+        "no such path; this gateway serves POST /v1/chat/completions, POST /v1/responses, \
+         POST /v1/messages and GET /v1/models"
     )]
     NotFound {
         /// The dialect to answer in.
@@ -65,7 +74,9 @@ impl RouteError {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self {
-            Self::MethodNotAllowed { dialect, .. } | Self::NotFound { dialect } => *dialect,
+            Self::MethodNotAllowed { dialect, .. }
+            | Self::NotFound { dialect }
+            | Self::NotKept { dialect } => *dialect,
         }
     }
 
@@ -74,7 +85,7 @@ impl RouteError {
     pub fn to_error(&self) -> ApiError {
         let kind = match self {
             Self::MethodNotAllowed { .. } => ErrorKind::MethodNotAllowed,
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NotKept { .. } => ErrorKind::NotFound,
         };
         ApiError::new(kind, self.to_string())
     }
@@ -86,7 +97,10 @@ impl RouteError {
 /// When nothing is served there; the error knows the dialect to answer in.
 pub fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Route, RouteError> {
     let dialect = dialect_of(path, headers);
-    let served = served(path).ok_or(RouteError::NotFound { dialect })?;
+    let served = served(path).ok_or_else(|| match path.strip_prefix("/v1/responses/") {
+        Some(_) => RouteError::NotKept { dialect },
+        None => RouteError::NotFound { dialect },
+    })?;
     if *method != served.method {
         let allow = match served.method {
             Method::GET => "GET",
@@ -153,6 +167,12 @@ fn served(path: &str) -> Option<Served> {
             Method::POST,
             "/v1/messages/count_tokens",
         ),
+        "/v1/responses" => generate("/v1/responses"),
+        "/v1/responses/input_tokens" => served(
+            Operation::CountTokens(Call::default()),
+            Method::POST,
+            "/v1/responses/input_tokens",
+        ),
         "/v1/models" => served(Operation::ListModels, Method::GET, "/v1/models"),
         _ => {
             let model = path.strip_prefix("/v1/models/")?;
@@ -186,6 +206,12 @@ pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     }
     if path.starts_with("/model/") {
         return Dialect::BedrockConverse;
+    }
+    let of_responses = path
+        .strip_prefix("/v1/responses")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if of_responses {
+        return Dialect::OpenAiResponses;
     }
     if path != "/v1/chat/completions" && headers.contains_key("anthropic-version") {
         return Dialect::AnthropicMessages;
@@ -243,6 +269,21 @@ mod tests {
             RouteError::MethodNotAllowed { allow: "POST", .. }
         ));
         assert_eq!(refused.to_error().status(Dialect::AnthropicMessages), 405);
+    }
+
+    #[test]
+    fn responses_that_nobody_kept_are_404_and_say_what_to_do() {
+        let none = HeaderMap::new();
+        let asked = route(&Method::POST, "/v1/responses", &none).unwrap();
+        assert_eq!(asked.dialect, Dialect::OpenAiResponses);
+        let counted = route(&Method::POST, "/v1/responses/input_tokens", &none).unwrap();
+        assert_eq!(counted.operation, Operation::CountTokens(Call::default()));
+        for method in [Method::GET, Method::DELETE] {
+            let refused = route(&method, "/v1/responses/resp_1", &none).unwrap_err();
+            let error = refused.to_error();
+            assert_eq!(error.status(refused.dialect()), 404);
+            assert!(error.message().contains("`input`"));
+        }
     }
 
     #[test]

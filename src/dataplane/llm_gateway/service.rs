@@ -179,7 +179,9 @@ fn operation(head: &http::request::Parts) -> Result<Operation, GatewayError> {
         Err(error @ RouteError::MethodNotAllowed { allow, .. }) => {
             Err(GatewayError::Method(error.to_error(), allow))
         }
-        Err(error @ RouteError::NotFound { .. }) => Err(error.to_error().into()),
+        Err(error @ (RouteError::NotFound { .. } | RouteError::NotKept { .. })) => {
+            Err(error.to_error().into())
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agentkube_llm::capabilities::CapabilityTable;
-use agentkube_llm::custody::{SignatureStore, strip_marked, unwrap_ids};
+use agentkube_llm::custody::{SignatureStore, strip_marked, strip_sealed, unwrap_ids};
 use agentkube_llm::{
     Action, ApiError, Dialect, End, ErrorKind, Failure, Head, ModelIn, Outcome, Peeked, Rewritten,
     Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport, answer,
@@ -257,10 +257,12 @@ fn ours_removed(dialect: Dialect, mut rewritten: Rewritten) -> Rewritten {
     if let Some(body) = unwrap_ids(&rewritten.body) {
         rewritten.body = body;
     }
-    let signs = [Dialect::AnthropicMessages, Dialect::BedrockConverse];
-    if signs.contains(&dialect)
-        && let Some(body) = strip_marked(&rewritten.body)
-    {
+    let stripped = match dialect {
+        Dialect::AnthropicMessages | Dialect::BedrockConverse => strip_marked(&rewritten.body),
+        Dialect::OpenAiResponses => strip_sealed(&rewritten.body),
+        _ => None,
+    };
+    if let Some(body) = stripped {
         rewritten.body = body;
     }
     rewritten

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::ir::{At, ChatRequest, ChatResponse, Event, Field};
+use crate::ir::{At, ChatRequest, ChatResponse, Echo, Event, Field, Namespaces};
 use crate::{ApiError, ErrorKind, UsageReport};
 
 /// A request as it arrived.
@@ -30,6 +30,10 @@ pub(crate) struct Reply {
     pub(crate) include_usage: bool,
     /// How many choices were asked for.
     pub(crate) choices: u32,
+    /// The tools whose names were flattened.
+    pub(crate) namespaces: Namespaces,
+    /// What the dialect repeats of the request.
+    pub(crate) echo: Echo,
 }
 
 /// The names of the IR's fields in a dialect.
@@ -125,4 +129,10 @@ pub(crate) trait EventWriter: Send {
 
     /// The answer is complete: writes what was held back, usage, the terminator.
     fn finish(&mut self, usage: UsageReport, out: &mut Vec<u8>);
+
+    /// The answer failed: the event that says so, where the dialect speaks of what
+    /// was written before; none: `ClientWire::error_event`.
+    fn fail(&mut self, _error: &ApiError, _usage: UsageReport) -> Option<Bytes> {
+        None
+    }
 }

@@ -19,7 +19,7 @@ mod stream;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-pub use passthrough::{strip_marked, unwrap_ids};
+pub use passthrough::{strip_marked, strip_sealed, unwrap_ids};
 pub(crate) use seal::{Seal, restore, seal_response};
 pub use store::{MemoryStore, SignatureStore};
 pub(crate) use stream::Custodian;

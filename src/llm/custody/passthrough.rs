@@ -76,6 +76,27 @@ pub fn strip_marked(body: &Bytes) -> Option<Bytes> {
     serde_json::to_vec(&request).ok().map(Bytes::from)
 }
 
+/// Takes reasoning items out of a Responses request that another provider had, and
+/// that OpenAI could not decrypt. None when there are none.
+#[must_use]
+pub fn strip_sealed(body: &Bytes) -> Option<Bytes> {
+    MARKED.find(body)?;
+    let mut request: Value = serde_json::from_slice(body).ok()?;
+    let input = request.get_mut("input")?.as_array_mut()?;
+    let before = input.len();
+    input.retain(|item| !is_sealed(item));
+    if input.len() == before {
+        return None;
+    }
+    serde_json::to_vec(&request).ok().map(Bytes::from)
+}
+
+fn is_sealed(item: &Value) -> bool {
+    let text = |name: &str| item.get(name).and_then(Value::as_str);
+    text("type") == Some("reasoning")
+        && text("encrypted_content").is_some_and(|content| content.starts_with(MARK))
+}
+
 fn is_marked(block: &Value) -> bool {
     let thought = block
         .pointer("/reasoningContent/reasoningText")

@@ -50,6 +50,7 @@
 //!    golden` writes the goldens of every pair, to be reviewed as a diff, and the
 //!    properties (any split, any cut, any damage) run over all pairs by themselves.
 
+mod echo;
 mod event;
 mod path;
 mod request;
@@ -57,6 +58,7 @@ mod response;
 mod sequence;
 mod tool;
 
+pub use echo::Echo;
 pub use event::{BlockStart, Event};
 pub use path::{At, Field, List};
 pub use request::{
@@ -65,4 +67,4 @@ pub use request::{
 };
 pub use response::{ChatResponse, Choice, FinishReason};
 pub(crate) use sequence::Sequence;
-pub use tool::{Tool, ToolChoice, ToolKind};
+pub use tool::{Namespaced, Namespaces, Tool, ToolChoice, ToolKind};

@@ -3,7 +3,7 @@
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-use super::{At, Tool, ToolChoice};
+use super::{At, Echo, Namespaces, Tool, ToolChoice};
 use crate::Dialect;
 
 /// A request, in the terms of no dialect.
@@ -49,6 +49,10 @@ pub struct ChatRequest {
     /// Fields of messages, blocks and tools that the IR has no room for: every
     /// writer names them as dropped.
     pub unknown: Vec<Unknown>,
+    /// Tools whose names are flattened.
+    pub namespaces: Namespaces,
+    /// What the client's dialect repeats in its answers.
+    pub echo: Echo,
 }
 
 impl ChatRequest {
@@ -75,6 +79,8 @@ impl ChatRequest {
             metadata: None,
             extra: Vec::new(),
             unknown: Vec::new(),
+            namespaces: Namespaces::default(),
+            echo: Echo::default(),
         }
     }
 }

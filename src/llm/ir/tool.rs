@@ -1,5 +1,7 @@
 //! Tools, and the choice among them.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 use super::{At, CacheControl};
@@ -52,4 +54,29 @@ pub enum ToolChoice {
     None,
     /// It must call one.
     Required,
+}
+
+/// The tools that a client groups under namespaces, where the others know flat
+/// names only: its answers have them apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Namespaces(pub Arc<[Namespaced]>);
+
+/// A tool in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespaced {
+    /// Its name in the IR.
+    pub flat: String,
+    /// The namespace.
+    pub namespace: String,
+    /// Its name there.
+    pub name: String,
+}
+
+impl Namespaces {
+    /// The namespace and the name of a tool, where it has a namespace.
+    #[must_use]
+    pub fn split(&self, flat: &str) -> Option<(&str, &str)> {
+        let found = self.0.iter().find(|tool| tool.flat == flat)?;
+        Some((&found.namespace, &found.name))
+    }
 }

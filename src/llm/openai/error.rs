@@ -44,7 +44,8 @@ fn text(error: &ApiError) -> String {
     })
 }
 
-fn words(kind: ErrorKind) -> (&'static str, Option<&'static str>) {
+/// `type` and `code` for a kind.
+pub(crate) fn words(kind: ErrorKind) -> (&'static str, Option<&'static str>) {
     match kind {
         ErrorKind::BadUpstream => ("server_error", Some("bad_upstream")),
         ErrorKind::Internal => ("server_error", None),

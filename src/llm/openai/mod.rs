@@ -11,6 +11,9 @@ mod writer;
 
 use bytes::Bytes;
 
+pub(crate) use error::{body as error_body, words as error_words};
+pub(crate) use request::effort;
+
 use crate::answer::Answer;
 use crate::codec::{
     ClientWire, Encode, Encoded, EventReader, EventWriter, Inbound, Names, ProviderWire, Replays,

@@ -63,7 +63,9 @@ fn watch(dialect: Dialect, options: TapOptions, pieces: &[&[u8]], end: End) -> S
 }
 
 fn dialect_of(fixture: &str) -> Dialect {
-    if fixture.starts_with("openai/") {
+    if fixture.starts_with("openai-responses/") {
+        Dialect::OpenAiResponses
+    } else if fixture.starts_with("openai/") {
         Dialect::OpenAiChat
     } else {
         Dialect::AnthropicMessages

@@ -183,6 +183,8 @@ impl Translator {
                     id: target.id.to_owned(),
                     include_usage: request.include_usage,
                     choices: request.choices.unwrap_or(1),
+                    namespaces: request.namespaces,
+                    echo: request.echo,
                 },
                 tools,
                 seal,

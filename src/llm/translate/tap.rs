@@ -189,21 +189,37 @@ impl TranslatingTap {
             return;
         }
         match self.watcher.progress().phase() {
-            // Pings and empty data.
-            Phase::First => return self.write(Event::Ping, written),
-            Phase::Within => {}
+            Phase::First => self.prelude(event, written),
+            Phase::Within => self.read(event, written),
             Phase::Over(_) if self.terminated() => {
+                // Some wires say in their last event why the answer ended.
+                self.read(event, written);
                 self.flush(std::mem::take(written));
-                return self.terminate();
+                self.terminate();
             }
             Phase::Over(_) => {
                 self.flush(std::mem::take(written));
                 if let Outcome::Failed(failure) = self.watcher.end(End::Clean) {
                     self.tell(&failure.to_error());
                 }
-                return;
             }
         }
+    }
+
+    /// What comes before an answer: its announcement, pings, empty data.
+    fn prelude(&mut self, event: &sse::Event<'_>, written: &mut Vec<u8>) {
+        let mut events = std::mem::take(&mut self.events);
+        if self.reader.read(event, &mut events).is_err() || events.is_empty() {
+            events.clear();
+            events.push(Event::Ping);
+        }
+        for event in events.drain(..) {
+            self.write(event, written);
+        }
+        self.events = events;
+    }
+
+    fn read(&mut self, event: &sse::Event<'_>, written: &mut Vec<u8>) {
         let mut events = std::mem::take(&mut self.events);
         let read = self.reader.read(event, &mut events);
         for event in events.drain(..) {
@@ -256,7 +272,9 @@ impl TranslatingTap {
 
     fn tell(&mut self, error: &ApiError) {
         if !std::mem::replace(&mut self.closed, true) {
-            self.out.push_back(error.stream_event(self.client));
+            let told = self.writer.fail(error, self.watcher.usage());
+            let told = told.unwrap_or_else(|| error.stream_event(self.client));
+            self.out.push_back(told);
         }
     }
 

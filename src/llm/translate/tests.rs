@@ -3,6 +3,7 @@
 mod fidelity;
 mod golden;
 mod properties;
+mod responses;
 mod verdicts;
 
 use bytes::Bytes;
@@ -34,11 +35,17 @@ impl Side {
     }
 }
 
-const SIDES: [Side; 3] = [
+const SIDES: [Side; 4] = [
     Side {
         dialect: Dialect::OpenAiChat,
         provider: "openai",
         transcripts: "openai",
+        streams: ".sse",
+    },
+    Side {
+        dialect: Dialect::OpenAiResponses,
+        provider: "openai",
+        transcripts: "openai-responses",
         streams: ".sse",
     },
     Side {
@@ -85,12 +92,15 @@ fn ask(
 
 /// The smallest request that a client can make, with these members more.
 fn least(client: Dialect, members: &str) -> Vec<u8> {
-    let (max, content) = match client {
-        Dialect::AnthropicMessages => ("\"max_tokens\":100,", r#""Hi""#),
-        Dialect::BedrockConverse => ("", r#"[{"text":"Hi"}]"#),
-        Dialect::OpenAiChat => ("", r#""Hi""#),
+    let asked = match client {
+        Dialect::AnthropicMessages => {
+            r#""max_tokens":100,"messages":[{"role":"user","content":"Hi"}]"#
+        }
+        Dialect::BedrockConverse => r#""messages":[{"role":"user","content":[{"text":"Hi"}]}]"#,
+        Dialect::OpenAiChat => r#""messages":[{"role":"user","content":"Hi"}]"#,
+        Dialect::OpenAiResponses => r#""input":"Hi""#,
     };
-    format!(r#"{{{members}{max}"messages":[{{"role":"user","content":{content}}}]}}"#).into_bytes()
+    format!("{{{members}{asked}}}").into_bytes()
 }
 
 /// What the answer to such a request is translated with.

@@ -354,7 +354,7 @@ fn format(format: &ResponseFormat) -> OutFormat<'_> {
 }
 
 /// The effort nearest to what was asked for, by whichever word.
-fn effort(reasoning: Option<&Reasoning>, to: &mut Encode<'_>) -> Option<&'static str> {
+pub(crate) fn effort(reasoning: Option<&Reasoning>, to: &mut Encode<'_>) -> Option<&'static str> {
     let reasoning = reasoning?;
     if to.capabilities.refuses(Parameter::ReasoningEffort) {
         // Not to think is what such a model does anyway.

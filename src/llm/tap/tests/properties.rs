@@ -7,9 +7,17 @@ use crate::fixtures;
 fn all() -> Vec<String> {
     [
         fixtures::all("openai", ".sse"),
+        fixtures::all("openai-responses", ".sse"),
         fixtures::all("anthropic", ".sse"),
     ]
     .concat()
+}
+
+/// Those whose streams no bytes can damage.
+fn of_events() -> Vec<Dialect> {
+    let all = Dialect::ALL.iter().copied();
+    all.filter(|it| it.framing() == crate::Framing::Sse)
+        .collect()
 }
 
 fn transcripts() -> impl Strategy<Value = String> {
@@ -109,7 +117,12 @@ proptest! {
         let stream = fixtures::read(&fixture);
         let part = &stream[..at.index(stream.len() + 1)];
         let seen = watch(dialect_of(&fixture), TapOptions::default(), &[part], End::Cut);
-        let marks: [&[u8]; 2] = [b"[DONE]", b"\"type\":\"message_stop\""];
+        let marks: [&[u8]; 4] = [
+            b"[DONE]",
+            b"\"type\":\"message_stop\"",
+            b"\"type\":\"response.completed\"",
+            b"\"type\":\"response.incomplete\"",
+        ];
         let has_mark =
             |bytes: &[u8]| marks.iter().any(|mark| memchr::memmem::find(bytes, mark).is_some());
         prop_assert!(!has_mark(&seen.appended));
@@ -127,12 +140,11 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(
-        openai in any::<bool>(),
+        dialect in prop::sample::select(of_events()),
         options in options(),
         end in ends(),
         pieces in prop::collection::vec(any::<Vec<u8>>(), 0..8),
     ) {
-        let dialect = if openai { Dialect::OpenAiChat } else { Dialect::AnthropicMessages };
         let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
         watch(dialect, options, &pieces, end);
     }

@@ -64,7 +64,7 @@ fn case(path: &str) -> &str {
 fn lines(client: &Side) -> &'static str {
     match client.dialect {
         Dialect::BedrockConverse => "jsonl",
-        Dialect::AnthropicMessages | Dialect::OpenAiChat => "sse",
+        Dialect::AnthropicMessages | Dialect::OpenAiChat | Dialect::OpenAiResponses => "sse",
     }
 }
 
@@ -145,7 +145,9 @@ fn streams_are_translated_as_reviewed() {
             let usage = r#""stream_options":{"include_usage":true},"#;
             let members = match client.dialect {
                 Dialect::OpenAiChat => usage,
-                Dialect::AnthropicMessages | Dialect::BedrockConverse => "",
+                Dialect::AnthropicMessages
+                | Dialect::BedrockConverse
+                | Dialect::OpenAiResponses => "",
             };
             let body = fixtures::read(&path);
             let seen = stream(client.dialect, provider.dialect, members, &body, End::Clean);
