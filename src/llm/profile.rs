@@ -250,7 +250,8 @@ impl Service {
         if !template.contains("{model}") {
             return Ok(Some(Cow::Borrowed(template)));
         }
-        let segment = segment(model)?;
+        let counted = action == Action::CountTokens && self.dialect == Dialect::BedrockConverse;
+        let segment = segment(if counted { foundation(model) } else { model })?;
         Ok(Some(Cow::Owned(template.replace("{model}", &segment))))
     }
 
@@ -262,6 +263,18 @@ impl Service {
             Action::Generate => Some(self.generate),
             Action::Stream => Some(self.stream),
         }
+    }
+}
+
+/// Bedrock counts the tokens of foundation models only: without the region of an
+/// inference profile (`us.anthropic.…`).
+fn foundation(model: &str) -> &str {
+    const REGIONS: [&str; 9] = [
+        "apac", "au", "ca", "eu", "global", "jp", "sa", "us", "us-gov",
+    ];
+    match model.split_once('.') {
+        Some((region, rest)) if REGIONS.contains(&region) && rest.contains('.') => rest,
+        _ => model,
     }
 }
 
@@ -331,6 +344,22 @@ mod tests {
             assert_eq!(KeyHeader::XApiKey.header(key), Err(InvalidKey::Unprintable));
         }
         assert!(!InvalidKey::Unprintable.to_string().contains("evil"));
+    }
+
+    #[test]
+    fn bedrock_has_the_model_in_its_paths() {
+        let service = Profile::of("bedrock").unwrap();
+        let service = service.service(Dialect::OpenAiChat, "m");
+        let path = |action| service.path(action, "us.anthropic.claude-v1:0").unwrap();
+        assert_eq!(
+            path(Action::Stream).as_deref(),
+            Some("/model/us.anthropic.claude-v1%3A0/converse-stream")
+        );
+        assert_eq!(
+            path(Action::CountTokens).as_deref(),
+            Some("/model/anthropic.claude-v1%3A0/count-tokens")
+        );
+        assert_eq!(foundation("eu.m"), "eu.m", "no region but a vendor");
     }
 
     #[test]

@@ -261,6 +261,38 @@ mod tests {
     }
 
     #[test]
+    fn bedrock_names_the_model_and_the_form_in_the_path() {
+        let none = HeaderMap::new();
+        let arn = "arn:aws:bedrock:us-east-1:1:inference-profile/us.a.b-v1:0";
+        for (path, model, stream) in [
+            ("/model/us.a.b-v1%3A0/converse", "us.a.b-v1:0", false),
+            ("/model/us.a.b-v1:0/converse-stream", "us.a.b-v1:0", true),
+            (
+                "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.a.b-v1%3A0/converse",
+                arn,
+                false,
+            ),
+            (
+                "/model/arn:aws:bedrock:us-east-1:1:inference-profile/us.a.b-v1:0/converse",
+                arn,
+                false,
+            ),
+        ] {
+            let found = route(&Method::POST, path, &none).unwrap();
+            assert_eq!(found.dialect, Dialect::BedrockConverse);
+            let call = Call {
+                model: Some(model.to_owned()),
+                stream: Some(stream),
+            };
+            assert_eq!(found.operation, Operation::Generate(call), "{path}");
+        }
+        for path in ["/model/m/invoke", "/model/m", "/model//converse"] {
+            let refused = route(&Method::POST, path, &none).unwrap_err();
+            assert_eq!(refused.dialect(), Dialect::BedrockConverse, "{path}");
+        }
+    }
+
+    #[test]
     fn wrong_method_is_405_and_says_which() {
         let refused = route(&Method::GET, "/v1/messages", &HeaderMap::new()).unwrap_err();
         assert_eq!(refused.dialect(), Dialect::AnthropicMessages);

@@ -11,6 +11,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::codec::{self, FrameError, Frames, Framing, Piece, Watch};
+use crate::progress::Phase;
 use crate::sse::{Decoder, EVENT_LIMIT, FrameKind, Source};
 use crate::stream::{End, Head, Outcome, StreamDecoder, Verdict};
 use crate::{ApiError, Dialect, ErrorKind, Failure, FailureKind, UsageReport};
@@ -60,6 +61,8 @@ pub struct Tap {
     stream: Box<dyn StreamDecoder>,
     out: VecDeque<Bytes>,
     last: Verdict,
+    /// What comes stands behind the end and cannot be read: it does not matter.
+    deaf: bool,
     broken: Option<Failure>,
     outcome: Option<Outcome>,
 }
@@ -92,6 +95,7 @@ impl Tap {
             stream,
             out: VecDeque::new(),
             last: Verdict::Forward,
+            deaf: false,
             broken: None,
             outcome: None,
         }
@@ -104,7 +108,7 @@ impl Tap {
     /// When the body cannot be read on. The stream has then failed: an error event
     /// is there to be popped, and the upstream should be dropped.
     pub fn feed(&mut self, chunk: Bytes) -> Result<(), FrameError> {
-        if self.broken.is_some() || self.outcome.is_some() {
+        if self.deaf || self.broken.is_some() || self.outcome.is_some() {
             return Ok(());
         }
         let result = match &mut self.frames {
@@ -123,10 +127,11 @@ impl Tap {
                 passing.pass()
             }
         };
-        // Behind the end of the answer nothing matters.
-        if let Err(error) = result
-            && !self.terminated()
-        {
+        if let Err(error) = result {
+            if matches!(self.stream.progress().phase(), Phase::Over(_)) {
+                self.deaf = true;
+                return Ok(());
+            }
             let failure = Failure::new(FailureKind::ServerError, error.code());
             let told = ApiError::new(ErrorKind::BadUpstream, error.to_string());
             self.out.push_back(told.stream_event(self.dialect));
@@ -172,8 +177,8 @@ impl Tap {
         if let Some(outcome) = &self.outcome {
             return outcome.clone();
         }
-        let outcome = match self.broken.take() {
-            Some(failure) => Outcome::Failed(failure),
+        let outcome = match &self.broken {
+            Some(failure) => Outcome::Failed(failure.clone()),
             None => self.close(end),
         };
         self.outcome = Some(outcome.clone());

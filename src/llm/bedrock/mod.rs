@@ -113,3 +113,6 @@ impl ProviderWire for Wire {
         Box::new(reader::Reader::default())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,27 @@ fn an_unknown_effort_goes_to_the_nearest_below() {
 }
 
 #[test]
+fn bedrock_has_fewer_features_than_its_models() {
+    let claude = of("bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    assert_eq!(claude.converse_extras, ConverseExtras::Anthropic);
+    assert_eq!(claude.cache_points, CachePoints::Everywhere);
+    assert!(claude.json_schema && claude.thinking == ThinkingStyle::Budget);
+    let arn = "arn:aws:bedrock:us-east-1:1:inference-profile/global.anthropic.claude-opus-4-7-v1:0";
+    assert_eq!(of("bedrock", arn).thinking, ThinkingStyle::Adaptive);
+    assert!(!of("bedrock", "anthropic.claude-opus-4-5-20251101-v1:0").takes_effort);
+    let nova = of("bedrock", "us.amazon.nova-pro-v1:0");
+    assert_eq!(nova.thinking, ThinkingStyle::None);
+    assert_eq!(nova.cache_points, CachePoints::Content);
+    assert_ne!(
+        of("bedrock", "us.amazon.nova-2-lite-v1:0").thinking,
+        nova.thinking
+    );
+    let other = of("bedrock", "mistral.mistral-large-2407-v1:0");
+    assert_eq!(other.converse_extras, ConverseExtras::None);
+    assert!(!other.json_schema && other.cache_points == CachePoints::Nowhere);
+}
+
+#[test]
 fn globs_have_stars_only() {
     for (glob, name, expected) in [
         ("gpt-5*", "gpt-5.1", true),

@@ -72,6 +72,46 @@ fn anthropic_refusals_mean_what_its_guide_says() {
 }
 
 #[test]
+fn bedrock_refusals_mean_what_its_guide_says() {
+    for (fixture, expected) in [
+        ("400", FailureKind::BadRequest),
+        ("400_model", FailureKind::NotFound),
+        ("400_quota", FailureKind::Quota),
+        ("403", FailureKind::Credentials),
+        ("403_bearer", FailureKind::Credentials),
+        ("403_key", FailureKind::Credentials),
+        ("404", FailureKind::NotFound),
+        ("408", FailureKind::Timeout),
+        ("424", FailureKind::ServerError),
+        ("429", FailureKind::RateLimited),
+        ("429_not_ready", FailureKind::Overloaded),
+        ("500", FailureKind::ServerError),
+        ("503", FailureKind::Overloaded),
+    ] {
+        let status = fixture[..3].parse().unwrap();
+        let fixture = format!("bedrock/error_{fixture}.json");
+        assert_eq!(kind(status, &fixture), expected, "{fixture}");
+    }
+}
+
+#[test]
+fn the_header_of_aws_says_more_than_status_and_body() {
+    let named = headers(&[(
+        "x-amzn-errortype",
+        "ServiceQuotaExceededException:http://internal.amazon.com/coral/x/",
+    )]);
+    let status = StatusCode::BAD_REQUEST;
+    let body = br#"{"message":"no more"}"#;
+    let failure = classify(status, &named, body, SystemTime::UNIX_EPOCH);
+    assert_eq!(failure.kind, FailureKind::Quota);
+    assert_eq!(
+        failure.code.as_deref(),
+        Some("ServiceQuotaExceededException")
+    );
+    assert!(failure.message.is_some());
+}
+
+#[test]
 fn an_empty_account_is_no_rate_limit() {
     assert_eq!(kind(429, "openai/error_quota.json"), FailureKind::Quota);
     assert_eq!(kind(400, "anthropic/error_quota.json"), FailureKind::Quota);

@@ -40,6 +40,8 @@ pub struct TranslatingTap {
     out: VecDeque<Bytes>,
     /// The terminator was written, or an error event.
     closed: bool,
+    /// What comes stands behind the end and cannot be read: it does not matter.
+    deaf: bool,
     broken: Option<Failure>,
     outcome: Option<Outcome>,
 }
@@ -63,6 +65,7 @@ impl TranslatingTap {
             events: Vec::new(),
             out: VecDeque::new(),
             closed: false,
+            deaf: false,
             broken: None,
             outcome: None,
         }
@@ -75,17 +78,18 @@ impl TranslatingTap {
     /// When the body cannot be read on. The stream has then failed: an error event
     /// is there to be popped, and the upstream should be dropped.
     pub fn feed(&mut self, chunk: Bytes) -> Result<(), FrameError> {
-        if self.broken.is_some() || self.outcome.is_some() {
+        if self.deaf || self.broken.is_some() || self.outcome.is_some() {
             return Ok(());
         }
         self.frames.feed(chunk);
         let mut written = Vec::new();
         let result = self.pump(&mut written);
         self.flush(written);
-        // Behind the end of the answer nothing matters.
-        if let Err(error) = result
-            && !self.terminated()
-        {
+        if let Err(error) = result {
+            if matches!(self.watcher.progress().phase(), Phase::Over(_)) {
+                self.deaf = true;
+                return Ok(());
+            }
             self.break_off(error.code(), &error.to_string());
             return Err(error);
         }
