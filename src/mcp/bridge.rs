@@ -23,6 +23,8 @@ pub struct Rewrite<'a> {
     pub progress_token: Option<&'a str>,
     /// The call goes into a session that nobody else has.
     pub own: bool,
+    /// `requestState` as the upstream gave it, as JSON text.
+    pub state: Option<&'a str>,
 }
 
 /// The parameters for a legacy upstream: what only a modern server reads is
@@ -55,15 +57,24 @@ pub fn legacy_params(params: Option<&Object<'_>>, rewrite: &Rewrite<'_>) -> Opti
     Some(edit.finish())
 }
 
-/// The parameters for a modern upstream. A modern client's capabilities are
-/// mirrored exactly; a legacy client's are none, since nothing that it declared
-/// could be carried to it.
+/// Who speaks to a modern upstream.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker<'a> {
+    /// The revision that is spoken.
+    pub version: Version,
+    /// Who we are, where the client did not say who it is; JSON text.
+    pub info: &'a str,
+    /// What a legacy client can do; JSON text.
+    pub capabilities: &'a str,
+}
+
+/// The parameters for a modern upstream. The client's capabilities are mirrored
+/// exactly: a modern client's from its request, a legacy client's from its session.
 #[must_use]
 pub fn modern_params(
     params: Option<&Object<'_>>,
     rewrite: &Rewrite<'_>,
-    version: Version,
-    client_info: &str,
+    speaker: Speaker<'_>,
 ) -> String {
     let empty = Object::parse("{}");
     let Some(params) = params.or(empty.as_ref()) else {
@@ -77,9 +88,12 @@ pub fn modern_params(
     };
     let mut inner = meta.edit();
     inner
-        .set(meta::PROTOCOL_VERSION, json::quote(version.as_str()))
-        .set_if_absent(meta::CLIENT_CAPABILITIES, "{}")
-        .set_if_absent(meta::CLIENT_INFO, client_info);
+        .set(
+            meta::PROTOCOL_VERSION,
+            json::quote(speaker.version.as_str()),
+        )
+        .set_if_absent(meta::CLIENT_CAPABILITIES, speaker.capabilities)
+        .set_if_absent(meta::CLIENT_INFO, speaker.info);
     set_token(&mut inner, meta, rewrite);
     edit.set("_meta", inner.finish());
     edit.finish()
@@ -91,6 +105,9 @@ fn apply(edit: &mut json::Edit<'_, '_>, rewrite: &Rewrite<'_>) {
     }
     if let Some(reference) = &rewrite.reference {
         edit.set("ref", reference.clone());
+    }
+    if let Some(state) = rewrite.state {
+        edit.set("requestState", state);
     }
 }
 
@@ -128,6 +145,10 @@ pub fn result_for<'r>(result: &'r str, route: Route<'_>) -> Cow<'r, str> {
 }
 
 fn to_legacy(result: &Object<'_>) -> String {
+    if needs_input(result) {
+        // No answer yet: for whoever fulfils it.
+        return result.edit().finish();
+    }
     let mut edit = result.edit();
     edit.remove("resultType")
         .remove("ttlMs")
@@ -175,6 +196,71 @@ fn to_modern(result: &Object<'_>, route: Route<'_>) -> String {
 #[must_use]
 pub fn needs_input(result: &Object<'_>) -> bool {
     result.text("resultType").as_deref() == Some("input_required")
+}
+
+/// A modern result that asks the client for input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputRequired {
+    /// The requests by their keys, as JSON text, in their order.
+    pub requests: Vec<(String, String)>,
+    /// What must come back with the answers, as JSON text.
+    pub state: Option<String>,
+}
+
+impl InputRequired {
+    /// What this result asks for; `None` when it is an answer.
+    #[must_use]
+    pub fn read(result: &str) -> Option<Self> {
+        let result = Object::parse(result)?;
+        if !needs_input(&result) {
+            return None;
+        }
+        let requests = result.object("inputRequests");
+        let requests = requests.iter().flat_map(Object::members);
+        Some(Self {
+            requests: requests
+                .map(|(key, request)| (key.to_owned(), request.to_owned()))
+                .collect(),
+            state: result.value("requestState").map(str::to_owned),
+        })
+    }
+}
+
+/// A request for input as the question of a legacy server; `id` is JSON text.
+/// `None` when it is no request.
+#[must_use]
+pub fn question(request: &str, id: &str) -> Option<String> {
+    let request = Object::parse(request)?;
+    request.text("method")?;
+    let mut edit = request.edit();
+    edit.set("jsonrpc", "\"2.0\"").set("id", id);
+    Some(edit.finish())
+}
+
+/// A call again, with the input that was given; `message` is the first call.
+#[must_use]
+pub fn with_input(
+    message: &str,
+    required: &InputRequired,
+    given: &std::collections::BTreeMap<String, String>,
+) -> String {
+    let Some(object) = Object::parse(message) else {
+        return message.to_owned();
+    };
+    let empty = Object::parse("{}");
+    let Some(params) = object.object("params").or(empty) else {
+        return message.to_owned();
+    };
+    let answers = given.iter();
+    let answers = answers.map(|(key, text)| format!("{}:{text}", json::quote(key)));
+    let answers: Vec<_> = answers.collect();
+    let mut edit = params.edit();
+    edit.set("inputResponses", format!("{{{}}}", answers.join(",")));
+    match &required.state {
+        Some(state) => edit.set("requestState", state.clone()),
+        None => edit.remove("requestState"),
+    };
+    object.edit().set("params", edit.finish()).finish()
 }
 
 /// An upstream's error in the client's era, and the HTTP status under which it

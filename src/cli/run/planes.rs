@@ -232,6 +232,9 @@ impl Planes {
         let source = MemorySource::new(plan.clone(), clients, secrets)?;
         let started = Proxy::start(source.watch(), self.parts.proxy.clone()).await;
         let proxy = started.ok_or("the source of the plan is gone")?;
+        if let Ok(address) = listener.local_addr() {
+            proxy.listens_on(address);
+        }
         let status = proxy.status();
         self.traffic
             .spawn(serve(listener, proxy.service(), drain.clone()));

@@ -9,24 +9,24 @@ use agentkube_mcp::method::{ListKind, Method};
 use agentkube_mcp::{Era, ErrorObject, Granted, Id, Kind, Message, error, message, param};
 
 use super::calls::Call;
-use super::forward::{Errand, forward};
+use super::forward::{self, Errand};
 use super::locate::{self, Found};
 use super::party::Party;
+use super::proxy::State;
 use super::reply::Reply;
 use super::serving::Serving;
-use super::sessions::Sessions;
 use super::upstream::{Outgoing, UpstreamError};
-use super::{greet, in_session, lists};
+use super::{greet, in_session, lists, request_state};
 
 /// Who sent a message, and what serves it.
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'a> {
+    pub(super) state: &'a Arc<State>,
     pub(super) serving: &'a Arc<Serving>,
     /// The tools that exist for it.
     pub(super) granted: &'a Granted<'a>,
     /// Its name.
     pub(super) client: &'a str,
-    pub(super) sessions: &'a Sessions,
     pub(super) party: &'a Party,
     pub(super) session: Session,
     /// The headers of the request, for `Mcp-Param-*`.
@@ -88,15 +88,26 @@ async fn request(
         Method::Complete => locate::reference(caller, message).await,
         Method::Other => unknown(caller, name).await,
     };
-    match found.and_then(|found| check_mirrored(caller, message, found)) {
-        Ok(found) => {
-            forward(Errand {
+    let scope = request_state::scope(caller, message);
+    let found = found.and_then(|found| {
+        let found = check_mirrored(caller, message, found)?;
+        let sealer = &caller.serving.sealer;
+        Ok((
+            found,
+            request_state::opened(sealer, scope.as_deref(), message)?,
+        ))
+    });
+    match found {
+        Ok((found, state)) => {
+            forward::serve(Errand {
                 caller,
                 message,
                 id,
                 method,
                 found,
                 call,
+                scope,
+                state,
             })
             .await
         }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use agentkube_mcp::bridge::{self, Rewrite};
+use agentkube_mcp::bridge::{self, Rewrite, Speaker};
 use agentkube_mcp::method::Method;
 use agentkube_mcp::{Era, Id, Message, header, json, meta, param};
 
-use super::calls::Call;
+use super::calls;
 use super::dispatch::{Caller, upstream_failure};
+use super::fulfil::{self, Call};
 use super::locate::Found;
 use super::relay::{Asker, Relay, Route, Step};
 use super::reply::Reply;
@@ -31,7 +32,29 @@ pub(super) struct Errand<'a, 'm> {
     pub(super) id: &'a Id<'m>,
     pub(super) method: Method,
     pub(super) found: Found,
-    pub(super) call: Option<Call>,
+    pub(super) call: Option<calls::Call>,
+    /// What binds the states of this call.
+    pub(super) scope: Option<String>,
+    /// The upstream's own state that it carries, as JSON text.
+    pub(super) state: Option<String>,
+}
+
+/// Sends the request and answers with what comes back, asking the client for
+/// the input that a modern upstream needs.
+pub(super) async fn serve(errand: Errand<'_, '_>) -> Reply {
+    let era = errand.caller.era();
+    let may_ask = matches!(
+        errand.method,
+        Method::PromptGet | Method::ResourceRead | Method::ToolCall
+    );
+    let (upstream, party) = (errand.found.upstream.clone(), errand.caller.party);
+    let may_ask = may_ask && party.session().is_some() && upstream.is_modern_for(party).await;
+    let call = may_ask.then(|| Call::of(errand.caller.state, &errand));
+    let Some(call) = call.flatten() else {
+        return fulfil::refused(forward(errand).await, era);
+    };
+    let first = forward(errand).await;
+    call.serve(first).await
 }
 
 /// Sends the request and answers with what comes back.
@@ -117,6 +140,7 @@ impl Errand<'_, '_> {
             progress_token: text(meta::PROGRESS_TOKEN),
             log_level: text(meta::LOG_LEVEL),
             info: self.caller.serving.info.clone(),
+            scope: self.scope.clone(),
         }
     }
 
@@ -132,14 +156,19 @@ impl Errand<'_, '_> {
             reference: found.reference.clone(),
             progress_token: (!hop.own).then_some(token),
             own: hop.own,
+            state: self.state.as_deref(),
         };
         let params = match lane {
             Lane::Modern(offer) => {
                 let info = &self.caller.serving.info;
                 let session = self.caller.party.session();
                 let level = session.map(|live| live.level().unwrap_or_else(|| LEVEL.to_owned()));
-                let params =
-                    bridge::modern_params(self.message.params(), &rewrite, offer.version, info);
+                let speaker = Speaker {
+                    version: offer.version,
+                    info,
+                    capabilities: session.map_or("{}", |live| &live.capabilities),
+                };
+                let params = bridge::modern_params(self.message.params(), &rewrite, speaker);
                 Some(with_level(params, level.as_deref()))
             }
             _ => bridge::legacy_params(self.message.params(), &rewrite),

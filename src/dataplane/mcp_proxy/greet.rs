@@ -28,7 +28,7 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
         .params()
         .and_then(|params| params.value("capabilities"));
     let plan = &caller.serving.loaded.plan;
-    let live = caller.sessions.begin(
+    let live = caller.state.sessions.begin(
         plan.limits.sessions,
         sessions::owner(&plan.object, caller.client),
         version,
@@ -48,7 +48,7 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
          \"serverInfo\":{info}{instructions}}}"
     );
     let reply = Reply::result(id, &caller.serving.redact(result.into()));
-    let session = caller.sessions.seal(&caller.serving.sealer, &live);
+    let session = caller.state.sessions.seal(&caller.serving.sealer, &live);
     match session.and_then(|session| HeaderValue::try_from(session).ok()) {
         Some(session) => reply.opening(session),
         None => reply,

@@ -6,17 +6,29 @@ use std::sync::Arc;
 use futures::future::join_all;
 use http::StatusCode;
 
+use agentkube_mcp::session::AskToken;
 use agentkube_mcp::{ErrorObject, Id, Message, capability, error, meta};
 
+use super::desk::{self, Place};
 use super::dispatch::{Caller, failure, upstream_error, upstream_failure};
 use super::locate::{self, Found};
+use super::peer;
 use super::question;
 use super::reply::Reply;
 use super::sessions::Live;
 use super::upstream::{Lane, Upstream, UpstreamError};
 
-/// Takes a client's answer to the upstream that asked.
+/// Takes a client's answer to the upstream, or to the replica, that asked.
 pub(super) async fn answer(caller: &Caller<'_>, message: &Message<'_>) -> Reply {
+    if let Some(ask) = ours(caller, message) {
+        return match caller.state.desk.place(&ask) {
+            Place::Here => {
+                let text = message.object().edit().finish();
+                taken(caller.state.desk.deliver(&ask.id, text))
+            }
+            Place::At(address) => peer::pass_on(caller, address, message).await,
+        };
+    }
     let asked = caller
         .party
         .session()
@@ -27,9 +39,7 @@ pub(super) async fn answer(caller: &Caller<'_>, message: &Message<'_>) -> Reply 
             Some((upstream, question::answer(message, &ask)?, ask))
         });
     let Some((upstream, text, ask)) = asked else {
-        let text = "nobody in this session asked for this response";
-        let error = ErrorObject::new(error::INVALID_REQUEST, text);
-        return Reply::failure(None, StatusCode::BAD_REQUEST, &error);
+        return taken(false);
     };
     match upstream.deliver(&ask, text).await {
         Ok(()) => Reply::Accepted,
@@ -38,6 +48,23 @@ pub(super) async fn answer(caller: &Caller<'_>, message: &Message<'_>) -> Reply 
             Reply::failure(None, StatusCode::BAD_GATEWAY, &error)
         }
     }
+}
+
+/// The question of our own that this answers.
+fn ours(caller: &Caller<'_>, message: &Message<'_>) -> Option<AskToken> {
+    let (live, id) = caller.party.session().zip(message.id())?;
+    let ask = question::asked(&caller.serving.sealer, live, id.as_json())?;
+    (ask.from.upstream == desk::OURS).then_some(ask)
+}
+
+/// 202 for an answer that somebody waited for.
+pub(super) fn taken(taken: bool) -> Reply {
+    if taken {
+        return Reply::Accepted;
+    }
+    let text = "nobody in this session asked for this response";
+    let error = ErrorObject::new(error::INVALID_REQUEST, text);
+    Reply::failure(None, StatusCode::BAD_REQUEST, &error)
 }
 
 /// `logging/setLevel`: to every upstream that logs.

@@ -19,6 +19,7 @@ use super::upstream::{Catalogue, Entry, Upstream};
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Where a request goes, and what it is about there.
+#[derive(Clone)]
 pub(super) struct Found {
     pub(super) upstream: Arc<Upstream>,
     /// The parameter that names it and the upstream's own value.

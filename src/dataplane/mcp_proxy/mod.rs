@@ -12,20 +12,24 @@
 //! there; modern clients share one. Forgotten ones are opened again.
 
 mod calls;
+mod desk;
 mod dispatch;
 mod forward;
+mod fulfil;
 mod greet;
 mod guard;
 mod in_session;
 mod lists;
 mod locate;
 mod party;
+mod peer;
 mod pieces;
 mod place;
 mod proxy;
 mod question;
 mod relay;
 mod reply;
+mod request_state;
 mod route;
 mod run;
 mod service;

@@ -1,11 +1,13 @@
 //! A stream of pieces as a body that knows its last one.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::Stream;
 use http_body::{Body as HttpBody, Frame};
+use tokio::sync::mpsc;
 
 use crate::edge::BoxError;
 
@@ -30,6 +32,35 @@ impl Piece {
             bytes: text.into(),
             last: true,
         }
+    }
+}
+
+/// Pieces that a future makes while they are read: it runs only then, and ends
+/// with the reader.
+pub(super) struct Driven<F> {
+    future: Option<Pin<Box<F>>>,
+    pieces: mpsc::Receiver<Piece>,
+}
+
+impl<F> Driven<F> {
+    pub(super) fn new(future: F, pieces: mpsc::Receiver<Piece>) -> Self {
+        Self {
+            future: Some(Box::pin(future)),
+            pieces,
+        }
+    }
+}
+
+impl<F: Future<Output = ()>> Stream for Driven<F> {
+    type Item = Piece;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
+        if let Some(future) = &mut self.future
+            && future.as_mut().poll(cx).is_ready()
+        {
+            self.future = None;
+        }
+        self.pieces.poll_recv(cx)
     }
 }
 

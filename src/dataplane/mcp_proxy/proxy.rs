@@ -1,6 +1,7 @@
 //! The proxy of one MCP object: what the command line starts.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::desk::Desk;
 use super::party::Party;
 use super::route::ProxyPlane;
 use super::service::ProxyService;
@@ -20,13 +22,16 @@ use super::upstream::Upstream;
 use crate::admin::PlaneStatus;
 use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics, Stack};
 use crate::source::PlanWatch;
-use crate::upstream::TlsRoots;
+use crate::upstream::{TlsRoots, UpstreamClient};
 
 /// Requests under way at once, whatever the plan allows: as many as connections.
 const MAX_REQUESTS: usize = 20_000;
 
 /// How often an upstream that is well is looked at when nobody calls it.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How long a connection to another replica may take.
+const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often idle sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -56,6 +61,10 @@ pub(super) struct State {
     roots: TlsRoots,
     serving: ArcSwapOption<Serving>,
     pub(super) sessions: Sessions,
+    /// Our own questions to clients.
+    pub(super) desk: Desk,
+    /// Towards other replicas.
+    pub(super) peers: UpstreamClient,
     /// Seals the sessions of a plan without keys.
     own_key: Vec<u8>,
     /// Cancelled when streams without an end must end.
@@ -74,13 +83,21 @@ impl Proxy {
             metrics: parts.edge.object(&labels),
             labels,
             watch,
-            roots: parts.roots,
             serving: ArcSwapOption::empty(),
             sessions: Sessions::default(),
+            desk: Desk::default(),
+            peers: UpstreamClient::new(&parts.roots, PEER_TIMEOUT),
+            roots: parts.roots,
             own_key: own_key(),
             closing: CancellationToken::new(),
             replacing: Mutex::default(),
         })))
+    }
+
+    /// Where this proxy is served: other replicas pass on to there what only this
+    /// one can use.
+    pub fn listens_on(&self, address: SocketAddr) {
+        self.0.desk.listens_on(address);
     }
 
     /// What [`edge::serve`] serves. Clones and later calls share everything but

@@ -22,6 +22,7 @@ use super::dispatch::upstream_error;
 use super::pieces::{Piece, pieces_body};
 use super::place::Place;
 use super::question::Questions;
+use super::request_state;
 use super::sessions::{Live, UnderWay};
 use super::upstream::{CancelGuard, Events, Lane, Upstream, UpstreamError};
 use crate::edge::BoxError;
@@ -41,6 +42,8 @@ pub(super) struct Asker {
     pub(super) log_level: Option<String>,
     /// Who the proxy is, as JSON text.
     pub(super) info: Arc<str>,
+    /// What binds the states that it gets.
+    pub(super) scope: Option<String>,
 }
 
 /// The hop that an answer comes from.
@@ -96,7 +99,12 @@ impl Asker {
     }
 
     fn response(&self, route: &Route, message: &Message<'_>) -> Option<(StatusCode, String)> {
-        let Route { upstream, lane, .. } = route;
+        let Route {
+            upstream,
+            lane,
+            sealer,
+            ..
+        } = route;
         let mut edit = message.object().edit();
         edit.set("id", self.id.as_json());
         let status = match message.kind() {
@@ -107,8 +115,14 @@ impl Asker {
                     method: self.method,
                     server_info: &self.info,
                 };
-                if let Cow::Owned(changed) = bridge::result_for(result, route) {
-                    edit.set("result", changed);
+                let result = bridge::result_for(result, route);
+                let scope = self.scope.as_deref();
+                let sealed = scope.and_then(|scope| request_state::sealed(sealer, scope, &result));
+                match (sealed, result) {
+                    (Some(changed), _) | (None, Cow::Owned(changed)) => {
+                        edit.set("result", changed);
+                    }
+                    (None, Cow::Borrowed(_)) => {}
                 }
                 StatusCode::OK
             }

@@ -1,10 +1,14 @@
 //! Answers to a client: nothing, one JSON document, or a stream of events.
 
+use std::pin::Pin;
+
+use futures::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use agentkube_mcp::{ErrorObject, Id, header, message, sse};
+use agentkube_mcp::{ErrorObject, Id, error, header, message, sse};
 
+use super::pieces::{Piece, pieces_body};
 use super::relay::Relay;
 use crate::edge::Body;
 
@@ -30,6 +34,8 @@ pub(super) enum Reply {
     Cancelled,
     /// Notifications, then the answer.
     Stream(Box<Relay>),
+    /// Questions to the client, then the answer.
+    Asking(Pin<Box<dyn Stream<Item = Piece> + Send>>),
 }
 
 impl Reply {
@@ -64,6 +70,12 @@ impl Reply {
             Self::Opened { text, .. } => Some((StatusCode::OK, text)),
             Self::Whole { status, text } => Some((status, text)),
             Self::Stream(relay) => Some(relay.last().await),
+            // Who takes no stream cannot be asked.
+            Self::Asking(_) => {
+                let text = "this call asks for input: accept text/event-stream";
+                let error = ErrorObject::new(error::INVALID_REQUEST, text);
+                Some((StatusCode::OK, message::failure(None, &error)))
+            }
         }
     }
 
@@ -80,6 +92,7 @@ impl Reply {
             }
             Self::Whole { status, text } => json(status, text),
             Self::Stream(relay) => stream(Body::stream(relay.into_body())),
+            Self::Asking(pieces) => stream(Body::stream(pieces_body(pieces))),
         }
     }
 }

@@ -45,6 +45,9 @@ pub async fn run_proxy(
     tasks.spawn(source.run(drain.clone()));
     if let Some(proxy) = Proxy::start(watch, parts).await {
         admin_server.set_planes(vec![proxy.status()]);
+        if let Ok(address) = traffic.local_addr() {
+            proxy.listens_on(address);
+        }
         let service = proxy.service();
         tasks.spawn(proxy.follow(drain.clone()));
         serve(traffic, service, drain).await;

@@ -133,7 +133,7 @@ where
 /// Where a request arrived, and whose it is.
 #[derive(Clone, Copy)]
 struct Site<'a> {
-    state: &'a State,
+    state: &'a Arc<State>,
     serving: &'a Arc<Serving>,
     granted: &'a Granted<'a>,
     client: &'a str,
@@ -172,7 +172,7 @@ impl<'a> Site<'a> {
             serving: self.serving,
             granted: self.granted,
             client: self.client,
-            sessions: &self.state.sessions,
+            state: self.state,
             party,
             session,
             headers: self.headers,
@@ -207,7 +207,7 @@ impl<'a> Site<'a> {
 /// The answer in a form that the client takes.
 async fn respond(reply: Reply, accepts: Accepts) -> Response<Body> {
     match reply {
-        Reply::Stream(_) if !accepts.events => match reply.whole().await {
+        Reply::Stream(_) | Reply::Asking(_) if !accepts.events => match reply.whole().await {
             Some((status, text)) => reply::json(status, text),
             None => reply::empty(StatusCode::ACCEPTED),
         },

@@ -7,6 +7,7 @@ const MODERN_PARAMS: &str = r#"{"name":"github__x","arguments":{"n":1.0},"_meta"
 fn rewrite() -> Rewrite<'static> {
     Rewrite {
         own: false,
+        state: None,
         named: Some(("name", Cow::Borrowed("x"))),
         reference: None,
         progress_token: Some("7"),
@@ -42,10 +43,43 @@ fn meta_that_was_only_modern_is_gone_altogether() {
     );
 }
 
+fn speaker(info: &str) -> Speaker<'_> {
+    Speaker {
+        version: Version::LATEST,
+        info,
+        capabilities: "{}",
+    }
+}
+
+#[test]
+fn a_result_that_needs_input_is_kept_for_whoever_gives_it() {
+    let result = r#"{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}},"requestState":"s"}"#;
+    let route = Route {
+        client: Era::Legacy,
+        upstream: Era::Modern,
+        method: Method::ToolCall,
+        server_info: "{}",
+    };
+    assert_eq!(result_for(result, route), result);
+    let required = InputRequired::read(result).unwrap();
+    let (key, request) = &required.requests[0];
+    assert_eq!(
+        question(request, "7").unwrap(),
+        r#"{"method":"roots/list","jsonrpc":"2.0","id":7}"#
+    );
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}"#;
+    let given = [(key.clone(), r#"{"roots":[]}"#.to_owned())].into();
+    assert_eq!(
+        with_input(call, &required, &given),
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","inputResponses":{"a":{"roots":[]}},"requestState":"s"}}"#
+    );
+    assert_eq!(InputRequired::read(r#"{"resultType":"complete"}"#), None);
+}
+
 #[test]
 fn a_modern_upstream_sees_the_capabilities_of_the_client_and_no_more() {
     let params = Object::parse(MODERN_PARAMS).unwrap();
-    let text = modern_params(Some(&params), &rewrite(), Version::LATEST, "{}");
+    let text = modern_params(Some(&params), &rewrite(), speaker("{}"));
     assert_eq!(
         text,
         MODERN_PARAMS
@@ -55,8 +89,7 @@ fn a_modern_upstream_sees_the_capabilities_of_the_client_and_no_more() {
     let text = modern_params(
         None,
         &Rewrite::default(),
-        Version::LATEST,
-        r#"{"name":"agentkube"}"#,
+        speaker(r#"{"name":"agentkube"}"#),
     );
     assert_eq!(
         text,

@@ -137,13 +137,12 @@ async fn a_request_for_input_and_its_retry_pass_as_they_are() {
     });
     let server = server.start().await;
     let proxy = over(&[&server]).await;
-    let asked = proxy
-        .modern("tools/call", json!({"name": "ask"}))
-        .await
-        .result();
+    let meta = json!({"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}});
+    let first = json!({"name": "ask", "_meta": meta});
+    let asked = proxy.modern("tools/call", first).await.result();
     assert_eq!(asked["resultType"], "input_required");
     assert_eq!(asked["inputRequests"]["q"]["method"], "elicitation/create");
-    let again = json!({"name": "ask", "requestState": "sealed", "inputResponses": {"q": {"action": "accept"}}});
+    let again = json!({"name": "ask", "requestState": asked["requestState"], "inputResponses": {"q": {"action": "accept"}}});
     let done = proxy.modern("tools/call", again).await.result();
     assert_eq!(done["got"], json!({"q": {"action": "accept"}}));
 }

@@ -256,3 +256,104 @@ async fn no_more_sessions_are_opened_than_the_bound() {
     assert!(refused.error_text().contains("spec.limits.sessions"));
     first.ask("ping", json!({})).await.result();
 }
+
+/// A modern server that needs a name before it greets.
+async fn needs_a_name() -> ToolServer {
+    Spec::modern(&["greet"])
+        .on_call(|_, message| {
+            let params = &message["params"];
+            let result = match params["inputResponses"]["who"]["content"]["name"].as_str() {
+                Some(name) if params["requestState"] == "step-1" => {
+                    json!({"resultType": "complete", "content": [{"type": "text", "text": name}]})
+                }
+                _ => json!({
+                    "resultType": "input_required",
+                    "inputRequests": {"who": {
+                        "method": "elicitation/create",
+                        "params": {"mode": "form", "message": "Who?", "requestedSchema": {}},
+                    }},
+                    "requestState": "step-1",
+                }),
+            };
+            Reply::json(200, &response(message, &result))
+        })
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn a_legacy_client_is_asked_for_what_a_modern_upstream_needs() {
+    let server = needs_a_name().await;
+    let proxy = over(&[&server]).await;
+    let sitting = proxy.open(json!({"elicitation": {}})).await;
+    let call = super::kit::legacy_message("tools/call", &json!({"name": "greet"}));
+    let mut body = proxy.send(sitting.post(&call)).await.into_body();
+    let question = next(&mut body).await;
+    assert_eq!(question["method"], "elicitation/create");
+    assert_eq!(question["params"]["message"], "Who?");
+    let given = json!({"action": "accept", "content": {"name": "Ada"}});
+    let answer = json!({"jsonrpc": "2.0", "id": question["id"], "result": given});
+    assert_eq!(sitting.say(&answer).await.status, 202);
+    let last = next(&mut body).await;
+    assert_eq!(last["id"], "client-1");
+    assert_eq!(
+        last["result"],
+        json!({"content": [{"type": "text", "text": "Ada"}]})
+    );
+    let meta = &server.got("tools/call")[0].json()["params"]["_meta"];
+    let declared = &meta["io.modelcontextprotocol/clientCapabilities"];
+    assert_eq!(*declared, json!({"elicitation": {}}));
+    assert_eq!(sitting.say(&answer).await.status, 400, "it was answered");
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_be_asked_gets_an_error_and_no_half_result() {
+    let server = needs_a_name().await;
+    let proxy = over(&[&server]).await;
+    let answer = proxy.legacy("tools/call", json!({"name": "greet"})).await;
+    assert!(answer.error_text().contains("needs input"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_to_another_replica_is_passed_on_to_the_call() {
+    let server = needs_a_name().await;
+    let (one, other) = two_replicas(&server).await;
+    let drain = crate::edge::Drain::new(std::time::Duration::from_secs(1));
+    let mut serving = tokio::task::JoinSet::new();
+    for proxy in [&one, &other] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        proxy.proxy.listens_on(listener.local_addr().unwrap());
+        let service = proxy.proxy.service();
+        serving.spawn(crate::edge::serve(listener, service, drain.clone()));
+    }
+    let sitting = one.open(json!({"elicitation": {}})).await;
+    let call = super::kit::legacy_message("tools/call", &json!({"name": "greet"}));
+    let mut body = one.send(sitting.post(&call)).await.into_body();
+    let question = next(&mut body).await;
+    let given = json!({"action": "accept", "content": {"name": "Ada"}});
+    let answer = json!({"jsonrpc": "2.0", "id": question["id"], "result": given});
+    assert_eq!(sitting.at(&other).say(&answer).await.status, 202);
+    assert_eq!(next(&mut body).await["result"]["content"][0]["text"], "Ada");
+}
+
+#[tokio::test]
+async fn a_request_state_is_good_for_its_call_at_any_replica_and_for_no_other() {
+    let server = needs_a_name().await;
+    let (one, other) = two_replicas(&server).await;
+    let meta = json!({"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}});
+    let call = json!({"name": "greet", "arguments": {"a": 1}, "_meta": meta});
+    let first = one.modern("tools/call", call.clone()).await.result();
+    assert_eq!(first["resultType"], "input_required");
+    let state = &first["requestState"];
+    assert_ne!(*state, "step-1", "sealed");
+    let mut again = call;
+    again["requestState"] = state.clone();
+    again["inputResponses"] = json!({"who": {"action": "accept", "content": {"name": "Ada"}}});
+    let result = other.modern("tools/call", again.clone()).await.result();
+    assert_eq!(result["content"][0]["text"], "Ada");
+    again["arguments"] = json!({"a": 2});
+    assert_eq!(one.modern("tools/call", again.clone()).await.code(), -32602);
+    again["arguments"] = json!({"a": 1});
+    again["requestState"] = json!("step-1");
+    assert_eq!(one.modern("tools/call", again).await.code(), -32602);
+}

@@ -140,6 +140,19 @@ impl Upstream {
         }
     }
 
+    /// True when the upstream is spoken to in the modern era for this party.
+    pub(in crate::mcp_proxy) async fn is_modern_for(&self, party: &Party) -> bool {
+        let chosen = || {
+            let connected = self.connected.load();
+            connected.as_ref().and_then(|it| it.choose(party.era()))
+        };
+        let lane = match chosen() {
+            Some(lane) => Some(lane),
+            None => self.greet(party).await.ok(),
+        };
+        matches!(lane, Some(Lane::Modern(_)))
+    }
+
     /// True when the upstream gives sessions ids.
     pub(super) fn keeps_sessions(&self) -> bool {
         let connected = self.connected.load();
