@@ -61,6 +61,7 @@ mod codec;
 pub mod custody;
 mod dialect;
 mod dropped;
+pub mod embed;
 mod error;
 pub mod eventstream;
 mod failure;

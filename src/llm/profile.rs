@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
+use crate::capabilities::matches;
 use crate::path::{InvalidSegment, segment};
 use crate::{Dialect, StreamUsage};
 
@@ -48,6 +49,8 @@ pub struct Service {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Models {
     All,
+    /// All but those that these globs match.
+    AllBut(&'static [&'static str]),
 }
 
 /// Where a wire names the model.
@@ -64,6 +67,8 @@ pub enum ModelIn {
 pub enum Action {
     /// How many tokens a request has.
     CountTokens,
+    /// Vectors for texts: see `embed::EmbedService`, whatever the wire.
+    Embed,
     /// An answer in one piece.
     Generate,
     /// An answer in a stream.
@@ -154,8 +159,27 @@ const MESSAGES_AT_V1: Service = Service {
     ..MESSAGES
 };
 
+/// OpenAI's models that it serves by Responses only.
+/// <https://platform.openai.com/docs/models>
+const NO_CHAT: &[&str] = &[
+    "codex-*",
+    "computer-use-preview*",
+    "gpt-5*-codex*",
+    "gpt-5*-pro*",
+    "o1-pro*",
+    "o3-pro*",
+    "o3-deep-research*",
+    "o4-mini-deep-research*",
+];
+
 const OPENAI: Profile = Profile {
-    services: &[CHAT, OPENAI_RESPONSES],
+    services: &[
+        Service {
+            models: Models::AllBut(NO_CHAT),
+            ..CHAT
+        },
+        OPENAI_RESPONSES,
+    ],
     key_header: KeyHeader::Bearer,
     embeddings: Some("/embeddings"),
 };
@@ -226,9 +250,10 @@ impl Profile {
 }
 
 impl Models {
-    fn contains(self, _model: &str) -> bool {
+    fn contains(self, model: &str) -> bool {
         match self {
             Self::All => true,
+            Self::AllBut(globs) => !globs.iter().any(|glob| matches(glob, model)),
         }
     }
 }
@@ -260,6 +285,7 @@ impl Service {
     pub fn template(&self, action: Action) -> Option<&'static str> {
         match action {
             Action::CountTokens => self.count_tokens,
+            Action::Embed => None,
             Action::Generate => Some(self.generate),
             Action::Stream => Some(self.stream),
         }
@@ -360,6 +386,29 @@ mod tests {
             Some("/model/anthropic.claude-v1%3A0/count-tokens")
         );
         assert_eq!(foundation("eu.m"), "eu.m", "no region but a vendor");
+    }
+
+    #[test]
+    fn a_model_that_chat_does_not_have_is_asked_by_responses() {
+        let service = |model| {
+            Profile::of("openai")
+                .unwrap()
+                .service(Dialect::OpenAiChat, model)
+        };
+        for model in [
+            "gpt-5.1-codex-mini",
+            "o3-pro-2025-06-10",
+            "codex-mini-latest",
+        ] {
+            assert_eq!(service(model).dialect, Dialect::OpenAiResponses, "{model}");
+        }
+        assert_eq!(service("gpt-5.1").dialect, Dialect::OpenAiChat);
+        let own = Profile::of("openai").unwrap();
+        let own = own.service(Dialect::OpenAiResponses, "gpt-5.1");
+        assert_eq!(
+            own.path(Action::Stream, "m").unwrap().as_deref(),
+            Some("/responses")
+        );
     }
 
     #[test]

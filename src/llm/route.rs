@@ -10,6 +10,8 @@ use crate::{ApiError, Dialect, ErrorKind};
 pub enum Operation {
     /// How many tokens a request has.
     CountTokens(Call),
+    /// Vectors for texts.
+    Embed,
     /// An answer of a model, streamed or not.
     Generate(Call),
     /// The models that are served.
@@ -61,7 +63,7 @@ pub enum RouteError {
     /// Nothing is served at this path.
     #[error(
         "no such path; this gateway serves POST /v1/chat/completions, POST /v1/responses, \
-         POST /v1/messages and GET /v1/models"
+         POST /v1/embeddings, POST /v1/messages and GET /v1/models"
     )]
     NotFound {
         /// The dialect to answer in.
@@ -167,6 +169,7 @@ fn served(path: &str) -> Option<Served> {
             Method::POST,
             "/v1/messages/count_tokens",
         ),
+        "/v1/embeddings" => served(Operation::Embed, Method::POST, "/v1/embeddings"),
         "/v1/responses" => generate("/v1/responses"),
         "/v1/responses/input_tokens" => served(
             Operation::CountTokens(Call::default()),
@@ -213,7 +216,8 @@ pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     if of_responses {
         return Dialect::OpenAiResponses;
     }
-    if path != "/v1/chat/completions" && headers.contains_key("anthropic-version") {
+    let of_openai = ["/v1/chat/completions", "/v1/embeddings"];
+    if !of_openai.contains(&path) && headers.contains_key("anthropic-version") {
         return Dialect::AnthropicMessages;
     }
     Dialect::OpenAiChat
@@ -321,7 +325,7 @@ mod tests {
     #[test]
     fn unknown_path_is_404_in_the_clients_dialect() {
         let none = HeaderMap::new();
-        for path in ["/", "/v1", "/v1/messagesx", "/v1/models/", "/v1/embeddings"] {
+        for path in ["/", "/v1", "/v1/messagesx", "/v1/models/", "/v1/embedding"] {
             let refused = route(&Method::POST, path, &none).unwrap_err();
             assert_eq!(
                 refused,

@@ -29,8 +29,9 @@ const WHOLE: usize = 4 * 1024 * 1024;
 /// Of a refusal.
 const REFUSAL: usize = 1024 * 1024;
 
-/// Of a stream before its first event: comments and pings.
-const PREAMBLE: usize = 256 * 1024;
+/// Of a stream before its first event: comments and pings, and OpenAI's
+/// announcements of a response, which repeat all tools of the request.
+const PREAMBLE: usize = 4 * 1024 * 1024;
 
 /// What an attempt sends.
 pub(super) struct Outbound<'a> {
@@ -101,7 +102,7 @@ impl<C> Exchange<'_, C> {
         if streamed {
             self.stream(body).await
         } else {
-            self.whole(body, encoded).await
+            self.whole(&head.headers, body, encoded).await
         }
     }
 
@@ -178,7 +179,12 @@ impl<C> Exchange<'_, C> {
         Ok(Body::stream(stream))
     }
 
-    async fn whole<B>(mut self, mut body: B, encoded: bool) -> Result<Body, Failed>
+    async fn whole<B>(
+        mut self,
+        head: &HeaderMap,
+        mut body: B,
+        encoded: bool,
+    ) -> Result<Body, Failed>
     where
         B: HttpBody<Data = Bytes, Error: Into<crate::edge::BoxError>> + Send + Unpin + 'static,
     {
@@ -218,7 +224,7 @@ impl<C> Exchange<'_, C> {
         }
         let mut bytes = whole.take();
         if !encoded {
-            let read = self.wire.whole(bytes).map_err(|failure| {
+            let read = self.wire.whole(head, bytes).map_err(|failure| {
                 Failed::provider(failure, StatusCode::OK, &self.upstream.spec)
             })?;
             self.settlement.used(read.1);

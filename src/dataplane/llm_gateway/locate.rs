@@ -1,7 +1,8 @@
 //! Where a request goes at an upstream: its base URL, what the wire appends, and
 //! the client's query where it means something there.
 
-use agentkube_llm::{Action, ApiError, ErrorKind, Profile, Service};
+use agentkube_llm::embed::EmbedService;
+use agentkube_llm::{Action, ApiError, ErrorKind, InvalidSegment, Profile, Service};
 use http::{HeaderValue, Uri};
 
 /// The addresses of one upstream. Those that name no model are parsed once.
@@ -47,13 +48,29 @@ impl Addresses {
         query: &str,
     ) -> Result<Uri, ApiError> {
         let query = if service.client_query { query } else { "" };
-        let path = service.path(action, model).map_err(|error| {
-            ApiError::new(ErrorKind::InvalidRequest, error.to_string()).param("model")
-        })?;
+        let path = service.path(action, model).map_err(unfit)?;
         let Some(path) = path else {
             let message = format!("no upstream of `{model}` can count tokens");
             return Err(ApiError::new(ErrorKind::NotFound, message));
         };
+        self.at(&path, query)
+    }
+
+    /// The address for embeddings.
+    ///
+    /// # Errors
+    /// When the model's name does not fit into the path.
+    pub(super) fn of_embeddings(
+        &self,
+        service: EmbedService,
+        model: &str,
+        query: &str,
+    ) -> Result<Uri, ApiError> {
+        let query = if service.is_bypass() { query } else { "" };
+        self.at(&service.path(model).map_err(unfit)?, query)
+    }
+
+    fn at(&self, path: &str, query: &str) -> Result<Uri, ApiError> {
         let fixed = self.fixed.iter().find(|(known, _)| *known == path);
         if let Some((_, uri)) = fixed.filter(|_| query.is_empty()) {
             return Ok(uri.clone());
@@ -67,6 +84,10 @@ impl Addresses {
             ApiError::new(ErrorKind::InvalidRequest, message)
         })
     }
+}
+
+fn unfit(error: InvalidSegment) -> ApiError {
+    ApiError::new(ErrorKind::InvalidRequest, error.to_string()).param("model")
 }
 
 /// RFC 9110, 7.2: the port is left out where it is the scheme's own.

@@ -17,6 +17,7 @@ mod dial;
 mod dice;
 mod discovery;
 mod dispatch;
+mod embeddings;
 mod error;
 mod failed;
 mod headers;

@@ -22,6 +22,8 @@ pub enum GatewayRoute {
 pub enum Noun {
     /// The tokens of a request.
     Count,
+    /// Vectors for texts.
+    Embed,
     /// An answer of a model.
     Generate,
     /// The models that are served.
@@ -46,7 +48,13 @@ impl GatewayRoute {
 }
 
 impl Noun {
-    const ALL: [Self; 4] = [Self::Count, Self::Generate, Self::Models, Self::Other];
+    const ALL: [Self; 5] = [
+        Self::Count,
+        Self::Embed,
+        Self::Generate,
+        Self::Models,
+        Self::Other,
+    ];
 }
 
 const ROUTES: usize = 1 + Dialect::ALL.len() * Noun::ALL.len();
@@ -77,6 +85,7 @@ impl RouteLabel for GatewayRoute {
         match self {
             Self::Livez => "livez",
             Self::Api(_, Noun::Count) => "count_tokens",
+            Self::Api(_, Noun::Embed) => "embeddings",
             Self::Api(dialect, Noun::Generate) => dialect.route_label(),
             Self::Api(_, Noun::Models) => "models",
             Self::Api(_, Noun::Other) => "other",
@@ -98,6 +107,7 @@ impl Plane for GatewayPlane {
                 known.dialect,
                 match known.operation {
                     Operation::CountTokens(_) => Noun::Count,
+                    Operation::Embed => Noun::Embed,
                     Operation::Generate(_) => Noun::Generate,
                     Operation::ListModels | Operation::ShowModel(_) => Noun::Models,
                 },

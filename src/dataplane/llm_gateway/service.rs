@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use agentkube_llm::custody::SignatureStore;
 use agentkube_llm::models::{self, Model};
 use agentkube_llm::{
-    Action, ApiError, Dialect, ErrorKind, Operation, RouteError, names, peek, route,
+    Action, ApiError, Call, Dialect, ErrorKind, Operation, RouteError, names, peek, route,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -126,9 +126,10 @@ where
             return Err(error);
         }
     };
-    let (said, counts) = match operation {
-        Operation::Generate(said) => (said, false),
-        Operation::CountTokens(said) => (said, true),
+    let (said, action) = match operation {
+        Operation::Generate(said) => (said, Action::Generate),
+        Operation::CountTokens(said) => (said, Action::CountTokens),
+        Operation::Embed => (Call::default(), Action::Embed),
         Operation::ListModels => return Ok(list(&table, dialect)),
         Operation::ShowModel(name) => return show(&table, dialect, &name),
     };
@@ -140,10 +141,9 @@ where
     // Where the path names the model or the form, the body has no say.
     peeked.stream = said.stream.unwrap_or(peeked.stream);
     peeked.model = said.model.or(peeked.model);
-    let action = match (counts, peeked.stream) {
-        (true, _) => Action::CountTokens,
-        (false, true) => Action::Stream,
-        (false, false) => Action::Generate,
+    let action = match action {
+        Action::Generate if peeked.stream => Action::Stream,
+        other => other,
     };
     let route = resolve(&table, peeked.model.as_deref())?;
     headers::to_upstream(&mut head.headers);

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::Uri;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
+use super::embeddings::{self, Embeddings};
 use super::table::Candidate;
 
 /// What models take: data that is parsed once a process.
@@ -54,12 +55,14 @@ pub(super) struct Wire {
     form: Form,
 }
 
-enum Form {
+pub(super) enum Form {
     /// Both speak one dialect.
     Bypass {
         body: Rewritten,
         choices: u32,
     },
+    /// Embeddings, in another wire.
+    Embeddings(Box<Embeddings>),
     Translated(Box<(Translator, Translated)>),
 }
 
@@ -76,6 +79,10 @@ impl Wire {
     ) -> Result<Self, ApiError> {
         let upstream = &candidate.upstream;
         let service = upstream.profile.service(asked.dialect, &candidate.model);
+        if asked.action == Action::Embed {
+            let (uri, form) = embeddings::prepare(asked, candidate)?;
+            return Ok(Self { uri, service, form });
+        }
         let translates = service.dialect != asked.dialect;
         // A query of another dialect means nothing.
         let query = if translates { "" } else { asked.query };
@@ -105,6 +112,7 @@ impl Wire {
     pub(super) fn body(&self) -> Bytes {
         match &self.form {
             Form::Bypass { body, .. } => body.body.clone(),
+            Form::Embeddings(embeddings) => embeddings.body(),
             Form::Translated(both) => both.1.body.clone(),
         }
     }
@@ -133,11 +141,12 @@ impl Wire {
     /// The headers of the request, but for the upstream's own. `client` are the
     /// client's, already stripped.
     pub(super) fn headers(&self, client: &HeaderMap) -> HeaderMap {
-        let translated = match &self.form {
+        let streams = match &self.form {
             Form::Bypass { .. } => return client.clone(),
-            Form::Translated(both) => &both.1,
+            Form::Embeddings(_) => false,
+            Form::Translated(both) => both.1.stream,
         };
-        let accept = match translated.stream {
+        let accept = match streams {
             true => self.service.dialect.framing().content_type(),
             false => "application/json",
         };
@@ -158,12 +167,13 @@ impl Wire {
     pub(super) fn must_stream(&self) -> Option<bool> {
         match &self.form {
             Form::Bypass { .. } => None,
+            Form::Embeddings(_) => Some(false),
             Form::Translated(both) => Some(both.1.stream),
         }
     }
 
     pub(super) fn is_translated(&self) -> bool {
-        matches!(self.form, Form::Translated(_))
+        !matches!(self.form, Form::Bypass { .. })
     }
 
     /// A tap on the streamed answer.
@@ -177,6 +187,11 @@ impl Wire {
                 };
                 AnswerTap::Passing(Box::new(Tap::new(self.service.dialect, options)))
             }
+            // Never streamed.
+            Form::Embeddings(_) => {
+                let tap = Tap::new(Dialect::OpenAiChat, TapOptions::default());
+                AnswerTap::Passing(Box::new(tap))
+            }
             Form::Translated(both) => {
                 let (translator, translated) = &**both;
                 let tap = translator.stream(&translated.context, TapOptions::default());
@@ -185,12 +200,17 @@ impl Wire {
         }
     }
 
-    /// An answer in one piece, for the client.
+    /// An answer in one piece, for the client. `head` is that of the answer.
     ///
     /// # Errors
     /// When it is none: another upstream may still be tried.
-    pub(super) fn whole(&self, bytes: Bytes) -> Result<(Bytes, UsageReport), Failure> {
+    pub(super) fn whole(
+        &self,
+        head: &HeaderMap,
+        bytes: Bytes,
+    ) -> Result<(Bytes, UsageReport), Failure> {
         match &self.form {
+            Form::Embeddings(embeddings) => embeddings.answer(head, &bytes),
             Form::Bypass { .. } => {
                 answer::read(self.service.dialect, &bytes).map(|read| (bytes, read.usage))
             }
@@ -205,11 +225,15 @@ impl Wire {
     /// What the upstream was not told, as a response header; none when nothing
     /// was dropped.
     pub(super) fn dropped(&self) -> Option<HeaderValue> {
-        match &self.form {
-            Form::Bypass { .. } => None,
-            Form::Translated(both) if both.1.dropped.is_empty() => None,
-            Form::Translated(both) => HeaderValue::try_from(both.1.dropped.to_string()).ok(),
+        let dropped = match &self.form {
+            Form::Bypass { .. } => return None,
+            Form::Embeddings(embeddings) => embeddings.dropped(),
+            Form::Translated(both) => &both.1.dropped,
+        };
+        if dropped.is_empty() {
+            return None;
         }
+        HeaderValue::try_from(dropped.to_string()).ok()
     }
 }
 

@@ -9,6 +9,7 @@ mod table;
 use serde::Deserialize;
 
 pub use table::CapabilityTable;
+pub(crate) use table::matches;
 
 use crate::ir::Effort;
 

@@ -116,7 +116,7 @@ impl Entry {
 }
 
 /// `*` stands for any text.
-pub(super) fn matches(glob: &str, name: &str) -> bool {
+pub(crate) fn matches(glob: &str, name: &str) -> bool {
     let Some((start, rest)) = glob.split_once('*') else {
         return glob == name;
     };
