@@ -7,11 +7,13 @@ from rig import free_port
 NAMESPACE = "sdk"
 # Where the scripted provider's behaviours may stand; see the test kit's scripts.
 BEHAVIOURS = (
-    "badrequest broken cut cuthead gated lateerror miderror overloaded plain quota "
-    "ratelimited stall stallhead tools unauthorized unfinished"
+    "badrequest broken cut cuthead gated guardrail lateerror miderror overloaded plain "
+    "quota ratelimited stall stallhead thinking tools unauthorized unfinished"
 ).split()
 OPENAI_KEY, ANTHROPIC_KEY = "sk-upstream-openai", "sk-ant-upstream-anthropic"
 TOOLS_TOKEN = "upstream-tools-token"
+# How the names of models end, and the key of the provider that they reach.
+FAMILIES = {"openai": OPENAI_KEY, "claude": ANTHROPIC_KEY}
 
 
 def secret(name, **entries):

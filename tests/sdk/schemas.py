@@ -82,6 +82,12 @@ def by_operation(name, *, output=False, path=()):
     return check
 
 
+def by_event(name, member):
+    """Checks one event of the stream that an operation of Bedrock answers with."""
+    check = by_operation(name, output=True)
+    return lambda value: check({member: value})
+
+
 def _decoded(value, shape, path, findings):
     """The value with its blobs decoded, as botocore has them; notes what it has no
     name for."""

@@ -65,6 +65,7 @@ EVENTS = {
         | RawMessageDeltaEvent
         | RawMessageStopEvent
     ),
+    "bedrock-converse": schemas.by_event("ConverseStream", "stream"),
     "gemini": schemas.by_type(gemini.GenerateContentResponse),
     "ollama-chat": schemas.by_type(ChatResponse),
     "openai-chat": schemas.by_type(ChatCompletionChunk),

@@ -8,10 +8,12 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use subtle::ConstantTimeEq;
 
 /// Headers that carry a bare key, in the order in which they are read.
-static KEY_HEADERS: [HeaderName; 3] = [
+static KEY_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("api-key"),
     HeaderName::from_static("x-goog-api-key"),
+    // AWS's SDKs send no bearer without TLS, but always AWS_SESSION_TOKEN.
+    HeaderName::from_static("x-amz-security-token"),
 ];
 
 /// The caller of a request.

@@ -60,6 +60,15 @@ fn a_placeholder_beside_a_good_key_does_not_matter() {
 }
 
 #[test]
+fn a_key_beside_the_signature_of_an_aws_sdk_is_found() {
+    let mut headers = with("x-amz-security-token", "current-key-0123");
+    let signed = "AWS4-HMAC-SHA256 Credential=agentkube/20261124/us-east-1/bedrock/aws4_request, \
+        SignedHeaders=host;x-amz-date;x-amz-security-token, Signature=0123";
+    headers.insert(AUTHORIZATION, signed.parse().unwrap());
+    assert!(mk_registry().authenticate(&headers).is_ok());
+}
+
+#[test]
 fn missing_and_unknown_keys_are_told_apart_and_not_quoted() {
     let registry = mk_registry();
     let missing = registry.authenticate(&HeaderMap::new());

@@ -152,7 +152,9 @@ pub(super) fn finish(word: &str) -> FinishReason {
     match word {
         "content_filtered" | "guardrail_intervened" => FinishReason::ContentFilter,
         "end_turn" => FinishReason::Stop,
-        "max_tokens" => FinishReason::Length,
+        // For the malformed ones no other dialect has a word; the nearest says that the
+        // answer is not whole.
+        "malformed_model_output" | "malformed_tool_use" | "max_tokens" => FinishReason::Length,
         "model_context_window_exceeded" => FinishReason::ContextWindow,
         "refusal" => FinishReason::Refusal,
         "stop_sequence" => FinishReason::StopSequence(None),
