@@ -122,6 +122,22 @@ pub fn modern_status(code: i64) -> http::StatusCode {
     }
 }
 
+/// The HTTP status that says whose fault an error of this code is: 400 the
+/// client's, 502 that of who should have answered.
+#[must_use]
+pub fn fault(code: i64) -> http::StatusCode {
+    match code {
+        PARSE_ERROR
+        | INVALID_REQUEST
+        | METHOD_NOT_FOUND
+        | INVALID_PARAMS
+        | RESOURCE_NOT_FOUND
+        | URL_ELICITATION_REQUIRED
+        | UNSUPPORTED_VERSION..=HEADER_MISMATCH => http::StatusCode::BAD_REQUEST,
+        _ => http::StatusCode::BAD_GATEWAY,
+    }
+}
+
 /// The code of an error object that came from somebody else.
 #[must_use]
 pub fn code_of(error: &str) -> Option<i64> {
@@ -131,6 +147,18 @@ pub fn code_of(error: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_is_the_clients_or_of_who_should_have_answered() {
+        for code in [
+            -32700, -32600, -32602, -32601, -32002, -32020, -32021, -32022,
+        ] {
+            assert_eq!(fault(code), http::StatusCode::BAD_REQUEST, "{code}");
+        }
+        for code in [INTERNAL_ERROR, -32000, 7] {
+            assert_eq!(fault(code), http::StatusCode::BAD_GATEWAY, "{code}");
+        }
+    }
 
     #[test]
     fn a_name_with_quotes_stays_inside_its_string() {

@@ -2,7 +2,7 @@
 
 use agentkube_dataplane::edge::EdgeMetrics;
 use agentkube_dataplane::llm_gateway::{GatewayLimits, GatewayMetrics, GatewayParts};
-use agentkube_dataplane::mcp_proxy::ProxyParts;
+use agentkube_dataplane::mcp_proxy::{ProxyMetrics, ProxyParts};
 use agentkube_dataplane::upstream::TlsRoots;
 use prometheus_client::registry::Registry;
 
@@ -27,7 +27,11 @@ impl Parts {
             metrics: GatewayMetrics::register(&mut registry),
             limits: GatewayLimits::default(),
         };
-        let proxy = ProxyParts { roots: dial, edge };
+        let proxy = ProxyParts {
+            roots: dial,
+            edge,
+            metrics: ProxyMetrics::register(&mut registry),
+        };
         Ok((Self { gateway, proxy }, registry))
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{Permit, Ticket};
+use super::{Permit, Tally, Ticket};
 
 /// An error of any layer's body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -22,6 +22,7 @@ pub struct Body {
     data: Data,
     permit: Option<Permit>,
     ticket: Option<Ticket>,
+    tally: Option<Tally>,
 }
 
 enum Data {
@@ -62,7 +63,13 @@ impl Body {
             data,
             permit: None,
             ticket: None,
+            tally: None,
         }
+    }
+
+    /// Counts the request by this tally, once it ended, instead of by its status.
+    pub fn count_by(&mut self, tally: Tally) {
+        self.tally = Some(tally);
     }
 
     /// Keeps the permit until the body is gone.
@@ -85,7 +92,7 @@ impl Body {
 
     fn finish(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            ticket.finish();
+            ticket.finish(self.tally.as_ref());
         }
         self.permit = None;
     }

@@ -29,7 +29,7 @@ pub use collect::{CollectError, collect, discard};
 pub use drain::Drain;
 pub use in_flight::{InFlight, Permit};
 pub use metrics::{EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics};
-pub use observe::{Observe, Ticket};
+pub use observe::{Observe, Tally, Ticket};
 pub use plane::{Fault, Plane, RouteLabel, Routed};
 pub use rescue::Rescue;
 pub use serve::serve;

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response, StatusCode};
@@ -84,11 +86,31 @@ where
     }
 }
 
+/// How a request is counted whose status does not tell: a protocol that answers
+/// failures under 200. Clones are one tally.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Arc<AtomicU16>);
+
+/// No status has this value.
+const ABORTED: u16 = 1;
+
+impl Tally {
+    /// It ended as an answer of this status would.
+    pub fn set(&self, status: StatusCode) {
+        self.0.store(status.as_u16(), Ordering::Relaxed);
+    }
+
+    /// Its client did not want the answer any more.
+    pub fn abort(&self) {
+        self.0.store(ABORTED, Ordering::Relaxed);
+    }
+}
+
 /// One request being observed. Dropped before [`Ticket::finish`], it counts as
 /// aborted: the client went away, or the answer was cut.
 #[derive(Debug)]
 pub struct Ticket {
-    row: std::sync::Arc<super::metrics::Row>,
+    row: Arc<super::metrics::Row>,
     since: Instant,
     class: Class,
     finished: bool,
@@ -110,8 +132,13 @@ impl Ticket {
         self.class = Class::of(status);
     }
 
-    pub(super) fn finish(mut self) {
+    pub(super) fn finish(mut self, tally: Option<&Tally>) {
         self.finished = true;
+        match tally.map_or(0, |tally| tally.0.load(Ordering::Relaxed)) {
+            0 => {}
+            ABORTED => self.finished = false,
+            status => self.answered(StatusCode::from_u16(status).unwrap_or_default()),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use super::reply::Reply;
 use super::serving::Serving;
 use super::upstream::{Outgoing, UpstreamError};
 use super::{greet, in_session, lists, request_state};
+use crate::edge::Tally;
 
 /// Who sent a message, and what serves it.
 #[derive(Clone, Copy)]
@@ -28,6 +29,8 @@ pub(super) struct Caller<'a> {
     /// Its name.
     pub(super) client: &'a str,
     pub(super) party: &'a Party,
+    /// How the request is counted.
+    pub(super) tally: &'a Tally,
     pub(super) session: Session,
     /// The headers of the request, for `Mcp-Param-*`.
     pub(super) headers: &'a HeaderMap,
@@ -157,6 +160,7 @@ async fn unknown(caller: &Caller<'_>, method: &str) -> Result<Found, ErrorObject
 
 /// A failure under the status that the client's era gives it.
 pub(super) fn failure(caller: &Caller<'_>, id: &Id<'_>, error: &ErrorObject) -> Reply {
+    caller.tally.set(error::fault(error.code));
     let status = match caller.era() {
         Era::Modern => error.modern_status(),
         Era::Legacy => StatusCode::OK,
@@ -166,7 +170,13 @@ pub(super) fn failure(caller: &Caller<'_>, id: &Id<'_>, error: &ErrorObject) -> 
 
 /// The failure of an upstream. A missing Secret is 503: not the call is wrong,
 /// and it will work once the Secret is there.
-pub(super) fn upstream_failure(id: &Id<'_>, upstream: &str, error: &UpstreamError) -> Reply {
+pub(super) fn upstream_failure(
+    caller: &Caller<'_>,
+    id: &Id<'_>,
+    upstream: &str,
+    error: &UpstreamError,
+) -> Reply {
+    caller.tally.set(StatusCode::BAD_GATEWAY);
     let status = match error {
         UpstreamError::MissingSecret(_) | UpstreamError::UnusableSecret(_) => {
             StatusCode::SERVICE_UNAVAILABLE

@@ -13,6 +13,7 @@ use super::calls;
 use super::dispatch::{Caller, upstream_failure};
 use super::fulfil::{self, Call};
 use super::locate::Found;
+use super::metrics::{Meter, Outcome};
 use super::relay::{Asker, Relay, Route, Step};
 use super::reply::Reply;
 use super::upstream::{Answer, Asked, Hop, Lane, Outgoing, UpstreamError};
@@ -60,7 +61,8 @@ pub(super) async fn serve(errand: Errand<'_, '_>) -> Reply {
 /// Sends the request and answers with what comes back.
 pub(super) async fn forward(errand: Errand<'_, '_>) -> Reply {
     let upstream = errand.found.upstream.clone();
-    let party = errand.caller.party;
+    let Caller { party, state, .. } = *errand.caller;
+    let meter = state.upstream_metrics.begin(&state.labels, &upstream.name);
     let session = party.session();
     let under_way = session.map(|live| live.begin(errand.id.as_json(), upstream.fingerprint));
     let asked = upstream.ask(party, errand.id, errand.found.repeatable, |lane, hop| {
@@ -70,19 +72,26 @@ pub(super) async fn forward(errand: Errand<'_, '_>) -> Reply {
         None => asked.await,
         Some(under_way) => tokio::select! {
             asked = asked => asked,
-            () = under_way.cancelled.cancelled() => return Reply::Cancelled,
+            () = under_way.cancelled.cancelled() => {
+                errand.caller.tally.abort();
+                return Reply::Cancelled;
+            }
         },
     };
     let asked = match asked {
         Ok(asked) => asked,
         Err(UpstreamError::UnknownMethod) => {
+            meter.ended(Outcome::Error);
             let method = errand.message.method().unwrap_or_default();
             let error = agentkube_mcp::ErrorObject::unknown_method(method);
             return super::dispatch::failure(errand.caller, errand.id, &error);
         }
-        Err(error) => return upstream_failure(errand.id, &upstream.name, &error),
+        Err(error) => {
+            meter.ended(Outcome::Failed);
+            return upstream_failure(errand.caller, errand.id, &upstream.name, &error);
+        }
     };
-    let asker = errand.asker();
+    let asker = errand.asker(meter);
     let Asked {
         lane,
         id,
@@ -103,11 +112,15 @@ pub(super) async fn forward(errand: Errand<'_, '_>) -> Reply {
                 cancel.done();
                 Reply::Whole { status, text }
             }
-            Err(error) => upstream_failure(errand.id, &route.upstream.name, &error),
+            Err(error) => {
+                asker.meter.ended(Outcome::Failed);
+                upstream_failure(errand.caller, errand.id, &route.upstream.name, &error)
+            }
         },
         Answer::Accepted => {
+            asker.meter.ended(Outcome::Failed);
             let error = UpstreamError::Garbled("it is empty".to_owned());
-            upstream_failure(errand.id, &route.upstream.name, &error)
+            upstream_failure(errand.caller, errand.id, &route.upstream.name, &error)
         }
         Answer::Events(events) => {
             let mut relay = Relay::new(route, *events, asker, cancel, (errand.call, under_way));
@@ -126,7 +139,7 @@ pub(super) async fn forward(errand: Errand<'_, '_>) -> Reply {
 }
 
 impl Errand<'_, '_> {
-    fn asker(&self) -> Asker {
+    fn asker(&self, meter: Meter) -> Asker {
         let meta = self.message.meta();
         let text = |key| {
             meta.as_ref()
@@ -141,6 +154,8 @@ impl Errand<'_, '_> {
             log_level: text(meta::LOG_LEVEL),
             info: self.caller.serving.info.clone(),
             scope: self.scope.clone(),
+            tally: self.caller.tally.clone(),
+            meter,
         }
     }
 

@@ -27,6 +27,7 @@ use super::relay::{KEEP_ALIVE, Step};
 use super::reply::Reply;
 use super::serving::Serving;
 use super::sessions::Live;
+use crate::edge::Tally;
 
 /// How often one call may need input.
 const MAX_ROUNDS: usize = 16;
@@ -50,6 +51,7 @@ pub(super) struct Call {
     found: Found,
     session: agentkube_mcp::inbound::Session,
     party: super::party::Party,
+    tally: Tally,
 }
 
 impl Call {
@@ -68,6 +70,7 @@ impl Call {
             found: errand.found.clone(),
             session: caller.session,
             party: caller.party.clone(),
+            tally: caller.tally.clone(),
         })
     }
 
@@ -155,6 +158,7 @@ impl Call {
             granted: &granted,
             client: &self.client,
             party: &self.party,
+            tally: &self.tally,
             session: self.session,
             headers: &self.headers,
         };
@@ -172,6 +176,7 @@ impl Call {
     }
 
     async fn fail(&self, out: &mpsc::Sender<Piece>, error: &ErrorObject) {
+        self.tally.set(error::fault(error.code));
         let id = Message::parse(&self.text).ok();
         let id = id.as_ref().and_then(Message::id).map(Id::as_json);
         let id = id.and_then(Id::parse);

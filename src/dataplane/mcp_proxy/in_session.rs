@@ -91,7 +91,7 @@ pub(super) async fn set_level(caller: &Caller<'_>, message: &Message<'_>, id: &I
         .zip(&outcomes)
         .find_map(|(upstream, outcome)| Some((&upstream.name, outcome.as_ref().err()?)));
     match failed {
-        Some((name, error)) => upstream_failure(id, name, error),
+        Some((name, error)) => upstream_failure(caller, id, name, error),
         None => failure(caller, id, &ErrorObject::unknown_method("logging/setLevel")),
     }
 }

@@ -73,7 +73,7 @@ fn nothing_read(caller: &Caller<'_>, id: &Id<'_>, kind: ListKind, lists: &[Read]
         .find_map(|(upstream, list)| Some((&upstream.name, list.as_ref().err()?)));
     Some(match failed {
         Some((name, error)) if lists.iter().all(Result::is_err) => {
-            upstream_failure(id, name, error)
+            upstream_failure(caller, id, name, error)
         }
         // Some are down and the others have none: nothing is all there is now.
         Some(_) => return None,

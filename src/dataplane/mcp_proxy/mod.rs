@@ -21,6 +21,7 @@ mod guard;
 mod in_session;
 mod lists;
 mod locate;
+mod metrics;
 mod party;
 mod peer;
 mod pieces;
@@ -41,6 +42,7 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
+pub use metrics::ProxyMetrics;
 pub use proxy::{Proxy, ProxyParts};
 pub use route::{ProxyError, ProxyPlane, Route};
 pub use run::run_proxy;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
+use super::metrics::ProxyMetrics;
 use super::party::Party;
 use super::route::ProxyPlane;
 use super::service::ProxyService;
@@ -47,6 +48,8 @@ pub struct ProxyParts {
     pub roots: TlsRoots,
     /// Request metrics.
     pub edge: EdgeMetrics,
+    /// Upstream metrics.
+    pub metrics: ProxyMetrics,
 }
 
 /// The proxy of one MCP object: its service, its status, and what keeps it up
@@ -55,7 +58,8 @@ pub struct ProxyParts {
 pub struct Proxy(Arc<State>);
 
 pub(super) struct State {
-    labels: ObjectLabels,
+    pub(super) labels: ObjectLabels,
+    pub(super) upstream_metrics: ProxyMetrics,
     metrics: ObjectMetrics<super::Route>,
     watch: PlanWatch<ProxyPlan>,
     roots: TlsRoots,
@@ -81,6 +85,7 @@ impl Proxy {
         let labels = ObjectLabels::new(ObjectKind::Mcp, &loaded.plan.object);
         Some(Self(Arc::new(State {
             metrics: parts.edge.object(&labels),
+            upstream_metrics: parts.metrics,
             labels,
             watch,
             serving: ArcSwapOption::empty(),

@@ -15,17 +15,18 @@ use tracing::debug;
 use agentkube_mcp::bridge;
 use agentkube_mcp::method::{ListKind, Method};
 use agentkube_mcp::seal::Sealer;
-use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, json, message, sse};
+use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, error, json, message, sse};
 
 use super::calls::Call;
 use super::dispatch::upstream_error;
+use super::metrics::{Meter, Outcome};
 use super::pieces::{Piece, pieces_body};
 use super::place::Place;
 use super::question::Questions;
 use super::request_state;
 use super::sessions::{Live, UnderWay};
 use super::upstream::{CancelGuard, Events, Lane, Upstream, UpstreamError};
-use crate::edge::BoxError;
+use crate::edge::{BoxError, Tally};
 
 /// How long a stream is silent before a comment keeps it open.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -44,6 +45,10 @@ pub(super) struct Asker {
     pub(super) info: Arc<str>,
     /// What binds the states that it gets.
     pub(super) scope: Option<String>,
+    /// How the client's request is counted.
+    pub(super) tally: Tally,
+    /// How the upstream's answer is.
+    pub(super) meter: Meter,
 }
 
 /// The hop that an answer comes from.
@@ -124,9 +129,13 @@ impl Asker {
                     }
                     (None, Cow::Borrowed(_)) => {}
                 }
+                self.meter.ended(Outcome::Ok);
                 StatusCode::OK
             }
             Kind::Error { error, .. } => {
+                self.meter.ended(Outcome::Error);
+                let code = error::code_of(error).unwrap_or_default();
+                self.tally.set(error::fault(code));
                 let (error, status) = bridge::error_for(error, self.era);
                 if let Cow::Owned(changed) = error {
                     edit.set("error", changed);
@@ -239,7 +248,10 @@ impl Relay {
             None => self.advance().await,
             Some(cancelled) => tokio::select! {
                 step = self.advance() => step,
-                () = cancelled.cancelled() => Step::End,
+                () = cancelled.cancelled() => {
+                    self.asker.tally.abort();
+                    Step::End
+                }
             },
         }
     }
@@ -344,6 +356,8 @@ impl Relay {
         if let Some(cancel) = self.cancel.take() {
             cancel.failed(error);
         }
+        self.asker.meter.ended(Outcome::Failed);
+        self.asker.tally.set(StatusCode::BAD_GATEWAY);
         self.route.upstream.note_stream(error);
         let object = upstream_error(&self.route.upstream.name, error);
         let text = message::failure(Some(&self.asker.id), &object);

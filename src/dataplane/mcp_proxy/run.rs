@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::{Proxy, ProxyParts};
+use super::{Proxy, ProxyMetrics, ProxyParts};
 use crate::admin::Admin;
 use crate::edge::{Drain, EdgeMetrics, serve};
 use crate::source::DirSource;
@@ -30,6 +30,7 @@ pub async fn run_proxy(
     let parts = ProxyParts {
         roots: TlsRoots::load().map_err(io::Error::other)?,
         edge: EdgeMetrics::register(&mut registry),
+        metrics: ProxyMetrics::register(&mut registry),
     };
     let admin_server = Admin::new(registry);
     // The admin server answers while traffic drains.

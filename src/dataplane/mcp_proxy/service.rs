@@ -26,7 +26,7 @@ use super::route::{ProxyError, Route};
 use super::serving::Serving;
 use super::sessions::{self, Live};
 use super::stream;
-use crate::edge::{Body, Routed, collect};
+use crate::edge::{Body, Routed, Tally, collect};
 
 /// The proxy's own service, inside the shared layers.
 #[derive(Clone)]
@@ -122,9 +122,12 @@ where
                 }
             };
             let party = site.party(session, &message)?;
-            let caller = site.caller(session, &party);
+            let tally = Tally::default();
+            let caller = site.caller(session, &party, &tally);
             let reply = dispatch(&caller, &message, Some(call)).await;
-            Ok(respond(reply, accepts).await)
+            let mut response = respond(reply, accepts).await;
+            response.body_mut().count_by(tally);
+            Ok(response)
         }
         Ok(Messages::Batch(messages)) => batch(site, messages).await,
     }
@@ -167,13 +170,17 @@ impl<'a> Site<'a> {
         live.map(Some).ok_or(ProxyError::Session)
     }
 
-    fn caller(&self, session: Session, party: &'a Party) -> Caller<'a> {
+    fn caller<'c>(&self, session: Session, party: &'c Party, tally: &'c Tally) -> Caller<'c>
+    where
+        'a: 'c,
+    {
         Caller {
             serving: self.serving,
             granted: self.granted,
             client: self.client,
             state: self.state,
             party,
+            tally,
             session,
             headers: self.headers,
         }
@@ -223,6 +230,8 @@ async fn batch(
     site: Site<'_>,
     messages: Vec<Result<Message<'_>, agentkube_mcp::Malformed>>,
 ) -> Result<Response<Body>, ProxyError> {
+    // A batch is counted by its worst: the last one that failed will do.
+    let tally = Tally::default();
     let mut answers = Vec::new();
     for message in messages {
         let message = match message {
@@ -235,7 +244,8 @@ async fn batch(
         match inbound::classify(site.headers, &message) {
             Ok(session) if session.version.has_batches() => {
                 let party = site.party(session, &message)?;
-                let reply = dispatch(&site.caller(session, &party), &message, None).await;
+                let caller = site.caller(session, &party, &tally);
+                let reply = dispatch(&caller, &message, None).await;
                 answers.extend(reply.whole().await.map(|(_, text)| text));
             }
             Ok(Session { version }) => {
@@ -250,7 +260,9 @@ async fn batch(
         return Ok(reply::empty(StatusCode::ACCEPTED));
     }
     let text = format!("[{}]", answers.join(","));
-    Ok(reply::json(StatusCode::OK, text))
+    let mut response = reply::json(StatusCode::OK, text);
+    response.body_mut().count_by(tally);
+    Ok(response)
 }
 
 fn refuse(status: StatusCode, error: &ErrorObject) -> Response<Body> {

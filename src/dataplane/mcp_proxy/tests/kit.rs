@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 use super::server::ToolServer;
 use crate::edge::{Body, EdgeMetrics};
-use crate::mcp_proxy::{Proxy, ProxyParts};
+use crate::mcp_proxy::{Proxy, ProxyMetrics, ProxyParts};
 use crate::source::{MemorySource, Secrets};
 use crate::upstream::TlsRoots;
 
@@ -31,6 +31,7 @@ pub(super) const OTHER_KEY: &str = "another-key-of-16-or-more";
 pub(super) struct Tested {
     pub(super) proxy: Proxy,
     pub(super) source: MemorySource<ProxyPlan>,
+    pub(super) registry: Registry,
 }
 
 /// An answer read to its end.
@@ -132,12 +133,19 @@ pub(super) async fn serve_with(plan: ProxyPlan, mut secrets: Secrets) -> Tested 
     }
     static ROOTS: OnceLock<TlsRoots> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| TlsRoots::load().unwrap()).clone();
-    let edge = EdgeMetrics::register(&mut Registry::default());
+    let mut registry = Registry::default();
+    let parts = ProxyParts {
+        roots,
+        edge: EdgeMetrics::register(&mut registry),
+        metrics: ProxyMetrics::register(&mut registry),
+    };
     let source = MemorySource::new(plan, &clients(), secrets).unwrap();
-    let proxy = Proxy::start(source.watch(), ProxyParts { roots, edge })
-        .await
-        .unwrap();
-    Tested { proxy, source }
+    let proxy = Proxy::start(source.watch(), parts).await.unwrap();
+    Tested {
+        proxy,
+        source,
+        registry,
+    }
 }
 
 /// A legacy client in its session.
@@ -236,6 +244,15 @@ impl Tested {
             proxy: self,
             id: id.to_owned(),
         }
+    }
+
+    /// The value of a metric, by the beginning of its line.
+    pub(super) fn counted(&self, line: &str) -> u64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let mut lines = text.lines();
+        let found = lines.find_map(|it| it.strip_prefix(line)?.strip_prefix(' '));
+        found.map_or(0, |value| value.parse().unwrap())
     }
 
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Response<Body> {

@@ -10,6 +10,7 @@ mod fidelity;
 mod filter;
 mod kit;
 mod lists;
+mod metrics;
 mod oauth;
 mod sealed;
 mod server;
