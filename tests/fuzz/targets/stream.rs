@@ -1,0 +1,84 @@
+//! Streams of every provider to clients of every dialect: any split gives the
+//! same bytes and the same end, and what has not finished gets no terminator.
+
+#![no_main]
+
+use agentkube_fuzz::Input;
+use agentkube_llm::{End, Outcome, Tap, TapOptions, TranslatingTap, Translator};
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some(input) = Input::new(data) else {
+        return;
+    };
+    for end in [End::Clean, End::Cut] {
+        let whole = watch(
+            &input,
+            [Bytes::copy_from_slice(input.wire)].into_iter(),
+            end,
+        );
+        let split = watch(&input, input.pieces(), end);
+        // A limit may be passed earlier in one piece than in many.
+        if whole.2 && split.2 {
+            assert_eq!(text(&whole.0), text(&split.0));
+            assert_eq!(whole.1, split.1);
+        }
+    }
+});
+
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// What the client gets, how it ended, and whether all of it could be read.
+fn watch(
+    input: &Input<'_>,
+    pieces: impl Iterator<Item = Bytes>,
+    end: End,
+) -> (Vec<u8>, Outcome, bool) {
+    let options = TapOptions::default();
+    if input.client == input.provider {
+        let mut tap = Tap::new(input.client, options);
+        let mut out = Vec::new();
+        let mut read = true;
+        for piece in pieces {
+            read &= tap.feed(piece).is_ok();
+            while let Some(bytes) = tap.pop() {
+                out.extend_from_slice(&bytes);
+            }
+        }
+        let outcome = tap.finish(end);
+        while let Some(bytes) = tap.pop() {
+            out.extend_from_slice(&bytes);
+        }
+        return (out, outcome, read);
+    }
+    let translator = Translator::new(input.client, input.provider);
+    let mut tap = translator.stream(&input.context(), options);
+    let mut out = Vec::new();
+    let mut read = true;
+    for piece in pieces {
+        read &= tap.feed(piece).is_ok();
+        drain(&mut tap, &mut out);
+    }
+    let outcome = tap.finish(end);
+    drain(&mut tap, &mut out);
+    if outcome != Outcome::Finished {
+        assert!(
+            !out.ends_with(b"data: [DONE]\n\n"),
+            "a terminator behind {outcome:?}"
+        );
+        assert!(
+            !text(&out).contains("event: message_stop"),
+            "a terminator behind {outcome:?}"
+        );
+    }
+    (out, outcome, read)
+}
+
+fn drain(tap: &mut TranslatingTap, out: &mut Vec<u8>) {
+    while let Some(bytes) = tap.pop() {
+        out.extend_from_slice(&bytes);
+    }
+}
