@@ -26,12 +26,6 @@ use Unless::{Absent, OneOf, Present};
 const REFUSED: &[(Kind, &str, Unless, &str)] = &[
     (
         Kind::LLMGateway,
-        "spec.upstreams[].provider",
-        OneOf(&["anthropic", "ollama", "openai", "vllm"]),
-        "use openai, anthropic, ollama or vllm",
-    ),
-    (
-        Kind::LLMGateway,
         "spec.upstreams[].models",
         Present,
         "list the models; asking the upstream for them comes later",

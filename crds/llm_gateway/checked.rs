@@ -54,9 +54,9 @@ impl CheckedGateway {
     /// The Secret entries that it reads, each with the index of its upstream.
     pub fn secrets(&self) -> impl Iterator<Item = (usize, &SecretEntry)> {
         let upstreams = self.upstreams.iter().enumerate();
-        upstreams.filter_map(|(index, upstream)| match &upstream.credentials {
-            agentkube_plan::Credentials::None => None,
-            agentkube_plan::Credentials::ApiKey { secret } => Some((index, secret)),
+        upstreams.flat_map(|(index, upstream)| {
+            let entries = upstream.credentials.needed();
+            entries.map(move |entry| (index, entry))
         })
     }
 }

@@ -228,13 +228,18 @@ impl AuthMode {
 }
 
 impl SecretRef {
+    /// An entry of the Secret that it names.
+    pub(crate) fn named(&self, key: &str) -> SecretEntry {
+        SecretEntry {
+            name: self.name.clone(),
+            key: key.to_owned(),
+        }
+    }
+
     /// The entry that is meant, where one has to be named.
     pub(crate) fn entry(&self, path: &FieldPath) -> Result<SecretEntry, FieldError> {
         match &self.key {
-            Some(key) => Ok(SecretEntry {
-                name: self.name.clone(),
-                key: key.clone(),
-            }),
+            Some(key) => Ok(self.named(key)),
             None => {
                 let message = "write the key: the entry of the Secret that holds the credential";
                 Err(FieldError::new(

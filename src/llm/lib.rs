@@ -97,7 +97,7 @@ pub use failure::{Failure, FailureKind, ProviderMessage};
 pub use path::InvalidSegment;
 pub use peek::{MODEL_NAME_LIMIT, PeekError, Peeked, peek};
 pub use profile::{Action, InvalidKey, KeyHeader, ModelIn, Profile, Service};
-pub use rewrite::{Rewritten, StreamUsage, rewrite};
+pub use rewrite::{Rewritten, StreamUsage, model_in_path, rewrite};
 pub use route::{Call, Operation, Route, RouteError, dialect_of, route};
 pub use stream::{End, Head, Outcome};
 pub use tap::{Tap, TapOptions};

@@ -36,6 +36,8 @@ pub struct Service {
     count_tokens: Option<&'static str>,
     /// Whether the model is a member of the body.
     pub model_in: ModelIn,
+    /// A member that the body must have: its key and value, as JSON.
+    pub body_member: Option<(&'static str, &'static str)>,
     /// Whether the client's query goes along.
     pub client_query: bool,
     /// Whether it must be asked for usage in streams.
@@ -51,6 +53,8 @@ enum Models {
     All,
     /// All but those that these globs match.
     AllBut(&'static [&'static str]),
+    /// Those whose names begin so.
+    Prefix(&'static str),
 }
 
 /// Where a wire names the model.
@@ -78,6 +82,8 @@ pub enum Action {
 /// Where a provider expects its API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyHeader {
+    /// `api-key: …`
+    ApiKey,
     /// `authorization: Bearer …`
     Bearer,
     /// `x-api-key: …`, except for OAuth tokens (`sk-ant-oat…`), which go as a
@@ -103,6 +109,7 @@ const CHAT: Service = Service {
     stream: "/chat/completions",
     count_tokens: None,
     model_in: ModelIn::Body,
+    body_member: None,
     client_query: true,
     stream_usage: StreamUsage::Ask,
     default_headers: &[],
@@ -115,6 +122,7 @@ const MESSAGES: Service = Service {
     stream: "/v1/messages",
     count_tokens: Some("/v1/messages/count_tokens"),
     model_in: ModelIn::Body,
+    body_member: None,
     client_query: true,
     stream_usage: StreamUsage::Leave,
     default_headers: &[("anthropic-version", "2023-06-01")],
@@ -128,6 +136,7 @@ const CONVERSE: Service = Service {
     stream: "/model/{model}/converse-stream",
     count_tokens: Some("/model/{model}/count-tokens"),
     model_in: ModelIn::Path,
+    body_member: None,
     client_query: false,
     stream_usage: StreamUsage::Leave,
     default_headers: &[],
@@ -140,6 +149,7 @@ const RESPONSES: Service = Service {
     stream: "/responses",
     count_tokens: None,
     model_in: ModelIn::Body,
+    body_member: None,
     client_query: true,
     stream_usage: StreamUsage::Leave,
     default_headers: &[],
@@ -201,6 +211,50 @@ const VLLM: Profile = Profile {
     ..OPENAI
 };
 
+const AZURE_OPENAI: Profile = Profile {
+    services: &[CHAT, RESPONSES],
+    key_header: KeyHeader::ApiKey,
+    ..OPENAI
+};
+
+/// The API before `/openai/v1`: a deployment is a part of the path.
+const AZURE_DEPLOYMENTS: Profile = Profile {
+    services: &[
+        Service {
+            generate: "/deployments/{model}/chat/completions",
+            stream: "/deployments/{model}/chat/completions",
+            client_query: false,
+            ..CHAT
+        },
+        Service {
+            client_query: false,
+            ..RESPONSES
+        },
+    ],
+    embeddings: Some("/deployments/{model}/embeddings"),
+    ..AZURE_OPENAI
+};
+
+/// Vertex AI, "Claude on Vertex AI": the version is in the body, the model in the
+/// path.
+const CLAUDE_ON_VERTEX: Service = Service {
+    models: Models::Prefix("claude"),
+    generate: "/publishers/anthropic/models/{model}:rawPredict",
+    stream: "/publishers/anthropic/models/{model}:streamRawPredict",
+    count_tokens: None,
+    model_in: ModelIn::Path,
+    body_member: Some(("anthropic_version", "\"vertex-2023-10-16\"")),
+    client_query: false,
+    default_headers: &[],
+    ..MESSAGES
+};
+
+const VERTEX: Profile = Profile {
+    services: &[CLAUDE_ON_VERTEX],
+    key_header: KeyHeader::Bearer,
+    embeddings: None,
+};
+
 const ANTHROPIC: Profile = Profile {
     services: &[MESSAGES],
     key_header: KeyHeader::XApiKey,
@@ -215,7 +269,7 @@ const BEDROCK: Profile = Profile {
 
 impl Profile {
     /// The profile of a provider by its name in specs: `openai`, `anthropic`,
-    /// `bedrock`, `ollama`, `vllm`.
+    /// `azure-openai`, `bedrock`, `ollama`, `vertex`, `vllm`.
     #[must_use]
     pub fn of(provider: &str) -> Option<&'static Self> {
         match provider {
@@ -224,8 +278,16 @@ impl Profile {
             "vllm" => Some(&VLLM),
             "anthropic" => Some(&ANTHROPIC),
             "bedrock" => Some(&BEDROCK),
+            "azure-openai" => Some(&AZURE_OPENAI),
+            "vertex" => Some(&VERTEX),
             _ => None,
         }
+    }
+
+    /// That of `azure-openai` where a version of its legacy API is wanted.
+    #[must_use]
+    pub fn azure_deployments() -> &'static Self {
+        &AZURE_DEPLOYMENTS
     }
 
     /// The wires it speaks, the preferred one first.
@@ -254,6 +316,7 @@ impl Models {
         match self {
             Self::All => true,
             Self::AllBut(globs) => !globs.iter().any(|glob| matches(glob, model)),
+            Self::Prefix(prefix) => model.starts_with(prefix),
         }
     }
 }
@@ -318,17 +381,15 @@ impl KeyHeader {
         if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(InvalidKey::Unprintable);
         }
-        let as_bearer = self == Self::Bearer || key.starts_with("sk-ant-oat");
-        let (name, value) = if as_bearer {
-            (
-                AUTHORIZATION,
-                HeaderValue::try_from(format!("Bearer {key}")),
-            )
+        let name = match self {
+            Self::ApiKey => HeaderName::from_static("api-key"),
+            Self::XApiKey if !key.starts_with("sk-ant-oat") => HeaderName::from_static("x-api-key"),
+            Self::Bearer | Self::XApiKey => AUTHORIZATION,
+        };
+        let value = if name == AUTHORIZATION {
+            HeaderValue::try_from(format!("Bearer {key}"))
         } else {
-            (
-                HeaderName::from_static("x-api-key"),
-                HeaderValue::from_str(key),
-            )
+            HeaderValue::from_str(key)
         };
         let mut value = value.map_err(|_| InvalidKey::Unprintable)?;
         value.set_sensitive(true);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::json;
 use crate::peek::{Peeked, StreamOptions};
+use crate::skim::{self, NoObject};
 
 /// A body for the upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,39 @@ pub fn rewrite(
     Rewritten {
         body: apply(body, &splices),
         hide_usage,
+    }
+}
+
+/// The body as a wire wants it whose path names the model: without `model`, and
+/// with the member that it must have. What is no object is left as it is.
+#[must_use]
+pub fn model_in_path(body: &Bytes, member: Option<(&str, &str)>) -> Bytes {
+    let mut out = String::from("{");
+    let mut add = |key: &[u8], value: &[u8]| {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        // Both are parts of a text, cut at quotes and brackets.
+        out.push('"');
+        out.push_str(&String::from_utf8_lossy(key));
+        out.push_str("\":");
+        out.push_str(&String::from_utf8_lossy(value));
+    };
+    if let Some((key, value)) = member {
+        add(key.as_bytes(), value.as_bytes());
+    }
+    let read = skim::members(body, |found| {
+        let replaced = member.is_some_and(|(key, _)| found.key == key.as_bytes());
+        if found.key != b"model" && !replaced {
+            add(found.key, found.value);
+        }
+    });
+    match read {
+        Ok(()) => {
+            out.push('}');
+            Bytes::from(out)
+        }
+        Err(NoObject) => body.clone(),
     }
 }
 

@@ -81,7 +81,12 @@ pub fn gateway(checked: &CheckedGateway, lookup: &dyn Lookup) -> Resolution<Gate
             entry,
         )
     });
-    resolution(checked.plan(), namespace, named, lookup)
+    let mut resolution = resolution(checked.plan(), namespace, named, lookup);
+    // What is read if it is there is mounted as well, and missed by nobody.
+    let upstreams = checked.upstreams.iter();
+    let read = upstreams.flat_map(|upstream| upstream.credentials.secrets());
+    resolution.secrets.extend(read.cloned());
+    resolution
 }
 
 /// Resolves an MCP.

@@ -46,6 +46,10 @@ pub struct GatewayUpstream {
     /// Base URL without a trailing slash, up to but without the dialect's own
     /// path: `https://api.openai.com/v1`, `https://api.anthropic.com`.
     pub base_url: String,
+    /// Azure: the version of the legacy API, sent with every request as
+    /// `api-version`; none for the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
     /// Where its credentials come from.
     pub credentials: Credentials,
     /// What it serves.
@@ -67,10 +71,16 @@ pub struct GatewayUpstream {
 pub enum Provider {
     /// Anthropic Messages.
     Anthropic,
+    /// Azure OpenAI.
+    AzureOpenai,
+    /// Amazon Bedrock.
+    Bedrock,
     /// Ollama by its OpenAI-compatible routes.
     Ollama,
     /// OpenAI.
     Openai,
+    /// Google Vertex AI.
+    Vertex,
     /// vLLM by its OpenAI-compatible routes.
     Vllm,
 }
@@ -81,8 +91,11 @@ impl Provider {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::AzureOpenai => "azure-openai",
+            Self::Bedrock => "bedrock",
             Self::Ollama => "ollama",
             Self::Openai => "openai",
+            Self::Vertex => "vertex",
             Self::Vllm => "vllm",
         }
     }
@@ -90,7 +103,12 @@ impl Provider {
 
 /// Where the credentials of an upstream come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "from", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "from",
+    deny_unknown_fields
+)]
 pub enum Credentials {
     /// The provider asks for none.
     None,
@@ -99,6 +117,58 @@ pub enum Credentials {
         /// Where the key lies.
         secret: SecretEntry,
     },
+    /// Keys of AWS, with which every request is signed.
+    AwsKeys {
+        /// The region that is signed for.
+        region: String,
+        /// `AWS_ACCESS_KEY_ID`.
+        access_key_id: SecretEntry,
+        /// `AWS_SECRET_ACCESS_KEY`.
+        secret_access_key: SecretEntry,
+        /// `AWS_SESSION_TOKEN`, which only temporary keys have.
+        session_token: SecretEntry,
+    },
+    /// The JSON key of a Google service account, which is traded for tokens.
+    GoogleKey {
+        /// Where the JSON lies.
+        secret: SecretEntry,
+    },
+    /// What AWS gives to the pod: web identity, pod identity.
+    AwsWorkload {
+        /// The region that is signed for.
+        region: String,
+    },
+    /// What Azure gives to the pod: a federated token.
+    AzureWorkload,
+    /// What Google gives to the pod, by its metadata server.
+    GoogleWorkload,
+}
+
+impl Credentials {
+    /// The entries without which there are none.
+    pub fn needed(&self) -> impl Iterator<Item = &SecretEntry> {
+        let entries = match self {
+            Self::ApiKey { secret } | Self::GoogleKey { secret } => [Some(secret), None],
+            Self::AwsKeys {
+                access_key_id,
+                secret_access_key,
+                ..
+            } => [Some(access_key_id), Some(secret_access_key)],
+            Self::None | Self::AwsWorkload { .. } | Self::AzureWorkload | Self::GoogleWorkload => {
+                [None, None]
+            }
+        };
+        entries.into_iter().flatten()
+    }
+
+    /// All entries that are read.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretEntry> {
+        let optional = match self {
+            Self::AwsKeys { session_token, .. } => Some(session_token),
+            _ => None,
+        };
+        self.needed().chain(optional)
+    }
 }
 
 /// A served model: an exact name, or a prefix written as `prefix*`.

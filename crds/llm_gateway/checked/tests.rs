@@ -140,7 +140,7 @@ fn everything_wrong_is_found_at_once() {
             upstream("a", &["gpt-5*"]),
             {"name": "a", "provider": "vllm", "models": ["m"], "timeouts": {"connect": "soon"}},
             {"name": "c", "provider": "openai", "models": ["m"]},
-            {"name": "d", "provider": "bedrock", "region": "r", "models": ["m"]},
+            {"name": "d", "provider": "bedrock", "region": "evil.example/", "models": ["m"]},
         ],
         "routing": {"breaker": {"cooldown": "0s"}},
         "translation": "strict",
@@ -150,11 +150,11 @@ fn everything_wrong_is_found_at_once() {
     assert_eq!(
         fields,
         [
-            "spec.upstreams[3].provider",
             "spec.upstreams[1].name",
             "spec.upstreams[1].endpoint",
             "spec.upstreams[1].timeouts.connect",
             "spec.upstreams[2].credentialsRef",
+            "spec.upstreams[3].region",
             "spec.routing.breaker.cooldown",
         ]
     );
@@ -196,4 +196,97 @@ fn a_default_model_may_be_an_alias() {
         "routing": {"defaultModel": "best", "modelMap": [{"from": "b*", "to": "gpt-5.1"}]},
     }));
     assert!(gateway.parse().is_ok());
+}
+
+#[test]
+fn the_clouds_have_the_addresses_that_they_document() {
+    let base = |upstream: Value| {
+        let checked = gateway(json!({"upstreams": [upstream]})).parse().unwrap();
+        checked.upstreams[0].base_url.clone()
+    };
+    let vertex = |location: Option<&str>| {
+        let mut upstream =
+            json!({"name": "v", "provider": "vertex", "project": "p", "models": ["m"]});
+        if let Some(location) = location {
+            upstream["location"] = json!(location);
+        }
+        base(upstream)
+    };
+    assert_eq!(
+        vertex(None),
+        "https://aiplatform.googleapis.com/v1/projects/p/locations/global"
+    );
+    assert_eq!(
+        vertex(Some("europe-west4")),
+        "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4"
+    );
+    assert_eq!(
+        vertex(Some("eu")),
+        "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu"
+    );
+    let bedrock = |region: &str| {
+        base(json!({"name": "b", "provider": "bedrock", "region": region, "models": ["m"]}))
+    };
+    assert_eq!(
+        bedrock("us-east-1"),
+        "https://bedrock-runtime.us-east-1.amazonaws.com"
+    );
+    assert_eq!(
+        bedrock("cn-north-1"),
+        "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"
+    );
+    let azure = |endpoint: &str, version: Option<&str>| {
+        base(json!({
+            "name": "a", "provider": "azure-openai", "endpoint": endpoint,
+            "apiVersion": version, "models": ["m"],
+        }))
+    };
+    let host = "https://r.openai.azure.com";
+    for endpoint in [
+        host.to_owned(),
+        format!("{host}/"),
+        format!("{host}/openai/v1/"),
+    ] {
+        assert_eq!(
+            azure(&endpoint, None),
+            "https://r.openai.azure.com/openai/v1"
+        );
+    }
+    assert_eq!(
+        azure(host, Some("2024-10-21")),
+        "https://r.openai.azure.com/openai"
+    );
+}
+
+#[test]
+fn the_clouds_take_a_secret_or_what_they_give_to_the_pod() {
+    let credentials = |upstream: Value| {
+        let checked = gateway(json!({"upstreams": [upstream]})).parse().unwrap();
+        let needed: Vec<String> = checked
+            .secrets()
+            .map(|(_, entry)| entry.key.clone())
+            .collect();
+        (checked.upstreams[0].credentials.clone(), needed)
+    };
+    let bedrock = |reference: Value| {
+        credentials(json!({
+            "name": "b", "provider": "bedrock", "region": "us-east-1", "models": ["m"],
+            "credentialsRef": reference,
+        }))
+    };
+    let (keys, needed) = bedrock(json!({"name": "aws"}));
+    assert!(matches!(keys, Credentials::AwsKeys { .. }));
+    assert_eq!(needed, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+    assert_eq!(
+        keys.secrets().count(),
+        3,
+        "a session token is read where there is one"
+    );
+    let (key, needed) = bedrock(json!({"name": "aws", "key": "bearer"}));
+    assert!(matches!(key, Credentials::ApiKey { .. }));
+    assert_eq!(needed, ["bearer"]);
+    let region = "us-east-1".to_owned();
+    assert_eq!(bedrock(Value::Null).0, Credentials::AwsWorkload { region });
+    let vertex = json!({"name": "v", "provider": "vertex", "project": "p", "models": ["m"]});
+    assert_eq!(credentials(vertex).0, Credentials::GoogleWorkload);
 }

@@ -18,7 +18,7 @@ use super::headers;
 use super::metrics::Outcome;
 use super::settle::Settlement;
 use super::stream::{RestBody, StreamBody};
-use super::table::{Candidate, Key, Upstream};
+use super::table::{Candidate, Upstream};
 use super::wire::Wire;
 use crate::edge::Body;
 
@@ -283,22 +283,27 @@ where
     C: Service<UpstreamRequest, Response = Response<B>, Error = crate::upstream::SendError> + Clone,
 {
     let wire = outbound.wire;
-    let mut request = UpstreamRequest::new(Full::new(wire.body()));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = wire.uri().clone();
-    let headers = request.headers_mut();
-    *headers = wire.headers(outbound.headers);
-    headers.insert(HOST, upstream.addresses.host().clone());
-    for (name, value) in wire.service().default_headers {
-        headers
-            .entry(*name)
-            .or_insert(http::HeaderValue::from_static(value));
+    let body = wire.body();
+    loop {
+        let mut request = UpstreamRequest::new(Full::new(body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = wire.uri().clone();
+        let headers = request.headers_mut();
+        *headers = wire.headers(outbound.headers);
+        headers.insert(HOST, upstream.addresses.host().clone());
+        for (name, value) in wire.service().default_headers {
+            headers
+                .entry(*name)
+                .or_insert(http::HeaderValue::from_static(value));
+        }
+        let proven = upstream.key.prove(&mut request, &body).await?;
+        let answer = upstream.client.clone().oneshot(request).await;
+        let answer = answer.map_err(Failed::send)?;
+        // A refusal did nothing, so every request may be sent again.
+        if !upstream.key.may_try_again(&proven, answer.status()) {
+            return Ok(answer);
+        }
     }
-    if let Key::Present(name, value) = &upstream.key {
-        headers.insert(name.clone(), value.clone());
-    }
-    let answer = upstream.client.clone().oneshot(request).await;
-    answer.map_err(Failed::send)
 }
 
 fn late(limit: Duration) -> Failed {

@@ -31,6 +31,12 @@ pub trait Dial: Clone + Send + Sync + 'static {
 
     /// A client that connects within this time.
     fn client(&self, connect: Duration) -> Self::Client;
+
+    /// A client for the one place that upstreams may not be at: the metadata server
+    /// that gives the pod its own tokens.
+    fn metadata_client(&self, connect: Duration) -> Self::Client {
+        self.client(connect)
+    }
 }
 
 impl Dial for TlsRoots {
@@ -39,5 +45,9 @@ impl Dial for TlsRoots {
 
     fn client(&self, connect: Duration) -> UpstreamClient {
         UpstreamClient::new(self, connect)
+    }
+
+    fn metadata_client(&self, connect: Duration) -> UpstreamClient {
+        UpstreamClient::to_metadata(self, connect)
     }
 }

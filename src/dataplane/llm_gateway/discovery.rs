@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use agentkube_plan::{GatewayUpstream, ModelPattern};
+use bytes::Bytes;
 use http::{Method, Request, header::ACCEPT};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
 use tower::ServiceExt;
 
 use super::dial::Dial;
-use super::table::{Key, Upstream};
+use super::table::Upstream;
 use crate::edge::BoxError;
 
 /// How often an upstream is asked.
@@ -87,9 +88,8 @@ async fn list<D: Dial>(upstream: &Upstream<D::Client>) -> Result<Vec<ModelPatter
         .uri(format!("{}/models", upstream.spec.base_url))
         .header(ACCEPT, "application/json")
         .body(Full::default())?;
-    if let Key::Present(name, value) = &upstream.key {
-        request.headers_mut().insert(name.clone(), value.clone());
-    }
+    let proven = upstream.key.prove(&mut request, &Bytes::new()).await;
+    proven.map_err(|failed| failed.what)?;
     let response = upstream.client.clone().oneshot(request).await?;
     if !response.status().is_success() {
         return Err(format!("status {}", response.status().as_u16()).into());

@@ -17,12 +17,13 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::attempt::{Outbound, attempt};
+use super::credential::Key;
 use super::dial::Dial;
 use super::dice::Dice;
 use super::error::{Exhausted, GatewayError, Provenance, Why};
 use super::failed::{Failed, Kind};
 use super::order::order;
-use super::table::{Candidate, Key, ModelRoute, Table};
+use super::table::{Candidate, ModelRoute, Table};
 use super::wire::{Asked, Wire};
 use crate::edge::{Body, Client};
 

@@ -7,8 +7,8 @@ use agentkube_plan::{Credentials, GatewayUpstream, RetryOn};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use super::credential::Key;
 use super::metrics::Outcome;
-use super::table::Key;
 use crate::upstream::SendError;
 
 /// Why an attempt brought no answer.
@@ -118,12 +118,15 @@ impl Kind {
 
     fn sentence(self, said: &str, credentials: &Credentials) -> String {
         match (self, credentials) {
-            (Self::Credentials, Credentials::ApiKey { secret }) => {
-                format!("the provider refused the credentials in {secret} ({said})")
-            }
             (Self::Credentials, Credentials::None) => {
                 format!("the provider asks for credentials and none are configured ({said})")
             }
+            (Self::Credentials, credentials) => match credentials.needed().last() {
+                Some(secret) => {
+                    format!("the provider refused the credentials in {secret} ({said})")
+                }
+                None => format!("the provider refused the pod's own identity ({said})"),
+            },
             (Self::Quota, _) => format!("the provider's account has no quota left ({said})"),
             (Self::RateLimited, _) => format!("the provider's rate limit is reached ({said})"),
             (Self::Overloaded, _) => format!("the provider is overloaded ({said})"),

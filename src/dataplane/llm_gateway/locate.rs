@@ -9,21 +9,24 @@ use http::{HeaderValue, Uri};
 pub(super) struct Addresses {
     base: String,
     host: HeaderValue,
+    /// `api-version=…` of every address.
+    version: Option<String>,
     fixed: Vec<(&'static str, Uri)>,
 }
 
 impl Addresses {
     /// None when the base URL is none.
-    pub(super) fn new(base: &str, profile: &Profile) -> Option<Self> {
+    pub(super) fn new(base: &str, profile: &Profile, version: Option<&str>) -> Option<Self> {
         const ACTIONS: [Action; 3] = [Action::CountTokens, Action::Generate, Action::Stream];
         let host = host(&base.parse().ok()?)?;
         let services = profile.services().iter();
         let templates = services.flat_map(|service| ACTIONS.map(|action| service.template(action)));
         let fixed = templates.flatten().chain(profile.embeddings);
-        let fixed = fixed.filter(|template| !template.contains('{'));
+        let fixed = fixed.filter(|template| version.is_none() && !template.contains('{'));
         Some(Self {
             base: base.to_owned(),
             host,
+            version: version.map(|version| format!("api-version={version}")),
             fixed: fixed
                 .filter_map(|path| Some((path, format!("{base}{path}").parse().ok()?)))
                 .collect(),
@@ -75,10 +78,12 @@ impl Addresses {
         if let Some((_, uri)) = fixed.filter(|_| query.is_empty()) {
             return Ok(uri.clone());
         }
-        let joint = match query.strip_prefix('?') {
-            Some(query) if path.contains('?') => format!("{}{path}&{query}", self.base),
-            _ => format!("{}{path}{query}", self.base),
-        };
+        let mut joint = format!("{}{path}", self.base);
+        let queries = [query.strip_prefix('?'), self.version.as_deref()];
+        for query in queries.into_iter().flatten() {
+            joint.push(if joint.contains('?') { '&' } else { '?' });
+            joint.push_str(query);
+        }
         joint.parse().map_err(|_| {
             let message = "the request's path or query makes no valid URL at the upstream";
             ApiError::new(ErrorKind::InvalidRequest, message)

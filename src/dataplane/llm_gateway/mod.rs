@@ -13,6 +13,7 @@
 
 mod attempt;
 mod clock;
+mod credential;
 mod dial;
 mod dice;
 mod discovery;

@@ -6,7 +6,8 @@ use agentkube_plan::{DigestReport, GatewayPlan, UpstreamReport};
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-use super::table::{Key, Table, Upstream};
+use super::credential::Key;
+use super::table::{Table, Upstream};
 use crate::admin::PlaneStatus;
 use crate::edge::{ObjectKind, ObjectLabels};
 use crate::source::PlanWatch;
@@ -42,7 +43,7 @@ impl<C: Send + Sync> PlaneStatus for GatewayStatus<C> {
 fn report<C>(upstream: &Upstream<C>) -> UpstreamReport {
     let missing = match &upstream.key {
         Key::Missing(entry, why) => Some(format!("{entry} {why}")),
-        Key::NotNeeded | Key::Present(..) => None,
+        Key::NotNeeded | Key::Present(..) | Key::Signed(_) | Key::Token(_) => None,
     };
     UpstreamReport {
         name: upstream.spec.name.clone(),

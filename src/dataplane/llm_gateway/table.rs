@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use agentkube_llm::Profile;
-use agentkube_plan::{
-    Credentials, GatewayPlan, GatewayUpstream, ModelPattern, SecretEntry, UnknownModel,
-};
-use http::{HeaderName, HeaderValue};
+use agentkube_plan::{GatewayPlan, GatewayUpstream, ModelPattern, UnknownModel};
+use http::HeaderValue;
 
+use super::credential::Key;
 use super::dial::Dial;
 use super::discovery::Discovered;
 use super::health::Health;
 use super::locate::Addresses;
 use super::metrics::{GatewayMetrics, ModelMetrics};
-use crate::source::{Loaded, Secrets};
+use crate::source::Loaded;
 use crate::upstream::Breaker;
 
 /// A compiled plan.
@@ -42,14 +41,6 @@ pub(super) struct Upstream<C> {
     pub(super) client: C,
     pub(super) health: Arc<Health>,
     slots: Vec<Arc<Slot>>,
-}
-
-/// The credentials of an upstream.
-pub(super) enum Key {
-    NotNeeded,
-    Present(HeaderName, HeaderValue),
-    /// The Secret has no usable value, and why.
-    Missing(SecretEntry, &'static str),
 }
 
 /// What is kept of one model pattern at one upstream.
@@ -237,8 +228,12 @@ impl<C: Clone> Upstream<C> {
     ) -> Option<Self> {
         // Plan::check refused what is not a URL, and the profiles cover every
         // provider of the plan.
-        let profile = Profile::of(spec.provider.as_str())?;
-        let addresses = Addresses::new(&spec.base_url, profile)?;
+        let profile = match spec.api_version {
+            Some(_) => Profile::azure_deployments(),
+            None => Profile::of(spec.provider.as_str())?,
+        };
+        let version = spec.api_version.as_deref();
+        let addresses = Addresses::new(&spec.base_url, profile, version)?;
         let known = known.filter(|known| same_place(&known.spec, spec));
         let slots = models.iter().map(|pattern| {
             let breaker = known.and_then(|known| known.breaker(pattern, loaded));
@@ -259,7 +254,7 @@ impl<C: Clone> Upstream<C> {
             weight: spec.weight,
             profile,
             addresses,
-            key: Key::of(&spec.credentials, profile, &loaded.secrets),
+            key: Key::of(spec, profile, &loaded.secrets, dial),
             client: known.map_or_else(
                 || dial.client(spec.timeouts.connect),
                 |known| known.client.clone(),
@@ -313,36 +308,6 @@ impl<C: Clone> Upstream<C> {
 /// True when what was learned of one still holds for the other.
 fn same_place(a: &GatewayUpstream, b: &GatewayUpstream) -> bool {
     a.provider == b.provider && a.base_url == b.base_url && a.timeouts.connect == b.timeouts.connect
-}
-
-impl Key {
-    fn of(credentials: &Credentials, profile: &Profile, secrets: &Secrets) -> Self {
-        let entry = match credentials {
-            Credentials::None => return Self::NotNeeded,
-            Credentials::ApiKey { secret } => secret,
-        };
-        let missing = |why| Self::Missing(entry.clone(), why);
-        let Some(value) = secrets.get(entry) else {
-            return missing("is missing");
-        };
-        let Ok(text) = std::str::from_utf8(value.expose()) else {
-            return missing("is not text");
-        };
-        match profile.key_header.header(text) {
-            Ok((name, value)) => Self::Present(name, value),
-            Err(_) => missing("is no key that a header can carry"),
-        }
-    }
-
-    /// True when this text holds the key.
-    pub(super) fn is_quoted_in(&self, text: &[u8]) -> bool {
-        let Self::Present(_, value) = self else {
-            return false;
-        };
-        let value = value.as_bytes();
-        let key = value.strip_prefix(b"Bearer ").unwrap_or(value);
-        !key.is_empty() && text.windows(key.len()).any(|window| window == key)
-    }
 }
 
 impl<C> ModelRoute<C> {

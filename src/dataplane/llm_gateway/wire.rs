@@ -9,7 +9,7 @@ use agentkube_llm::custody::{SignatureStore, strip_marked, strip_sealed, unwrap_
 use agentkube_llm::{
     Action, ApiError, Dialect, End, ErrorKind, Failure, Head, ModelIn, Outcome, Peeked, Rewritten,
     Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport, answer,
-    rewrite,
+    model_in_path, rewrite,
 };
 use bytes::Bytes;
 use http::Uri;
@@ -243,7 +243,8 @@ impl Form {
             ModelIn::Body => Some(model),
             ModelIn::Path => None,
         };
-        let body = rewrite(asked.raw, asked.peeked, model, service.stream_usage);
+        let mut body = rewrite(asked.raw, asked.peeked, model, service.stream_usage);
+        body.body = placed(service, body.body);
         Self::Bypass {
             body: ours_removed(asked.dialect, body),
             choices: asked.peeked.choices,
@@ -268,11 +269,20 @@ impl Form {
             tenant: asked.tenant,
             ..Target::new(&candidate.model, &capabilities)
         };
-        let translated = translator.request(asked.raw, &target)?;
+        let mut translated = translator.request(asked.raw, &target)?;
+        translated.body = placed(service, translated.body);
         match translated.dropped.refusal().filter(|_| asked.strict) {
             Some(refusal) => Err(refusal),
             None => Ok(Self::Translated(Box::new((translator, translated)))),
         }
+    }
+}
+
+/// The body of a wire that has the model in its path.
+fn placed(service: &Service, body: Bytes) -> Bytes {
+    match (service.model_in, service.body_member) {
+        (ModelIn::Path, Some(member)) => model_in_path(&body, Some(member)),
+        _ => body,
     }
 }
 

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use agentkube_plan::{
-    ClientAuth, Credentials, GatewayPlan, ObjectName, ProxyPlan, SecretEntry, UpstreamAuth,
-    UpstreamKind,
+    ClientAuth, GatewayPlan, ObjectName, ProxyPlan, SecretEntry, UpstreamAuth, UpstreamKind,
 };
 use http::{HeaderName, Uri};
 use serde::Serialize;
@@ -39,13 +38,9 @@ impl Plan for GatewayPlan {
     }
 
     fn secrets(&self) -> Vec<&SecretEntry> {
-        let entry = |credentials| match credentials {
-            &Credentials::None => None,
-            Credentials::ApiKey { secret } => Some(secret),
-        };
-        self.upstreams
-            .iter()
-            .filter_map(|upstream| entry(&upstream.credentials))
+        let upstreams = self.upstreams.iter();
+        upstreams
+            .flat_map(|upstream| upstream.credentials.secrets())
             .collect()
     }
 

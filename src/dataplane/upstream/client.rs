@@ -52,6 +52,16 @@ impl UpstreamClient {
     /// included.
     #[must_use]
     pub fn new(roots: &TlsRoots, connect_timeout: Duration) -> Self {
+        Self::by(Connector::new(roots, connect_timeout))
+    }
+
+    /// The same for the metadata server of the cloud, which no upstream may be: only
+    /// for the pod's own tokens, and never for an address that an object names.
+    pub(crate) fn to_metadata(roots: &TlsRoots, connect_timeout: Duration) -> Self {
+        Self::by(Connector::to_metadata(roots, connect_timeout))
+    }
+
+    fn by(connector: Connector) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
@@ -59,7 +69,7 @@ impl UpstreamClient {
             .pool_max_idle_per_host(MAX_IDLE)
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_adaptive_window(true)
-            .build(Connector::new(roots, connect_timeout));
+            .build(connector);
         Self(client)
     }
 

@@ -41,11 +41,19 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 pub(super) struct Connector {
     https: HttpsConnector<HttpConnector<Resolver>>,
     timeout: Duration,
+    guard: Guard,
+}
+
+/// Whether forbidden addresses are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    On,
+    Off,
 }
 
 /// The system's resolver without forbidden addresses.
 #[derive(Clone)]
-struct Resolver(GaiResolver);
+struct Resolver(GaiResolver, Guard);
 
 impl TlsRoots {
     /// The authorities of the system, or Mozilla's where it has none (an image
@@ -78,7 +86,16 @@ impl std::fmt::Display for Millis {
 
 impl Connector {
     pub(super) fn new(roots: &TlsRoots, timeout: Duration) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+        Self::guarded(roots, timeout, Guard::On)
+    }
+
+    /// Also to addresses that are forbidden to upstreams.
+    pub(super) fn to_metadata(roots: &TlsRoots, timeout: Duration) -> Self {
+        Self::guarded(roots, timeout, Guard::Off)
+    }
+
+    fn guarded(roots: &TlsRoots, timeout: Duration, guard: Guard) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new(), guard));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(timeout));
@@ -88,7 +105,11 @@ impl Connector {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(tcp);
-        Self { https, timeout }
+        Self {
+            https,
+            timeout,
+            guard,
+        }
     }
 }
 
@@ -103,7 +124,8 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, target: Uri) -> Self::Future {
         // A literal address never reaches the resolver.
-        let verdict = literal(&target).map_or(Ok(()), |(host, address)| refuse(host, address));
+        let literal = literal(&target).filter(|_| self.guard == Guard::On);
+        let verdict = literal.map_or(Ok(()), |(host, address)| refuse(host, address));
         let connected = self.https.call(target);
         let limit = self.timeout;
         Box::pin(async move {
@@ -143,7 +165,14 @@ impl Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let host = name.as_str().to_owned();
         let found = Service::call(&mut self.0, name);
-        Box::pin(async move { allowed(&host, found.await?.collect()) })
+        let guard = self.1;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = found.await?.collect();
+            match guard {
+                Guard::On => allowed(&host, found),
+                Guard::Off => Ok(found.into_iter()),
+            }
+        })
     }
 }
 

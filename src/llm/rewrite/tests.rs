@@ -190,3 +190,17 @@ proptest! {
         prop_assert_eq!(out, Value::Object(expected));
     }
 }
+
+#[test]
+fn a_wire_with_the_model_in_its_path_gets_a_body_without() {
+    let body = Bytes::from_static(
+        br#"{ "model": "m", "a": [1.50, "x"], "anthropic_version": "2023-06-01" }"#,
+    );
+    let version = Some(("anthropic_version", "\"vertex-2023-10-16\""));
+    assert_eq!(
+        model_in_path(&body, version),
+        r#"{"anthropic_version":"vertex-2023-10-16","a":[1.50, "x"]}"#
+    );
+    assert_eq!(model_in_path(&Bytes::from_static(b"{}"), None), "{}");
+    assert_eq!(model_in_path(&Bytes::from_static(b"[1]"), version), "[1]");
+}

@@ -174,11 +174,12 @@ pub(super) fn anthropic(name: &str, upstream: &Upstream) -> GatewayUpstream {
     mk_upstream(name, Provider::Anthropic, upstream.url(""))
 }
 
-fn mk_upstream(name: &str, provider: Provider, base_url: String) -> GatewayUpstream {
+pub(super) fn mk_upstream(name: &str, provider: Provider, base_url: String) -> GatewayUpstream {
     GatewayUpstream {
         name: name.to_owned(),
         provider,
         base_url,
+        api_version: None,
         credentials: Credentials::ApiKey {
             secret: secret("provider"),
         },

@@ -4,6 +4,7 @@ mod errors;
 mod failover;
 mod kit;
 mod passthrough;
+mod providers;
 mod reload;
 mod resting;
 mod run;
