@@ -103,18 +103,9 @@ fn one_mistake_is_one_cause_whoever_else_sees_it() {
             json!(7),
             "spec.upstreams[0].credentialsRef",
         ),
-        (
-            "/spec/upstreams/0/provider",
-            json!("bedrock"),
-            "spec.upstreams[0].provider",
-        ),
     ] {
         let mut bad = gateway();
         set(&mut bad, "/spec/routing", json!({}));
-        set(&mut bad, "/spec/upstreams/0/region", json!(null));
-        if value == json!("bedrock") {
-            set(&mut bad, "/spec/upstreams/0/region", json!("us-east-1"));
-        }
         set(&mut bad, pointer, value);
         let verdict = created(&bad, &index());
         let fields: Vec<&str> = verdict

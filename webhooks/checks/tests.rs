@@ -103,13 +103,10 @@ fn a_gateway_that_contradicts_itself_is_denied() {
                 "at least 1",
             ),
             (
-                "provider of later",
-                &[
-                    ("/spec/upstreams/0/provider", json!("vertex")),
-                    ("/spec/upstreams/0/project", json!("p")),
-                ],
-                "spec.upstreams[0].provider",
-                "not supported yet",
+                "vertex without its project",
+                &[("/spec/upstreams/0/provider", json!("vertex"))],
+                "spec.upstreams[0].project",
+                "needs a project",
             ),
         ],
     );
