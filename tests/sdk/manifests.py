@@ -44,7 +44,7 @@ def models(upstream):
                 "provider": "openai",
                 "endpoint": f"{upstream}/v1",
                 "credentialsRef": {"name": "openai-key", "key": "api-key"},
-                "models": ["gpt-5.1", "gpt-5.1-mini"] + [f"{b}-openai-*" for b in BEHAVIOURS],
+                "models": ["gpt-5.1", "gpt-5.1-mini", "gpt-5.1-codex", "text-embedding-3-small"] + [f"{b}-openai-*" for b in BEHAVIOURS],
             },
             {
                 "name": "anthropic",

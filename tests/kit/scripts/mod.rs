@@ -37,6 +37,7 @@ mod anthropic;
 mod bedrock;
 mod converse;
 mod openai;
+mod responses;
 
 /// What every answer says, in the pieces in which it is streamed.
 pub const PIECES: [&str; 5] = ["Hello", " from", " the", " scripted", " upstream."];
@@ -97,8 +98,13 @@ pub fn by_model(gates: Arc<Gates>) -> impl Fn(&Request) -> Reply + Send + Sync +
         if route.ends_with("/models") {
             return Reply::json(200, &openai::models());
         }
+        if route.ends_with("/embeddings") {
+            return responses::embeddings(request);
+        }
         let dialect = if route.ends_with("/chat/completions") {
             &openai::DIALECT
+        } else if route.ends_with("/responses") {
+            &responses::DIALECT
         } else if route.ends_with("/messages") {
             &anthropic::DIALECT
         } else if route.ends_with("/converse") || route.ends_with("/converse-stream") {

@@ -135,7 +135,7 @@ fn failure(kind: Kind) -> Failure {
     }
 }
 
-fn error(kind: &str, code: Option<&str>, message: &str) -> Value {
+pub(super) fn error(kind: &str, code: Option<&str>, message: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
