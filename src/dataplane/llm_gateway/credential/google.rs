@@ -69,7 +69,8 @@ impl Account {
             .parse()
             .map_err(|_| "has a token_uri that is no URL")?;
         // Whoever writes the Secret would else be sent what signs for the account.
-        if !is_googles(&token_uri) && !(local && super::is_loopback(&token_uri.to_string())) {
+        let here = local && super::is_loopback(&token_uri.to_string());
+        if !is_googles(&token_uri) && !here {
             return Err("has a token_uri that is not Google's");
         }
         Ok(Self {

@@ -34,6 +34,9 @@ pub(super) enum Key {
     Missing(SecretEntry, &'static str),
 }
 
+/// An entry without a usable value, and why.
+struct Lacking(SecretEntry, &'static str);
+
 /// What a request was sent with.
 #[derive(Clone, Debug)]
 pub(super) struct Proven(Option<HeaderValue>);
@@ -47,19 +50,18 @@ impl Key {
         dial: &D,
     ) -> Self {
         let read = |entry: &SecretEntry| {
-            let missing = |why| Self::Missing(entry.clone(), why);
+            let missing = |why| Lacking(entry.clone(), why);
             let value = secrets.get(entry).ok_or_else(|| missing("is missing"))?;
             let text = std::str::from_utf8(value.expose()).map_err(|_| missing("is not text"))?;
-            Ok::<_, Self>(text.trim().to_owned())
+            Ok::<_, Lacking>(text.trim().to_owned())
         };
         let connect = spec.timeouts.connect;
         let made = || match &spec.credentials {
             Credentials::None => Ok(Self::NotNeeded),
             Credentials::ApiKey { secret } => {
                 let header = profile.key_header.header(&read(secret)?);
-                let (name, value) = header.map_err(|_| {
-                    Self::Missing(secret.clone(), "is no key that a header can carry")
-                })?;
+                let (name, value) = header
+                    .map_err(|_| Lacking(secret.clone(), "is no key that a header can carry"))?;
                 Ok(Self::Present(name, value))
             }
             Credentials::AwsKeys {
@@ -77,7 +79,7 @@ impl Key {
             Credentials::GoogleKey { secret } => {
                 let local = is_loopback(&spec.base_url);
                 let account = google::Account::read(&read(secret)?, local)
-                    .map_err(|why| Self::Missing(secret.clone(), why))?;
+                    .map_err(|why| Lacking(secret.clone(), why))?;
                 let tokens = Tokens::new(account.ask(dial.client(connect)));
                 Ok(Self::Token(tokens))
             }
@@ -93,7 +95,7 @@ impl Key {
                 Ok(Self::Signed(Box::new(Signer::workload(region))))
             }
         };
-        made().unwrap_or_else(|missing: Self| missing)
+        made().unwrap_or_else(|Lacking(entry, why)| Self::Missing(entry, why))
     }
 
     /// Adds to a request what proves who sends it. `body` is the request's.
