@@ -35,6 +35,7 @@ def agentkube(folder, upstream, everything):
         folder / "objects.yaml",
         manifests.secret("openai-key", api_key=manifests.OPENAI_KEY),
         manifests.secret("anthropic-key", api_key=manifests.ANTHROPIC_KEY),
+        manifests.secret("bedrock-key", api_key=manifests.BEDROCK_KEY),
         manifests.secret("tools-token", token=manifests.TOOLS_TOKEN),
         manifests.models(upstream.url),
         manifests.keyless(upstream.url),

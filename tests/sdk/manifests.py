@@ -11,9 +11,10 @@ BEHAVIOURS = (
     "quota ratelimited stall stallhead thinking tools unauthorized unfinished"
 ).split()
 OPENAI_KEY, ANTHROPIC_KEY = "sk-upstream-openai", "sk-ant-upstream-anthropic"
+BEDROCK_KEY = "bedrock-api-key-upstream"
 TOOLS_TOKEN = "upstream-tools-token"
 # How the names of models end, and the key of the provider that they reach.
-FAMILIES = {"openai": OPENAI_KEY, "claude": ANTHROPIC_KEY}
+FAMILIES = {"openai": OPENAI_KEY, "claude": ANTHROPIC_KEY, "bedrock": BEDROCK_KEY}
 
 
 def secret(name, **entries):
@@ -35,8 +36,8 @@ def obj(kind, name, spec):
 
 
 def models(upstream):
-    """A gateway with both providers; every behaviour is served by both, under
-    `<behaviour>-openai-*` and `<behaviour>-claude-*`."""
+    """A gateway with all providers; every behaviour is served by each, under
+    `<behaviour>-openai-*`, `<behaviour>-claude-*` and `<behaviour>-bedrock-*`."""
     return obj("LLMGateway", "models", {
         "upstreams": [
             {
@@ -53,6 +54,15 @@ def models(upstream):
                 "credentialsRef": {"name": "anthropic-key", "key": "api-key"},
                 "models": ["claude-sonnet-4-6", "claude-haiku-4-5"]
                 + [f"{b}-claude-*" for b in BEHAVIOURS],
+            },
+            {
+                "name": "bedrock",
+                "provider": "bedrock",
+                "region": "us-east-1",
+                "endpoint": upstream,
+                "credentialsRef": {"name": "bedrock-key", "key": "api-key"},
+                "models": ["us.anthropic.claude-sonnet-4-5-20250929-v1:0"]
+                + [f"{b}-bedrock-*" for b in BEHAVIOURS],
             },
         ],
         "routing": {
