@@ -17,6 +17,13 @@ pub fn offers(capabilities: &str, name: &str) -> bool {
     Object::parse(capabilities).is_some_and(|object| object.value(name).is_some())
 }
 
+/// True when the capability of this name promises this.
+#[must_use]
+pub fn promises(capabilities: &str, name: &str, key: &str) -> bool {
+    let capability = Object::parse(capabilities).and_then(|all| all.object(name));
+    capability.is_some_and(|capability| capability.value(key) == Some("true"))
+}
+
 /// The most bytes of a client's capabilities that its session id carries.
 const MAX_CLIENT: usize = 1_024;
 
@@ -48,26 +55,25 @@ pub fn of_client(declared: Option<&str>) -> String {
 pub struct Promise<'a> {
     /// Its capabilities, as JSON text.
     pub capabilities: &'a str,
-    /// The client has a session of its own there, with a stream of changes.
-    pub own: bool,
+    /// Changed lists can be told to the client.
+    pub list_changed: bool,
+    /// The client can follow resources.
+    pub subscribe: bool,
+    /// The client's tasks are its own.
+    pub tasks: bool,
 }
 
 /// The capabilities of the whole. `None` is an upstream that was not reached
 /// yet: it may offer any list once it comes back, and a client reads the
 /// capabilities only once.
 ///
-/// A single upstream's are passed on as they are; where the client shares a
-/// session with others, less what needs a stream of changes and less the tasks
-/// of 2025-11-25, since clients would see each other's. Of several upstreams
-/// only what can be routed by name.
+/// A single upstream's are passed on as they are, less what cannot be carried
+/// and less the tasks of 2025-11-25 where clients share a session: they would
+/// see each other's. Of several upstreams only what can be routed by name.
 #[must_use]
 pub fn merge(upstreams: &[Option<Promise<'_>>]) -> String {
     if let [Some(only)] = upstreams {
-        return if only.own {
-            only.capabilities.to_owned()
-        } else {
-            without_streams(only.capabilities)
-        };
+        return only.kept();
     }
     let mut out = String::from("{");
     for name in SHARED {
@@ -87,35 +93,45 @@ pub fn merge(upstreams: &[Option<Promise<'_>>]) -> String {
 
 /// What any upstream streams of this capability.
 fn streams(upstreams: &[Option<Promise<'_>>], name: &str) -> String {
-    let own = || upstreams.iter().flatten().filter(|promise| promise.own);
     let promised = NEED_STREAM.iter().filter(|key| {
-        own().any(|promise| {
-            let inner = Object::parse(promise.capabilities).and_then(|all| all.object(name));
-            inner.is_some_and(|inner| inner.value(key) == Some("true"))
-        })
+        let mut known = upstreams.iter().flatten();
+        known.any(|it| it.carries(key) && promises(it.capabilities, name, key))
     });
     let members: Vec<_> = promised.map(|key| format!("\"{key}\":true")).collect();
     members.join(",")
 }
 
-fn without_streams(capabilities: &str) -> String {
-    let Some(object) = Object::parse(capabilities) else {
-        return "{}".to_owned();
-    };
-    let mut edit = object.edit();
-    edit.remove("tasks");
-    for name in SHARED {
-        if let Some(inner) = object.object(name) {
-            let mut inner_edit = inner.edit();
-            for key in NEED_STREAM {
-                inner_edit.remove(key);
-            }
-            if !inner_edit.is_untouched() {
-                edit.set(name, inner_edit.finish());
-            }
+impl Promise<'_> {
+    fn carries(&self, key: &str) -> bool {
+        match key {
+            "listChanged" => self.list_changed,
+            "subscribe" => self.subscribe,
+            _ => true,
         }
     }
-    edit.finish()
+
+    /// What is kept of it.
+    fn kept(&self) -> String {
+        let Some(object) = Object::parse(self.capabilities) else {
+            return "{}".to_owned();
+        };
+        let mut edit = object.edit();
+        if !self.tasks {
+            edit.remove("tasks");
+        }
+        for name in SHARED {
+            if let Some(inner) = object.object(name) {
+                let mut inner_edit = inner.edit();
+                for key in NEED_STREAM.iter().filter(|key| !self.carries(key)) {
+                    inner_edit.remove(key);
+                }
+                if !inner_edit.is_untouched() {
+                    edit.set(name, inner_edit.finish());
+                }
+            }
+        }
+        edit.finish()
+    }
 }
 
 /// The instructions of the whole: one upstream's as they are, several under
@@ -142,7 +158,18 @@ mod tests {
     fn shared(capabilities: &str) -> Option<Promise<'_>> {
         Some(Promise {
             capabilities,
-            own: false,
+            list_changed: false,
+            subscribe: false,
+            tasks: false,
+        })
+    }
+
+    fn own(capabilities: &str) -> Option<Promise<'_>> {
+        Some(Promise {
+            capabilities,
+            list_changed: true,
+            subscribe: true,
+            tasks: true,
         })
     }
 
@@ -162,10 +189,7 @@ mod tests {
             merge(&[shared(text)]),
             r#"{"tools":{"x":1},"extensions":{"e":{}},"resources":{}}"#
         );
-        let own = Some(Promise {
-            capabilities: text,
-            own: true,
-        });
+        let own = own(text);
         assert_eq!(merge(&[own]), text);
     }
 
@@ -179,10 +203,7 @@ mod tests {
             merge(&[shared(a), shared(b)]),
             r#"{"logging":{},"prompts":{},"tools":{}}"#
         );
-        let own = Some(Promise {
-            capabilities: r#"{"resources":{"subscribe":true,"listChanged":false}}"#,
-            own: true,
-        });
+        let own = own(r#"{"resources":{"subscribe":true,"listChanged":false}}"#);
         assert_eq!(
             merge(&[shared(a), own]),
             r#"{"resources":{"subscribe":true},"tools":{}}"#

@@ -16,7 +16,7 @@ use super::proxy::State;
 use super::reply::Reply;
 use super::serving::Serving;
 use super::upstream::{Outgoing, UpstreamError};
-use super::{greet, in_session, lists, request_state};
+use super::{greet, in_session, listen, lists, request_state};
 use crate::edge::Tally;
 
 /// Who sent a message, and what serves it.
@@ -83,7 +83,9 @@ async fn request(
         Method::Subscribe | Method::Unsubscribe => {
             in_session::subscription(caller, message, method == Method::Subscribe).await
         }
-        // Changes are not followed yet, and not promised in the capabilities.
+        Method::Listen if caller.era() == Era::Modern => {
+            return listen::open(caller, message, id).await;
+        }
         Method::Discover | Method::Listen => Err(ErrorObject::unknown_method(name)),
         Method::ToolCall => locate::named(caller, message, ListKind::Tools).await,
         Method::PromptGet => locate::named(caller, message, ListKind::Prompts).await,

@@ -13,7 +13,6 @@ use agentkube_mcp::bridge::{self, InputRequired};
 use agentkube_mcp::{Era, ErrorObject, Id, Kind, MAX_DEPTH, Message, error, json, message, sse};
 use bytes::Bytes;
 use futures::future::join_all;
-use futures::stream::{Stream, StreamExt, unfold};
 use http::HeaderMap;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -21,9 +20,9 @@ use tokio::time::timeout;
 use super::dispatch::Caller;
 use super::forward::{Errand, forward};
 use super::locate::Found;
-use super::pieces::{Driven, Piece};
+use super::pieces::{Driven, Piece, kept_alive};
 use super::proxy::State;
-use super::relay::{KEEP_ALIVE, Step};
+use super::relay::Step;
 use super::reply::Reply;
 use super::serving::Serving;
 use super::sessions::Live;
@@ -248,18 +247,6 @@ fn given(text: &str) -> Result<String, ErrorObject> {
 /// When nobody reads, the body is dropped, and this with it.
 async fn say(out: &mpsc::Sender<Piece>, piece: Piece) {
     drop(out.send(piece).await);
-}
-
-fn kept_alive<S>(pieces: S) -> impl Stream<Item = Piece> + Send
-where
-    S: Stream<Item = Piece> + Send,
-{
-    unfold(Box::pin(pieces), |mut pieces| async move {
-        match timeout(KEEP_ALIVE, pieces.next()).await {
-            Err(_) => Some((Piece::open(sse::KEEP_ALIVE), pieces)),
-            Ok(piece) => Some((piece?, pieces)),
-        }
-    })
 }
 
 impl std::fmt::Debug for Call {

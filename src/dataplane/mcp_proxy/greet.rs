@@ -92,9 +92,14 @@ impl About {
             .iter()
             .map(|lane| {
                 let lane = lane.as_ref().ok()?;
+                let legacy = matches!(lane, Lane::Legacy(_));
+                let session = party.session().is_some();
                 Some(Promise {
                     capabilities: &lane.offer()?.capabilities,
-                    own: party.session().is_some() && matches!(lane, Lane::Legacy(_)),
+                    list_changed: true,
+                    // A legacy client follows resources in its own session.
+                    subscribe: legacy || !session,
+                    tasks: !legacy || session,
                 })
             })
             .collect();

@@ -19,6 +19,7 @@ mod fulfil;
 mod greet;
 mod guard;
 mod in_session;
+mod listen;
 mod lists;
 mod locate;
 mod metrics;

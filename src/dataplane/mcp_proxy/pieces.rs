@@ -4,11 +4,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use agentkube_mcp::sse;
 use bytes::Bytes;
-use futures::Stream;
+use futures::stream::{Stream, StreamExt, unfold};
 use http_body::{Body as HttpBody, Frame};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
+use super::relay::KEEP_ALIVE;
 use crate::edge::BoxError;
 
 /// A part of a body.
@@ -62,6 +65,19 @@ impl<F: Future<Output = ()>> Stream for Driven<F> {
         }
         self.pieces.poll_recv(cx)
     }
+}
+
+/// These pieces, and comments while there are none.
+pub(super) fn kept_alive<S>(pieces: S) -> impl Stream<Item = Piece> + Send
+where
+    S: Stream<Item = Piece> + Send,
+{
+    unfold(Box::pin(pieces), |mut pieces| async move {
+        match timeout(KEEP_ALIVE, pieces.next()).await {
+            Err(_) => Some((Piece::open(sse::KEEP_ALIVE), pieces)),
+            Ok(piece) => Some((piece?, pieces)),
+        }
+    })
 }
 
 /// These pieces as a body.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentkube_mcp::method::ListKind;
-use agentkube_mcp::{Kind, MAX_DEPTH, Message, Version, header, sse};
+use agentkube_mcp::{Era, Kind, MAX_DEPTH, Message, Version, header, message, sse};
 use bytes::Bytes;
 use futures::stream::{SelectAll, Stream, StreamExt, unfold};
 use http::{HeaderMap, HeaderValue, Response};
@@ -24,11 +24,11 @@ use super::relay::KEEP_ALIVE;
 use super::reply;
 use super::serving::Serving;
 use super::sessions::Live;
-use super::upstream::{Events, Lane, Upstream};
+use super::upstream::{Events, Lane, Upstream, UpstreamError, Wanted};
 use crate::edge::{Body, BoxError};
 
 /// How long an upstream's stream is left alone after it ended.
-const AGAIN: Duration = Duration::from_secs(2);
+pub(super) const AGAIN: Duration = Duration::from_secs(2);
 
 /// The id of an event that only says that the stream is open. A client that
 /// reads on from it missed nothing that could be told again.
@@ -156,14 +156,29 @@ impl Ear {
         match self.upstream.stream(&self.live, self.after.as_ref()).await {
             Ok(Some(open)) => self.open = Some(open),
             Ok(None) | Err(_) if self.is_answer => return None,
-            // It has nothing to tell; others may.
-            Ok(None) => std::future::pending().await,
+            // A modern upstream opens a stream for whoever listens.
+            Ok(None) => self.listen_modern().await,
             Err(error) => {
                 debug!(upstream = %self.upstream.name, %error, "no stream");
                 sleep(AGAIN).await;
             }
         }
         Some(())
+    }
+
+    async fn listen_modern(&mut self) {
+        let lists = Wanted {
+            tools: true,
+            prompts: true,
+            resources: true,
+            uris: Vec::new(),
+        };
+        match self.upstream.listen(&lists).await {
+            Ok(Some(events)) => self.open = Some((Lane::Probe, events)),
+            // It has nothing to tell; others may.
+            Ok(None) | Err(UpstreamError::UnknownMethod) => std::future::pending().await,
+            Err(_) => sleep(AGAIN).await,
+        }
     }
 
     fn frame(&self, lane: &Lane, event: &sse::Event) -> Option<String> {
@@ -185,6 +200,9 @@ impl Ear {
         let text = match message.kind() {
             Kind::Request { .. } => questions.request(&message)?,
             Kind::Notification { method } => {
+                if lane.era() == Era::Modern {
+                    return legacy_change(&message).map(|text| sse::frame(&text));
+                }
                 if method == "notifications/tools/list_changed" {
                     self.upstream.read_again_soon(ListKind::Tools);
                 }
@@ -195,4 +213,12 @@ impl Ear {
         };
         Some(place.frame(&self.upstream.redact(Cow::Owned(text))))
     }
+}
+
+/// A modern upstream's notice of a changed list, without what is of its stream.
+fn legacy_change(message: &Message<'_>) -> Option<String> {
+    let method = message
+        .method()
+        .filter(|it| it.ends_with("/list_changed"))?;
+    Some(message::notification(method, None))
 }

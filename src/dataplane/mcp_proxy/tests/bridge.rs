@@ -233,7 +233,8 @@ async fn tasks_of_a_shared_session_are_nobodys() {
     let server = Spec::legacy(&["echo"]).capability("tasks").start().await;
     let proxy = over(&[&server]).await;
     let discovered = proxy.modern("server/discover", json!({})).await;
-    assert_eq!(discovered.result()["capabilities"], json!({"tools": {}}));
+    let told = json!({"tools": {"listChanged": true}});
+    assert_eq!(discovered.result()["capabilities"], told);
     assert_eq!(proxy.legacy("tasks/list", json!({})).await.code(), -32601);
     let call = json!({"name": "echo", "task": {"ttl": 1}});
     proxy.legacy("tools/call", call).await.result();

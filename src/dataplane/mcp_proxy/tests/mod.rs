@@ -9,6 +9,7 @@ mod failures;
 mod fidelity;
 mod filter;
 mod kit;
+mod listen;
 mod lists;
 mod metrics;
 mod oauth;

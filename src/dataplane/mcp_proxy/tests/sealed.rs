@@ -1,11 +1,12 @@
 //! Sessions of legacy clients: served by any replica, with a session of their
 //! own at every upstream that keeps some.
 
-use agentkube_testkit::{Gate, Reply, eventually, within};
-use http_body_util::{BodyExt, Full};
-use serde_json::{Value, json};
+use agentkube_testkit::{Gate, Reply, eventually};
+use http_body_util::Full;
+use serde_json::json;
 
 use super::kit::{KEY, OTHER_KEY, Tested, over, plan, post, serve, upstream};
+use super::listen::next;
 use super::server::{Spec, ToolServer, event, response};
 
 /// Asks the client before it answers; the answer waits for the gate.
@@ -26,18 +27,6 @@ fn asks_for_sampling(gate: &Gate) -> Spec {
 
 async fn two_replicas(server: &ToolServer) -> (Tested, Tested) {
     (over(&[server]).await, over(&[server]).await)
-}
-
-/// The next message of a stream.
-async fn next(body: &mut crate::edge::Body) -> Value {
-    loop {
-        let frame = within("an event", body.frame()).await;
-        let bytes = frame.unwrap().unwrap().into_data().unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        if let Some(data) = text.lines().find_map(|line| line.strip_prefix("data: {")) {
-            return serde_json::from_str(&format!("{{{data}")).unwrap();
-        }
-    }
 }
 
 #[tokio::test]

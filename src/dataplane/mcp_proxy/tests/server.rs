@@ -36,6 +36,7 @@ pub(super) struct Spec {
     capabilities: Value,
     instructions: &'static str,
     on_call: OnCall,
+    on_stream: Option<Arc<dyn Fn() -> Reply + Send + Sync>>,
 }
 
 /// A running server.
@@ -73,6 +74,7 @@ impl Spec {
             added: Arc::default(),
             capabilities: json!({"tools": {"listChanged": true}}),
             instructions: "be kind",
+            on_stream: None,
             on_call: Arc::new(|_, request| {
                 let text = format!("{} ran", request["params"]["name"].as_str().unwrap());
                 let result = json!({"content": [{"type": "text", "text": text}]});
@@ -135,6 +137,12 @@ impl Spec {
         self
     }
 
+    /// Has a stream of its own in a session.
+    pub(super) fn on_stream(mut self, answer: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
+        self.on_stream = Some(Arc::new(answer));
+        self
+    }
+
     pub(super) async fn start(self) -> ToolServer {
         let sessions: Arc<Mutex<Vec<String>>> = Arc::default();
         let open = Arc::clone(&sessions);
@@ -155,6 +163,10 @@ impl Spec {
     }
 
     fn answer(&self, request: &Request, open: &Mutex<Vec<String>>, opened: &AtomicUsize) -> Reply {
+        if request.method != "POST" {
+            let on_stream = self.on_stream.as_ref().filter(|_| request.method == "GET");
+            return on_stream.map_or_else(|| Reply::status(405), |answer| answer());
+        }
         let message = request.json();
         let method = message["method"].as_str().unwrap_or_default();
         let meta = &message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"];

@@ -74,6 +74,17 @@ struct Slot {
 }
 
 impl Catalogue {
+    fn differs(&self, other: &Self) -> bool {
+        let texts = |list: &Self| {
+            list.entries
+                .iter()
+                .map(|entry| entry.text.clone())
+                .collect()
+        };
+        let (ours, theirs): (Vec<String>, Vec<String>) = (texts(self), texts(other));
+        ours != theirs
+    }
+
     /// The entry that clients call so.
     pub(in crate::mcp_proxy) fn entry(&self, exposed: &str) -> Option<&Entry> {
         self.entries.get(*self.by_name.get(exposed)?)
@@ -135,7 +146,11 @@ impl Upstream {
             Ok(mut catalogue) => {
                 catalogue.asked = Some(asked);
                 let catalogue = Arc::new(catalogue);
-                slot.current.store(Some(Arc::clone(&catalogue)));
+                let before = slot.current.swap(Some(Arc::clone(&catalogue)));
+                let changed = before.is_some_and(|before| before.differs(&catalogue));
+                if kind == ListKind::Tools && is_shared && changed {
+                    self.tell_tools_changed();
+                }
                 Ok(catalogue)
             }
             Err(error) => {

@@ -32,6 +32,11 @@ impl Events {
         }
     }
 
+    /// From here on it may be silent and has no end.
+    pub(super) fn endless(&mut self) {
+        self.clock = Clock::endless();
+    }
+
     /// The next message; `None` when the stream ended. Waiting may be given up
     /// and begun anew without losing anything.
     pub(in crate::mcp_proxy) async fn next(&mut self) -> Result<Option<Vec<u8>>, UpstreamError> {

@@ -1,6 +1,7 @@
 //! One upstream tool server: how it is reached, what it offers, how it fares.
 
 mod catalogue;
+mod changes;
 mod clock;
 mod credential;
 mod endpoint;
@@ -29,6 +30,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use self::catalogue::Shelf;
+use self::changes::Changes;
 use self::clock::Clock;
 use self::credential::Credential;
 use self::endpoint::Endpoint;
@@ -41,6 +43,7 @@ use crate::source::Secrets;
 use crate::upstream::{Breaker, TlsRoots, UpstreamClient};
 
 pub(super) use self::catalogue::{Catalogue, Entry};
+pub(super) use self::changes::Wanted;
 pub(super) use self::error::UpstreamError;
 pub(super) use self::events::Events;
 pub(super) use self::exchange::{Answer, Outgoing};
@@ -76,6 +79,7 @@ pub(super) struct Upstream {
     shelf: Arc<Shelf>,
     /// The lists as clients see them that can do this, by their capabilities.
     shelves: Mutex<HashMap<Arc<str>, Arc<Shelf>>>,
+    changes: Changes,
     status: Status,
 }
 
@@ -143,6 +147,7 @@ impl Upstream {
             opening: tokio::sync::Mutex::default(),
             shelf: Arc::default(),
             shelves: Mutex::default(),
+            changes: Changes::default(),
             status: Status::default(),
             config: config.clone(),
         }
