@@ -27,6 +27,7 @@
 pub mod admit;
 mod checks;
 pub mod config;
+pub mod cycle;
 mod findings;
 pub mod grant;
 pub mod lookup;

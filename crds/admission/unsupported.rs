@@ -42,8 +42,8 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
     (
         Kind::MCP,
         "spec.upstreams[].kind",
-        OneOf(&["http"]),
-        "use kind http",
+        OneOf(&["http", "mcpRef"]),
+        "use kind http or mcpRef",
     ),
     (
         Kind::MCP,

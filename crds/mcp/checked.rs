@@ -1,11 +1,12 @@
 //! `MCP` → what a proxy can serve.
 
 use agentkube_plan::{
-    ClientAuth, NamePrefix, ObjectName, ProxyLimits, ProxyPlan, ProxyUpstream, SecretEntry,
-    SessionKeys, ToolGrant, ToolNames,
+    ClientAuth, NamePrefix, ObjectName, ProxyLimits, ProxyPlan, ProxyUpstream, SessionKeys,
+    ToolGrant, ToolNames,
 };
 use serde_json::Value;
 
+use super::checked_upstream::CheckedUpstream;
 use super::settings::MESSAGE_BYTES;
 use super::{AccessRule, MCP, McpLimits, NamePrefixPolicy, ToolNamesSpec};
 use crate::admission::unsupported;
@@ -24,7 +25,7 @@ pub struct CheckedMcp {
     /// Data-plane pods.
     pub replicas: u32,
     /// The tool servers, in the order of the spec.
-    pub upstreams: Vec<ProxyUpstream>,
+    pub upstreams: Vec<CheckedUpstream>,
     /// How tools of several servers are told apart.
     pub tool_names: ToolNames,
     /// Which client may use which tools. Empty: every client all of them.
@@ -42,12 +43,12 @@ pub struct CheckedMcp {
 }
 
 impl CheckedMcp {
-    /// The plan of its data plane.
+    /// The plan of its data plane, with what its upstreams were found to be.
     #[must_use]
-    pub fn plan(&self) -> ProxyPlan {
+    pub fn plan(&self, upstreams: Vec<ProxyUpstream>) -> ProxyPlan {
         ProxyPlan {
             object: self.object.clone(),
-            upstreams: self.upstreams.clone(),
+            upstreams,
             tool_names: self.tool_names,
             access: self.access.clone(),
             hosts: self.hosts.clone(),
@@ -58,12 +59,15 @@ impl CheckedMcp {
         }
     }
 
-    /// The Secret entries that it reads, each with the index of its upstream.
-    pub fn secrets(&self) -> impl Iterator<Item = (usize, &SecretEntry)> {
-        let upstreams = self.upstreams.iter().enumerate();
-        upstreams.flat_map(|(index, upstream)| {
-            upstream.auth.secrets().map(move |secret| (index, secret))
-        })
+    /// The prefix of the tool names of an upstream, where they have one.
+    #[must_use]
+    pub fn prefix(&self, upstream: &str) -> Option<String> {
+        let prefixed = match self.tool_names.prefix {
+            NamePrefix::Always => true,
+            NamePrefix::Auto => self.upstreams.len() > 1,
+            NamePrefix::Never => false,
+        };
+        prefixed.then(|| upstream.to_owned())
     }
 }
 
@@ -93,14 +97,14 @@ impl MCP {
             self.spec.upstreams.iter().map(|it| it.name.as_str()),
             &mut errors,
         );
+        let object = object_name(&self.metadata);
         let mut upstreams = Vec::new();
         for (index, upstream) in self.spec.upstreams.iter().enumerate() {
-            upstreams.push(upstream.parse(&path.index(index), &mut errors));
+            upstreams.push(upstream.parse(&object.namespace, &path.index(index), &mut errors));
         }
-        let upstreams: Option<Vec<ProxyUpstream>> = upstreams.into_iter().collect();
+        let upstreams: Option<Vec<CheckedUpstream>> = upstreams.into_iter().collect();
         let limits = self.spec.limits.parse(&spec.child("limits"), &mut errors);
 
-        let object = object_name(&self.metadata);
         let checked = || {
             Some(CheckedMcp {
                 port: self.spec.port,

@@ -1,8 +1,8 @@
 //! One tool server, checked.
 
 use agentkube_plan::{
-    HttpTransport, ProxyTimeouts, ProxyUpstream, SecretEntry, ToolFilter, UpstreamAuth,
-    UpstreamKind,
+    Breaker, HttpTransport, ObjectName, ProxyTimeouts, ProxyUpstream, SecretEntry, ToolFilter,
+    UpstreamAuth, UpstreamKind,
 };
 
 use super::upstream::{OWN_HEADER, OWN_HEADERS};
@@ -14,20 +14,98 @@ use crate::field::{FieldError, FieldPath, Reason};
 use crate::shared::SecretRef;
 use crate::shared::parse::{Errors, http_url};
 
+/// One upstream of which every value is legal and supported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckedUpstream {
+    /// Another MCP.
+    Mcp(McpReference),
+    /// A server of its own.
+    Server(ProxyUpstream),
+}
+
+/// An upstream of kind `mcpRef`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct McpReference {
+    /// Name of the upstream.
+    pub name: String,
+    /// The MCP that it names.
+    pub target: ObjectName,
+    /// Which of the tools that the target exposes exist here.
+    pub tools: ToolFilter,
+    /// How long a call may take.
+    pub timeouts: ProxyTimeouts,
+    /// When it is left alone for a while.
+    pub breaker: Breaker,
+}
+
+impl CheckedUpstream {
+    /// Name of the upstream.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Mcp(reference) => &reference.name,
+            Self::Server(server) => &server.name,
+        }
+    }
+
+    /// The upstream, when it is a server of its own.
+    #[must_use]
+    pub fn server(&self) -> Option<&ProxyUpstream> {
+        match self {
+            Self::Mcp(_) => None,
+            Self::Server(server) => Some(server),
+        }
+    }
+}
+
 impl McpUpstream {
-    pub(super) fn parse(&self, path: &FieldPath, errors: &mut Errors) -> Option<ProxyUpstream> {
-        let kind = self.reached(path, errors);
-        let auth = self.auth.parse(&path.child("auth"), errors);
+    /// `home` is the namespace of the object.
+    pub(super) fn parse(
+        &self,
+        home: &str,
+        path: &FieldPath,
+        errors: &mut Errors,
+    ) -> Option<CheckedUpstream> {
         let tools = errors.keep(self.tools.parse(&path.child("tools")));
         let timeouts = self.timeouts.parse(&path.child("timeouts"), errors);
         let breaker = self.breaker.parse(&path.child("breaker"), errors);
-        Some(ProxyUpstream {
+        if self.kind == UpstreamKindName::McpRef {
+            return Some(CheckedUpstream::Mcp(McpReference {
+                name: self.name.clone(),
+                target: self.target(home, path, errors)?,
+                tools: tools?,
+                timeouts: timeouts?,
+                breaker: breaker?,
+            }));
+        }
+        let kind = self.reached(path, errors);
+        let auth = self.auth.parse(&path.child("auth"), errors);
+        Some(CheckedUpstream::Server(ProxyUpstream {
             name: self.name.clone(),
             kind: kind?,
             auth: auth?,
             tools: vec![tools?],
             timeouts: timeouts?,
             breaker: breaker?,
+            through: None,
+        }))
+    }
+
+    fn target(&self, home: &str, path: &FieldPath, errors: &mut Errors) -> Option<ObjectName> {
+        let Some(reference) = &self.mcp_ref else {
+            let message =
+                "an upstream of kind mcpRef needs mcpRef {name, namespace}, the other MCP";
+            errors.push(FieldError::new(
+                path.child("mcpRef"),
+                Reason::Required,
+                message,
+            ));
+            return None;
+        };
+        let namespace = reference.namespace.as_deref().unwrap_or(home);
+        Some(ObjectName {
+            namespace: namespace.to_owned(),
+            name: reference.name.clone(),
         })
     }
 

@@ -10,6 +10,7 @@ use kube_derive::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use checked::CheckedMcp;
+pub use checked_upstream::{CheckedUpstream, McpReference};
 pub use settings::{AccessRule, McpLimits, NamePrefixPolicy, ToolNamesSpec, ToolPinning};
 pub use status::{MCPStatus, McpUpstreamStatus};
 pub use upstream::{

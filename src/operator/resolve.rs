@@ -5,6 +5,8 @@
 //! 503 for what needs it and serves the rest, and the plan is the same when the
 //! Secret comes.
 
+mod flat;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -12,6 +14,9 @@ use agentkube_crds::llm_gateway::CheckedGateway;
 use agentkube_crds::mcp::CheckedMcp;
 use agentkube_plan::{GatewayPlan, ProxyPlan, SecretEntry};
 use agentkube_webhooks::{Lookup, SecretEntryState};
+
+use self::flat::Flat;
+pub use self::flat::Hops;
 
 /// A plan and what it needs beside itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,46 +29,52 @@ pub struct Resolution<P> {
     pub missing: Vec<MissingRef>,
 }
 
-/// A reference to a Secret that leads nowhere.
+/// A reference that leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingRef {
     /// Name of the upstream that needs it.
     pub upstream: String,
     /// What it needs.
-    pub entry: SecretEntry,
-    /// True when the Secret is there and lacks the entry.
-    pub secret_exists: bool,
+    pub what: MissingWhat,
+}
+
+/// What a reference should lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingWhat {
+    /// An entry of a Secret that is not there.
+    Entry(SecretEntry),
+    /// Another MCP: the reason of the condition, and why it cannot be used.
+    Mcp(&'static str, String),
+    /// A Secret that is not there.
+    Secret(SecretEntry),
 }
 
 impl MissingRef {
     /// The reason of the condition `ResolvedRefs`.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        if self.secret_exists {
-            "SecretKeyNotFound"
-        } else {
-            "SecretNotFound"
+        match &self.what {
+            MissingWhat::Entry(_) => "SecretKeyNotFound",
+            MissingWhat::Mcp(reason, _) => reason,
+            MissingWhat::Secret(_) => "SecretNotFound",
         }
     }
 }
 
 impl fmt::Display for MissingRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            upstream,
-            entry: SecretEntry { name, key },
-            ..
-        } = self;
-        if self.secret_exists {
-            write!(
-                f,
-                "upstream {upstream}: Secret {name:?} has no entry {key:?}"
-            )
-        } else {
-            write!(
-                f,
-                "upstream {upstream}: Secret {name:?} does not exist (entry {key:?} is needed)"
-            )
+        write!(f, "upstream {}: ", self.upstream)?;
+        match &self.what {
+            MissingWhat::Entry(SecretEntry { name, key }) => {
+                write!(f, "Secret {name:?} has no entry {key:?}")
+            }
+            MissingWhat::Mcp(_, why) => f.write_str(why),
+            MissingWhat::Secret(SecretEntry { name, key }) => {
+                write!(
+                    f,
+                    "Secret {name:?} does not exist (entry {key:?} is needed)"
+                )
+            }
         }
     }
 }
@@ -73,71 +84,70 @@ impl fmt::Display for MissingRef {
 pub fn gateway(checked: &CheckedGateway, lookup: &dyn Lookup) -> Resolution<GatewayPlan> {
     let namespace = &checked.object.namespace;
     let named = checked.secrets().map(|(index, entry)| {
-        (
-            checked
-                .upstreams
-                .get(index)
-                .map(|upstream| upstream.name.as_str()),
-            entry,
-        )
+        let upstream = checked.upstreams.get(index);
+        let upstream = upstream.map_or("", |upstream| &upstream.name);
+        (namespace.as_str(), upstream, entry)
     });
-    let mut resolution = resolution(checked.plan(), namespace, named, lookup);
+    let (mut secrets, missing) = entries(named, lookup);
     // What is read if it is there is mounted as well, and missed by nobody.
     let upstreams = checked.upstreams.iter();
     let read = upstreams.flat_map(|upstream| upstream.credentials.secrets());
-    resolution.secrets.extend(read.cloned());
-    resolution
+    secrets.extend(read.cloned());
+    Resolution {
+        plan: checked.plan(),
+        secrets,
+        missing,
+    }
 }
 
 /// Resolves an MCP.
 #[must_use]
-pub fn mcp(checked: &CheckedMcp, lookup: &dyn Lookup) -> Resolution<ProxyPlan> {
-    let namespace = &checked.object.namespace;
-    let named = checked.secrets().map(|(index, entry)| {
-        (
-            checked
-                .upstreams
-                .get(index)
-                .map(|upstream| upstream.name.as_str()),
-            entry,
-        )
+pub fn mcp(checked: &CheckedMcp, lookup: &dyn Lookup, hops: Hops) -> Resolution<ProxyPlan> {
+    let Flat { rows, absent } = Flat::of(checked, lookup, hops);
+    let named = rows.iter().flat_map(|row| {
+        let entries = row.upstream.auth.secrets();
+        entries.map(|entry| (row.home.as_str(), row.upstream.name.as_str(), entry))
     });
-    let mut resolution = resolution(checked.plan(), namespace, named, lookup);
+    let (_, mut missing) = entries(named, lookup);
+    missing.extend(absent);
+    let object = &checked.object;
+    let upstreams = rows.into_iter().map(|row| row.into_upstream(object));
+    let plan = checked.plan(upstreams.collect());
+    let upstreams = plan.upstreams.iter();
+    let mut secrets: BTreeSet<_> = upstreams
+        .flat_map(|upstream| upstream.auth.secrets().cloned())
+        .collect();
     // Ours, so never missing for long: the Pods start before they are there.
-    let keys = resolution.plan.session_keys.iter();
-    let keys = keys.flat_map(|keys| keys.entries()).cloned();
-    resolution.secrets.extend(keys);
-    resolution
-}
-
-fn resolution<'a, P>(
-    plan: P,
-    namespace: &str,
-    named: impl Iterator<Item = (Option<&'a str>, &'a SecretEntry)>,
-    lookup: &dyn Lookup,
-) -> Resolution<P> {
-    let mut secrets = BTreeSet::new();
-    let mut missing = Vec::new();
-    for (upstream, entry) in named {
-        let secret_exists = match lookup.secret_entry(namespace, &entry.name, &entry.key) {
-            SecretEntryState::Present => None,
-            SecretEntryState::NoEntry(_) => Some(true),
-            SecretEntryState::NoSecret => Some(false),
-        };
-        if let Some(secret_exists) = secret_exists {
-            missing.push(MissingRef {
-                upstream: upstream.unwrap_or_default().to_owned(),
-                entry: entry.clone(),
-                secret_exists,
-            });
-        }
-        secrets.insert(entry.clone());
-    }
+    let keys = plan.session_keys.iter();
+    secrets.extend(keys.flat_map(|keys| keys.entries()).cloned());
     Resolution {
         plan,
         secrets,
         missing,
     }
+}
+
+/// The entries, and those that are not there; each with the namespace of its
+/// Secret and the upstream that reads it.
+fn entries<'a>(
+    named: impl Iterator<Item = (&'a str, &'a str, &'a SecretEntry)>,
+    lookup: &dyn Lookup,
+) -> (BTreeSet<SecretEntry>, Vec<MissingRef>) {
+    let mut secrets = BTreeSet::new();
+    let mut missing = Vec::new();
+    for (namespace, upstream, entry) in named {
+        let what = match lookup.secret_entry(namespace, &entry.name, &entry.key) {
+            SecretEntryState::Present => None,
+            SecretEntryState::NoEntry(_) => Some(MissingWhat::Entry(entry.clone())),
+            SecretEntryState::NoSecret => Some(MissingWhat::Secret(entry.clone())),
+        };
+        missing.extend(what.map(|what| MissingRef {
+            upstream: upstream.to_owned(),
+            what,
+        }));
+        secrets.insert(entry.clone());
+    }
+    (secrets, missing)
 }
 
 #[cfg(test)]

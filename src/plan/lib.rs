@@ -39,7 +39,7 @@ pub use gateway::{
 };
 pub use proxy::{
     HttpTransport, NamePrefix, OAuth2, ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream,
-    SessionKeys, ToolFilter, ToolGrant, ToolNames, UpstreamAuth, UpstreamKind,
+    SessionKeys, Through, ToolFilter, ToolGrant, ToolNames, UpstreamAuth, UpstreamKind,
 };
 pub use run::{RunPhase, RunReport, STATUS_PORT};
 pub use secret::SecretEntry;

@@ -81,12 +81,41 @@ pub struct ProxyUpstream {
     pub timeouts: ProxyTimeouts,
     /// When it is left alone for a while.
     pub breaker: Breaker,
+    /// Set when its tools are those of other MCPs: then they keep the names that
+    /// those expose. Empty for one that we call; else the MCPs that we stand in
+    /// for, the nearest to the server first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Vec<Through>>,
+}
+
+/// An MCP that we stand in for towards one of its upstreams, and what it says
+/// about the tools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Through {
+    /// What it puts before the names, without the separator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Longest name that it exposes, in characters.
+    pub max_length: u32,
+    /// Which of those names the MCP after it lets through.
+    pub tools: ToolFilter,
+    /// Whom it takes the MCP after it for.
+    pub client: String,
+    /// Which of those names it grants to whom. Empty: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<ToolGrant>,
 }
 
 /// How an upstream is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
 pub enum UpstreamKind {
+    /// Not at all: it refers to something that is not there, or not for us.
+    Absent {
+        /// Why, for `status` and for callers.
+        reason: String,
+    },
     /// A server behind a URL.
     Http {
         /// The URL as the user wrote it.
@@ -159,6 +188,17 @@ impl UpstreamAuth {
             Self::Basic { username, password } => (Some(username), Some(password)),
             Self::Bearer { secret } | Self::Header { secret, .. } => (Some(secret), None),
             Self::Oauth2(oauth2) => (Some(&oauth2.secret), None),
+            Self::None => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The same, to give them other names.
+    pub fn secrets_mut(&mut self) -> impl Iterator<Item = &mut SecretEntry> {
+        let (first, second) = match self {
+            Self::Basic { username, password } => (Some(username), Some(password)),
+            Self::Bearer { secret } | Self::Header { secret, .. } => (Some(secret), None),
+            Self::Oauth2(oauth2) => (Some(&mut oauth2.secret), None),
             Self::None => (None, None),
         };
         first.into_iter().chain(second)

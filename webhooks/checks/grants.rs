@@ -3,6 +3,7 @@
 use agentkube_crds::{Kind, Reason};
 
 use super::Subject;
+use crate::cycle;
 use crate::findings::Findings;
 use crate::node::Node;
 use crate::target::{Found, TargetRef};
@@ -12,7 +13,9 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
     match subject.kind {
         Kind::MCP => {
             for upstream in subject.upstreams() {
-                reference(subject, &upstream.get("mcpRef"), Kind::MCP, out);
+                let node = upstream.get("mcpRef");
+                reference(subject, &node, Kind::MCP, out);
+                ring(subject, &node, out);
             }
         }
         Kind::Agent => {
@@ -34,6 +37,25 @@ pub(super) fn target(subject: &Subject<'_>, node: &Node<'_>, kind: Kind) -> Opti
         namespace: namespace.to_owned(),
         name: name.to_owned(),
     })
+}
+
+/// An MCP that leads back to itself has no tools of its own to offer.
+fn ring(subject: &Subject<'_>, node: &Node<'_>, out: &mut Findings) {
+    let Some(target) = target(subject, node, Kind::MCP) else {
+        return;
+    };
+    let object = TargetRef {
+        kind: Kind::MCP,
+        namespace: subject.namespace.to_owned(),
+        name: subject.name().to_owned(),
+    };
+    if let Some(way) = cycle::way_back(&object, &target, subject.lookup) {
+        let message = format!(
+            "MCPs must not refer to each other in a ring: {}",
+            cycle::printed(&object, &way)
+        );
+        out.error(node, Reason::Invalid, message);
+    }
 }
 
 fn reference(subject: &Subject<'_>, node: &Node<'_>, kind: Kind, out: &mut Findings) {

@@ -90,6 +90,14 @@ impl<'a> Subject<'a> {
         self.root.get("spec")
     }
 
+    fn name(&self) -> &'a str {
+        self.root
+            .get("metadata")
+            .get("name")
+            .text()
+            .unwrap_or_default()
+    }
+
     fn upstreams(&self) -> Vec<Node<'a>> {
         self.spec().get("upstreams").items().collect()
     }

@@ -1,6 +1,7 @@
 //! Every check, as a table of one change to a good object and its verdict.
 
 mod agent;
+mod references;
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use agentkube_plan::{HttpTransport, OAuth2, ToolFilter, UpstreamAuth, UpstreamKind};
+use agentkube_plan::{HttpTransport, OAuth2, SecretEntry, ToolFilter, UpstreamAuth, UpstreamKind};
 use serde_json::json;
 
 use super::super::upstream::{OWN_HEADER, OWN_HEADERS};
@@ -33,10 +33,10 @@ fn the_mcp_of_the_documentation_becomes_its_plan() {
     .parse()
     .unwrap();
     assert_eq!((checked.port, checked.replicas), (8080, 2));
-    let plan = checked.plan();
-    let [upstream] = plan.upstreams.as_slice() else {
+    let [CheckedUpstream::Server(upstream)] = checked.upstreams.as_slice() else {
         panic!("one upstream")
     };
+    let plan = checked.plan(vec![upstream.clone()]);
     assert_eq!(
         upstream.kind,
         UpstreamKind::Http {
@@ -56,10 +56,7 @@ fn the_mcp_of_the_documentation_becomes_its_plan() {
         plan.hosts
             .contains(&"github-tools-mcp.team-a.svc".to_owned())
     );
-    let entries: Vec<String> = checked
-        .secrets()
-        .map(|(_, entry)| entry.to_string())
-        .collect();
+    let entries: Vec<String> = upstream.auth.secrets().map(ToString::to_string).collect();
     assert_eq!(entries, [r#"Secret "github-upstream-pat", key "token""#]);
 }
 
@@ -78,7 +75,7 @@ fn hosts_are_compared_in_lower_case_and_said_once() {
 fn auth(auth: &Value) -> UpstreamAuth {
     let upstream = json!({"name": "a", "kind": "http", "endpoint": "https://a", "auth": auth});
     let checked = mcp(&json!({ "upstreams": [upstream] })).parse().unwrap();
-    checked.upstreams[0].auth.clone()
+    checked.upstreams[0].server().unwrap().auth.clone()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use agentkube_crds::{FieldError, Kind, LLMGateway, MCP};
 use agentkube_dataplane::source::{Plan as _, Secrets};
-use agentkube_operator::resolve;
+use agentkube_operator::resolve::{self, Hops};
 use agentkube_plan::{ClientAuth, GatewayPlan, ProxyPlan, SecretEntry};
 use agentkube_webhooks::admit::Mode;
 
@@ -133,7 +133,7 @@ impl Context<'_> {
                 let checked = checked.map_err(|errors| refused(&identity, &errors))?;
                 (
                     checked.port,
-                    Plan::Proxy(resolve::mcp(&checked, index).plan),
+                    Plan::Proxy(resolve::mcp(&checked, index, Hops::Flattened).plan),
                 )
             }
             Kind::Agent | Kind::AgentPolicy => return Ok(None),
@@ -177,7 +177,12 @@ impl Context<'_> {
     fn secrets(&self, namespace: &str, entries: &[&SecretEntry]) -> Secrets {
         let mut secrets = Secrets::new();
         for entry in entries {
-            let found = self.values.entries(namespace, &entry.name);
+            // A Secret of another namespace is one of an MCP that is served too.
+            let (namespace, name) = entry
+                .name
+                .split_once('/')
+                .unwrap_or((namespace, &entry.name));
+            let found = self.values.entries(namespace, name);
             if let Some(value) = found.and_then(|values| values.get(&entry.key)) {
                 secrets.insert((*entry).clone(), value.clone());
             }

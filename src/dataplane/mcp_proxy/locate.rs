@@ -143,7 +143,7 @@ async fn owner<'s>(
         .upstreams
         .iter()
         // Names are prefixed, URIs are not.
-        .filter(|upstream| kind == ListKind::Resources || upstream.namer.could_expose(exposed))
+        .filter(|upstream| kind == ListKind::Resources || upstream.surface.could_expose(exposed))
         .collect();
     let known = candidates.iter().find_map(|upstream| {
         let catalogue = upstream.known(kind, caller.party)?;

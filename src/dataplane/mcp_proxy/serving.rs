@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use agentkube_mcp::seal::Sealer;
 use agentkube_mcp::session::Fingerprint;
-use agentkube_mcp::{Access, Grant, json};
-use agentkube_plan::{NamePrefix, ProxyPlan};
+use agentkube_mcp::{Access, json};
+use agentkube_plan::ProxyPlan;
 use tracing::warn;
 
 use super::guard::Guard;
 use super::sessions::Live;
-use super::upstream::Upstream;
+use super::upstream::{Upstream, access};
 use crate::source::Loaded;
 use crate::upstream::TlsRoots;
 
@@ -60,7 +60,7 @@ impl Serving {
         Self {
             upstreams: upstreams.collect(),
             guard: Guard::new(&plan.hosts),
-            access: access(plan),
+            access: access(&plan.access),
             info,
             sealer: Arc::new(sealer(&loaded, own_key)),
             loaded,
@@ -91,7 +91,7 @@ impl Serving {
     /// True when some tools may be there that a caller must not learn of.
     pub(super) fn hides_tools(&self) -> bool {
         let upstreams = &mut self.upstreams.iter();
-        !self.access.is_open() || upstreams.any(|upstream| upstream.hides_tools())
+        !self.access.is_open() || upstreams.any(|upstream| upstream.surface.hides_tools())
     }
 
     /// The only upstream, when names pass through it as they are: nothing needs
@@ -119,22 +119,6 @@ fn sealer(loaded: &Loaded<ProxyPlan>, own_key: &[u8]) -> Sealer {
     sealer
         .or_else(|| Sealer::new(own_key, None))
         .unwrap_or_else(Sealer::closed)
-}
-
-fn access(plan: &ProxyPlan) -> Access {
-    let grants = plan.access.iter();
-    grants
-        .map(|grant| Grant::new(&grant.clients, &grant.tools))
-        .collect()
-}
-
-/// Whether tools carry the names of their upstreams.
-pub(super) fn prefixes(plan: &ProxyPlan) -> bool {
-    match plan.tool_names.prefix {
-        NamePrefix::Always => true,
-        NamePrefix::Auto => plan.upstreams.len() > 1,
-        NamePrefix::Never => false,
-    }
 }
 
 fn info(plan: &ProxyPlan) -> String {

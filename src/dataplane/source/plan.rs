@@ -72,8 +72,10 @@ impl Plan for ProxyPlan {
     fn check(&self) -> Result<(), String> {
         check_names(self.upstreams.iter().map(|upstream| &upstream.name))?;
         self.upstreams.iter().try_for_each(|upstream| {
-            let UpstreamKind::Http { endpoint, .. } = &upstream.kind;
-            check_url(&upstream.name, endpoint)?;
+            match &upstream.kind {
+                UpstreamKind::Http { endpoint, .. } => check_url(&upstream.name, endpoint)?,
+                UpstreamKind::Absent { .. } => {}
+            }
             check_auth(&upstream.name, &upstream.auth)
         })
     }

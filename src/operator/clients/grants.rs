@@ -3,19 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use agentkube_crds::{Agent, Kind, keys, names};
+use agentkube_crds::{Agent, Kind, MCP, keys, names};
 use agentkube_webhooks::wire::{self, Missing, Wants, WireRequest};
 use agentkube_webhooks::{Found, Lookup, NamespaceFacts, TargetRef};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 
 use crate::shapes::{PodShape, SecretShape};
+use crate::stores::targets_of_mcp;
 
 /// Who owns the Secret with a client's key, in the client's namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ClientOwner {
     /// The Agent of that name.
     Agent(String),
+    /// The MCP of that name, which offers the target's tools as its own.
+    Mcp(String),
     /// The ServiceAccount of that name.
     ServiceAccount(String),
 }
@@ -36,6 +39,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) lookup: &'a dyn Lookup,
     pub(crate) pods: &'a [std::sync::Arc<PodShape>],
     pub(crate) agents: &'a [std::sync::Arc<Agent>],
+    pub(crate) mcps: &'a [std::sync::Arc<MCP>],
     pub(crate) secrets: &'a [std::sync::Arc<SecretShape>],
 }
 
@@ -54,6 +58,14 @@ impl Grants {
         for agent in sources.agents {
             if let Some((client, name)) = client_of_agent(agent, target, sources.lookup) {
                 grants.minted.insert(client, ClientOwner::Agent(name));
+            }
+        }
+        for mcp in sources.mcps {
+            if let Some((client, name)) = client_of_mcp(mcp, target, sources.lookup) {
+                grants
+                    .minted
+                    .entry(client)
+                    .or_insert(ClientOwner::Mcp(name));
             }
         }
         for secret in sources.secrets {
@@ -181,6 +193,7 @@ fn client_of_key(meta: &ObjectMeta, target: &TargetRef) -> Option<(String, Clien
     let owner = meta.owner_references.iter().flatten().find_map(|owner| {
         match (owner.kind.as_str(), owner.name == account) {
             ("Agent", true) => Some(ClientOwner::Agent(account.to_owned())),
+            ("MCP", true) => Some(ClientOwner::Mcp(account.to_owned())),
             ("ServiceAccount", true) => Some(ClientOwner::ServiceAccount(account.to_owned())),
             _ => None,
         }
@@ -240,6 +253,23 @@ fn client_of_agent(
         agent.metadata.name.as_deref()?,
     );
     if agent.metadata.deletion_timestamp.is_some() || !targets_of_agent(agent).contains(target) {
+        return None;
+    }
+    admitted(target, namespace, lookup)?;
+    Some((format!("{namespace}/{name}"), name.to_owned()))
+}
+
+/// An MCP that calls another one over the network: of another namespace. Within
+/// one, it stands in for it.
+fn client_of_mcp(mcp: &MCP, target: &TargetRef, lookup: &dyn Lookup) -> Option<(String, String)> {
+    let (namespace, name) = (
+        mcp.metadata.namespace.as_deref()?,
+        mcp.metadata.name.as_deref()?,
+    );
+    if mcp.metadata.deletion_timestamp.is_some()
+        || namespace == target.namespace
+        || !targets_of_mcp(mcp).contains(target)
+    {
         return None;
     }
     admitted(target, namespace, lookup)?;

@@ -168,6 +168,11 @@ impl ClientKeys<'_> {
                 let meta = api.get_opt(name).await?.map(|agent| agent.metadata);
                 (agentkube_crds::API_VERSION, "Agent", name, meta)
             }
+            ClientOwner::Mcp(name) => {
+                let api = Api::<agentkube_crds::MCP>::namespaced(self.client.clone(), namespace);
+                let meta = api.get_opt(name).await?.map(|mcp| mcp.metadata);
+                (agentkube_crds::API_VERSION, "MCP", name, meta)
+            }
             ClientOwner::ServiceAccount(name) => {
                 let api = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
                 let meta = api

@@ -82,6 +82,7 @@ fn grants(
             lookup: index,
             pods,
             agents,
+            mcps: &[],
             secrets,
         },
     )
@@ -340,4 +341,49 @@ fn minted_keys_differ_and_are_not_printed() {
     let mut ledger = ledger_with("a/x");
     write(&mut ledger);
     assert!(!format!("{ledger:?}").contains("key-number"));
+}
+
+#[test]
+fn an_mcp_is_a_client_of_those_that_it_calls_in_other_namespaces() {
+    let mcp = |namespace: &str, name: &str, upstreams: Value| {
+        json!({
+            "apiVersion": "agentkube.io/v1alpha1", "kind": "MCP",
+            "metadata": { "name": name, "namespace": namespace },
+            "spec": { "upstreams": upstreams, "allowedNamespaces": { "from": "All" } },
+        })
+    };
+    let reference = json!([{ "name": "t", "kind": "mcpRef", "mcpRef": { "name": "tools", "namespace": "platform" } }]);
+    let target = TargetRef {
+        kind: Kind::MCP,
+        namespace: "platform".to_owned(),
+        name: "tools".to_owned(),
+    };
+    let objects = [
+        mcp(
+            "platform",
+            "tools",
+            json!([{ "name": "x", "kind": "http", "endpoint": "http://x" }]),
+        ),
+        mcp("apps", "all", reference.clone()),
+        mcp("platform", "all", reference),
+    ];
+    let index = FileIndex::from_objects(&objects);
+    let mcps: Vec<_> = objects
+        .iter()
+        .map(|it| Arc::new(crate::testing::typed(it.clone())))
+        .collect();
+    let sources = Sources {
+        lookup: &index,
+        pods: &[],
+        agents: &[],
+        mcps: &mcps,
+        secrets: &[],
+    };
+    let grants = Grants::of(&target, &sources);
+    let minted: Vec<_> = grants.minted.into_iter().collect();
+    assert_eq!(
+        minted,
+        [("apps/all".to_owned(), ClientOwner::Mcp("all".to_owned()))],
+        "within a namespace it stands in for the other one"
+    );
 }

@@ -135,6 +135,7 @@ impl Clients<'_> {
     fn grants(&self) -> Grants {
         let stores = &self.ctx.stores;
         let (pods, agents) = (stores.pods.state(), stores.agents.state());
+        let mcps = stores.mcps.state();
         let relevant = |secret: &SecretShape| {
             let labels = secret.metadata.labels.as_ref();
             let labelled = labels.is_some_and(|labels| labels.contains_key(keys::CLIENT_OF));
@@ -145,6 +146,7 @@ impl Clients<'_> {
             lookup: &**stores,
             pods: &pods,
             agents: &agents,
+            mcps: &mcps,
             secrets: &secrets,
         };
         Grants::of(&self.target, &sources)
@@ -211,9 +213,13 @@ impl Clients<'_> {
     /// Made by us for this very client: its annotations and its owner say so.
     fn is_ours(&self, secret: &SecretShape, client: &str, owner: &ClientOwner) -> bool {
         let meta = &secret.metadata;
-        let (kind, name) = match owner {
-            ClientOwner::Agent(name) => ("Agent", name),
-            ClientOwner::ServiceAccount(name) => ("ServiceAccount", name),
+        // An MCP and a ServiceAccount of one name are one client: whoever came
+        // first owns the key of both.
+        let (kinds, name): (&[&str], _) = match owner {
+            ClientOwner::Agent(name) => (&["Agent"], name),
+            ClientOwner::Mcp(name) | ClientOwner::ServiceAccount(name) => {
+                (&["MCP", "ServiceAccount"], name)
+            }
         };
         let annotated = meta
             .annotations
@@ -225,7 +231,7 @@ impl Clients<'_> {
                 .owner_references
                 .iter()
                 .flatten()
-                .any(|reference| reference.kind == kind && reference.name == *name)
+                .any(|owner| kinds.contains(&owner.kind.as_str()) && owner.name == *name)
     }
 
     fn taken(&self, client: &str) -> String {

@@ -13,7 +13,7 @@ use super::data_plane::{Job, Plan, Seen, condition, serve};
 use super::{Context, ReconcileError, session_keys, status};
 use crate::conditions::data_plane as conditions;
 use crate::conditions::{dated, turned};
-use crate::resolve;
+use crate::resolve::{self, Hops};
 
 /// Brings one MCP nearer to what its spec says.
 pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action, ReconcileError> {
@@ -34,7 +34,7 @@ pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action
         },
         unenforced: Vec::new(),
         plan: match mcp.parse() {
-            Ok(checked) => Ok(Plan::of(resolve::mcp(&checked, &*ctx.stores))?),
+            Ok(checked) => Ok(Plan::of(resolve::mcp(&checked, &*ctx.stores, Hops::Keyed))?),
             Err(errors) => Err(errors.iter().map(ToString::to_string).collect()),
         },
     };
@@ -82,7 +82,10 @@ fn observed(mcp: &MCP, seen: &Seen) -> MCPStatus {
         .iter()
         .map(|upstream| one(&upstream.name, seen))
         .collect();
-    let missing = |name: &str| seen.facts.missing.iter().any(|it| it.upstream == name);
+    let missing = |name: &str| {
+        let mut missing = seen.facts.missing.iter();
+        missing.any(|it| is_of(&it.upstream, name))
+    };
     let usable = upstreams
         .iter()
         .filter(|it| it.reachable != Some(false) && !missing(&it.name));
@@ -111,6 +114,13 @@ fn observed(mcp: &MCP, seen: &Seen) -> MCPStatus {
     }
 }
 
+/// True for the row of this upstream of the spec, and for those of the MCP that
+/// it refers to.
+fn is_of(row: &str, name: &str) -> bool {
+    let rest = row.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn one(name: &str, seen: &Seen) -> McpUpstreamStatus {
     let reports = seen
         .facts
@@ -118,24 +128,48 @@ fn one(name: &str, seen: &Seen) -> McpUpstreamStatus {
         .ready
         .iter()
         .filter_map(|(_, report)| report.as_ref().ok());
-    let rows: Vec<&UpstreamReport> = reports
-        .flat_map(|report| report.upstreams.iter().filter(|row| row.name == name))
+    let replicas: Vec<Vec<&UpstreamReport>> = reports
+        .map(|report| report.upstreams.iter().filter(|row| is_of(&row.name, name)))
+        .map(Iterator::collect)
         .collect();
-    let reachable = if rows.iter().any(|row| row.reachable == Some(true)) {
+    let rows = || replicas.iter().flatten();
+    let reachable = if rows().any(|row| row.reachable == Some(true)) {
         Some(true)
     } else {
-        rows.iter().find_map(|row| row.reachable)
+        rows().find_map(|row| row.reachable)
     };
     // A replica that was not asked yet knows of no tools; one that was does.
-    let best = rows.iter().max_by_key(|row| row.tools);
+    let best = replicas.iter().max_by_key(|rows| tools(rows));
+    let message = rows().find_map(|row| {
+        let message = row.message.as_ref()?;
+        Some(match row.name == name {
+            true => message.clone(),
+            false => format!("{}: {message}", row.name),
+        })
+    });
     McpUpstreamStatus {
         name: name.to_owned(),
         era: None,
         reachable,
-        tools: best.and_then(|row| row.tools),
-        unmatched_patterns: best
-            .map(|row| row.unmatched_patterns.clone())
-            .unwrap_or_default(),
-        message: rows.iter().find_map(|row| row.message.clone()),
+        tools: best.and_then(|rows| tools(rows)),
+        unmatched_patterns: best.map(|rows| unmatched(rows)).unwrap_or_default(),
+        message,
     }
+}
+
+fn tools(rows: &[&UpstreamReport]) -> Option<u32> {
+    rows.iter()
+        .filter_map(|row| row.tools)
+        .reduce(u32::saturating_add)
+}
+
+/// A pattern that one of the rows needs is needed.
+fn unmatched(rows: &[&UpstreamReport]) -> Vec<String> {
+    let Some((first, others)) = rows.split_first() else {
+        return Vec::new();
+    };
+    let patterns = first.unmatched_patterns.iter();
+    let nowhere =
+        patterns.filter(|it| others.iter().all(|row| row.unmatched_patterns.contains(it)));
+    nowhere.cloned().collect()
 }

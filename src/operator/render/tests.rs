@@ -6,7 +6,7 @@ use agentkube_webhooks::FileIndex;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::resolve;
+use crate::resolve::{self, Hops};
 use crate::testing::{agent, gateway, mcp, typed};
 
 fn settings() -> Settings {
@@ -43,7 +43,7 @@ fn of_gateway(value: Value) -> Desired {
 fn of_mcp() -> Desired {
     let mcp: MCP = typed(mcp());
     let checked = mcp.parse().unwrap();
-    let resolution = resolve::mcp(&checked, &FileIndex::default());
+    let resolution = resolve::mcp(&checked, &FileIndex::default(), Hops::Keyed);
     let plan = serde_json::to_string(&resolution.plan).unwrap();
     data_plane(
         &settings(),

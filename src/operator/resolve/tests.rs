@@ -4,6 +4,8 @@ use agentkube_crds::{LLMGateway, MCP};
 use agentkube_webhooks::FileIndex;
 use serde_json::json;
 
+mod flat;
+
 use super::*;
 use crate::testing::{gateway as gateway_manifest, mcp as mcp_manifest, typed};
 
@@ -61,7 +63,7 @@ fn a_plan_holds_no_value_of_a_secret() {
 #[test]
 fn an_mcp_names_the_secrets_of_its_upstreams_and_of_its_sessions() {
     let checked = typed::<MCP>(mcp_manifest()).parse().unwrap();
-    let resolution = mcp(&checked, &FileIndex::default());
+    let resolution = mcp(&checked, &FileIndex::default(), Hops::Keyed);
     let entries = resolution.secrets.iter();
     let entries: Vec<_> = entries
         .map(|entry| (entry.name.as_str(), entry.key.as_str()))

@@ -2,11 +2,13 @@
 
 mod dirty;
 mod lookup;
+mod referrers;
 mod triggers;
 mod watch;
 
 pub(crate) use dirty::Dirty;
 pub(crate) use lookup::LiveReads;
+pub(crate) use referrers::targets as targets_of_mcp;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -10,6 +10,7 @@ use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 
 use super::Stores;
+use super::referrers::targets;
 use super::watch::Change;
 use crate::clients::{minted_for, targets_of_agent, targets_of_pod};
 use crate::shapes::{NamespaceShape, PodShape, SecretShape};
@@ -30,6 +31,10 @@ impl Stores {
             self.mark_meta(Kind::MCP, &mcp.metadata);
             if change.before.map(|it| &it.spec) != change.after.map(|it| &it.spec) {
                 self.mark_agents_of(Kind::MCP, &mcp.metadata);
+                self.mark_mcp(&mcp.metadata);
+                for target in change.states().flat_map(targets) {
+                    self.dirty.mark(Kind::MCP, &target.namespace, &target.name);
+                }
             }
         }
     }
@@ -78,6 +83,7 @@ impl Stores {
         {
             self.mark_meta(Kind::MCP, &mcp.metadata);
         }
+        self.mark_referrers_in(&name);
         for agent in self
             .agents
             .state_filter(|it| it.metadata.namespace.as_deref() == Some(&name))
@@ -92,6 +98,7 @@ impl Stores {
             if let Some(target) = minted_for(&secret.metadata) {
                 self.dirty
                     .mark(target.kind, &target.namespace, &target.name);
+                self.mark_holder(&secret.metadata);
             }
         }
         let Some(meta) = change.states().next().map(|secret| &secret.metadata) else {
@@ -134,7 +141,7 @@ impl Stores {
                     .is_some_and(|it| named(&it.name))
             });
             if refers || is_client(Kind::MCP, mcp.metadata.name.as_ref()) {
-                self.mark_meta(Kind::MCP, &mcp.metadata);
+                self.mark_mcp(&mcp.metadata);
             }
         }
     }
@@ -157,6 +164,32 @@ impl Stores {
     pub(super) fn child_changed(&self, change: &Change<'_, DynamicObject>) {
         if let Some(child) = change.states().next() {
             self.mark_by_labels(&child.metadata);
+        }
+    }
+
+    fn mark_mcp(&self, meta: &ObjectMeta) {
+        if let (Some(namespace), Some(name)) = (&meta.namespace, &meta.name) {
+            self.mark_mcp_and_referrers(namespace, name);
+        }
+    }
+
+    /// The MCP that calls another one with the key of this Secret mounts it, and
+    /// so do those that stand in for it.
+    fn mark_holder(&self, meta: &ObjectMeta) {
+        let client = meta
+            .annotations
+            .as_ref()
+            .and_then(|all| all.get(keys::CLIENT));
+        let Some((namespace, name)) = client.and_then(|client| client.split_once('/')) else {
+            return;
+        };
+        let holder = ObjectRef::new(name).within(namespace);
+        if self
+            .mcps
+            .get(&holder)
+            .is_some_and(|mcp| !targets(&mcp).is_empty())
+        {
+            self.mark_mcp_and_referrers(namespace, name);
         }
     }
 

@@ -61,6 +61,7 @@ pub(super) fn upstream(name: &str, endpoint: &str) -> ProxyUpstream {
             window: Duration::from_secs(30),
             cooldown: Duration::from_secs(30),
         },
+        through: None,
     }
 }
 

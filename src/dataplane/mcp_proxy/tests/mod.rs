@@ -17,3 +17,4 @@ mod sealed;
 mod server;
 mod sessions;
 mod streams;
+mod through;

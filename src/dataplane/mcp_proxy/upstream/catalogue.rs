@@ -193,11 +193,14 @@ impl Upstream {
     /// The row of `/digest`.
     pub(in crate::mcp_proxy) fn report(&self) -> UpstreamReport {
         let tools = self.known(ListKind::Tools, &Party::Modern);
-        let credential = self.wire.credential.check().err();
+        let credential = self.is_there().err();
         UpstreamReport {
             name: self.name.clone(),
             credentials: credential.is_none(),
-            reachable: self.status.reachable(),
+            reachable: match self.absent {
+                Some(_) => Some(false),
+                None => self.status.reachable(),
+            },
             tools: tools
                 .as_ref()
                 .map(|list| u32::try_from(list.entries.len()).unwrap_or(u32::MAX)),
@@ -293,9 +296,9 @@ impl<'u> Reading<'u> {
     fn item(&mut self, lane: &Lane, item: &list::Item<'_>) {
         self.names.push(item.name.clone().into_owned());
         let is_tool = self.kind == ListKind::Tools;
-        if is_tool && !self.upstream.admits(&item.name) {
+        let Some(exposed) = self.upstream.surface.expose(self.kind, &item.name) else {
             return;
-        }
+        };
         let params = match param::scan(item.text) {
             _ if !is_tool => Vec::new(),
             Ok(params) => params,
@@ -306,10 +309,6 @@ impl<'u> Reading<'u> {
                 self.quarantined += 1;
                 return;
             }
-        };
-        let exposed = match self.kind {
-            ListKind::Tools | ListKind::Prompts => self.upstream.namer.expose(&item.name),
-            ListKind::Resources | ListKind::Templates => item.name.clone(),
         };
         let text = if exposed == item.name {
             item.text.to_owned()
@@ -342,9 +341,7 @@ impl<'u> Reading<'u> {
             .map(|(at, entry)| (entry.exposed.clone(), at))
             .collect();
         if self.kind == ListKind::Tools {
-            let filters = self.upstream.filters.iter();
-            let unmatched = filters.flat_map(|filter| filter.unmatched(&self.names));
-            catalogue.unmatched = unmatched.map(str::to_owned).collect();
+            catalogue.unmatched = self.upstream.surface.unmatched(&self.names);
         }
         self.catalogue
     }

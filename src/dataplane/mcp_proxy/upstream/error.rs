@@ -12,6 +12,9 @@ use crate::upstream::SendError;
 /// Texts name hosts, statuses and limits, never what was sent or answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::mcp_proxy) enum UpstreamError {
+    /// There is nothing to be reached.
+    #[error("{0}")]
+    Absent(String),
     /// Its Secret cannot be read.
     #[error("{0} is missing")]
     MissingSecret(SecretEntry),

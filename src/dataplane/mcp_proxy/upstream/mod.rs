@@ -13,6 +13,7 @@ mod lane;
 mod link;
 mod session;
 mod status;
+mod surface;
 mod token;
 
 use std::borrow::Cow;
@@ -21,9 +22,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use agentkube_mcp::Id;
 use agentkube_mcp::session::Fingerprint;
-use agentkube_mcp::{Id, Namer, ToolFilter};
-use agentkube_plan::{ProxyPlan, ProxyUpstream, ToolFilter as PlannedFilter, UpstreamKind};
+use agentkube_plan::{ProxyPlan, ProxyUpstream, UpstreamKind};
 use arc_swap::ArcSwapOption;
 use http::Uri;
 use sha2::{Digest, Sha256};
@@ -37,8 +38,8 @@ use self::endpoint::Endpoint;
 use self::exchange::Wire;
 use self::lane::Connected;
 use self::status::Status;
+use self::surface::Surface;
 use super::party::Party;
-use super::serving::prefixes;
 use crate::source::Secrets;
 use crate::upstream::{Breaker, TlsRoots, UpstreamClient};
 
@@ -50,6 +51,7 @@ pub(super) use self::exchange::{Answer, Outgoing};
 pub(super) use self::lane::Lane;
 pub(super) use self::link::Link;
 pub(super) use self::session::CancelGuard;
+pub(super) use self::surface::access;
 
 /// Attempts of one call: the first, one after a lost session, and one in the
 /// other era.
@@ -62,9 +64,10 @@ const MAX_SHELVES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) name: String,
-    pub(super) namer: Namer,
+    pub(super) surface: Surface,
     config: ProxyUpstream,
-    filters: Vec<ToolFilter>,
+    /// Why there is nothing to be reached.
+    absent: Option<String>,
     client_info: Arc<str>,
     wire: Wire,
     breaker: Breaker,
@@ -123,15 +126,18 @@ impl Upstream {
         roots: &TlsRoots,
         client_info: Arc<str>,
     ) -> Self {
-        let UpstreamKind::Http { endpoint, .. } = &config.kind;
+        let (endpoint, absent) = match &config.kind {
+            UpstreamKind::Http { endpoint, .. } => (endpoint.as_str(), None),
+            UpstreamKind::Absent { reason } => ("", Some(reason.clone())),
+        };
         // A plan whose endpoint is no URL is not loaded (`Plan::check`).
         let uri = endpoint
             .parse()
             .unwrap_or_else(|_| Uri::from_static("http://invalid.invalid"));
         Self {
             name: config.name.clone(),
-            namer: namer(plan, config),
-            filters: config.tools.iter().map(filter).collect(),
+            surface: Surface::new(plan, config),
+            absent,
             client_info,
             wire: Wire {
                 client: UpstreamClient::new(roots, config.timeouts.connect),
@@ -162,20 +168,18 @@ impl Upstream {
         secrets: &Secrets,
     ) -> bool {
         self.config == *config
-            && self.namer == namer(plan, config)
+            && self.surface == Surface::new(plan, config)
             && self.wire.limit as u64 == plan.limits.message_bytes
             && self.wire.credential.has_values_of(&config.auth, secrets)
     }
 
-    /// True when every filter lets the tool through.
-    fn admits(&self, tool: &str) -> bool {
-        self.filters.iter().all(|filter| filter.admits(tool))
-    }
-
-    /// True when a filter may hide a tool.
-    pub(super) fn hides_tools(&self) -> bool {
-        let all = |filter: &ToolFilter| *filter == ToolFilter::All;
-        !self.filters.iter().all(all)
+    /// An error when there is nothing to be asked, or no credential to ask with:
+    /// known before anything is sent, and nobody's fault who is asked.
+    fn is_there(&self) -> Result<(), UpstreamError> {
+        match &self.absent {
+            Some(reason) => Err(UpstreamError::Absent(reason.clone())),
+            None => self.wire.credential.check(),
+        }
     }
 
     /// A message without our credential, should the upstream have echoed it.
@@ -205,7 +209,7 @@ impl Upstream {
 
     /// The lane for a party that only wants to know what the upstream offers.
     pub(super) async fn greet(&self, party: &Party) -> Result<Lane, UpstreamError> {
-        self.wire.credential.check()?;
+        self.is_there()?;
         self.breaker
             .admit(Instant::now())
             .map_err(UpstreamError::LeftAlone)?;
@@ -241,8 +245,7 @@ impl Upstream {
         clock: &Clock,
         make: impl Fn(&Lane, &Hop) -> Outgoing,
     ) -> Result<Asked, UpstreamError> {
-        // Known before anything is sent, and not the upstream's fault.
-        self.wire.credential.check()?;
+        self.is_there()?;
         self.breaker
             .admit(Instant::now())
             .map_err(UpstreamError::LeftAlone)?;
@@ -356,21 +359,4 @@ fn fingerprint(config: &ProxyUpstream) -> Fingerprint {
         .zip(hash.finalize())
         .for_each(|(to, from)| *to = from);
     print
-}
-
-fn namer(plan: &ProxyPlan, config: &ProxyUpstream) -> Namer {
-    let max_length = plan.tool_names.max_length as usize;
-    if prefixes(plan) {
-        Namer::prefixed(&config.name, max_length)
-    } else {
-        Namer::bare(max_length)
-    }
-}
-
-fn filter(planned: &PlannedFilter) -> ToolFilter {
-    match planned {
-        PlannedFilter::All => ToolFilter::All,
-        PlannedFilter::Allow(patterns) => ToolFilter::allow(patterns.iter().cloned()),
-        PlannedFilter::Deny(patterns) => ToolFilter::deny(patterns.iter().cloned()),
-    }
 }

@@ -1,0 +1,262 @@
+//! `mcpRef`: what an MCP offers of other MCPs.
+//!
+//! An MCP of the same namespace is flattened: its upstreams become ours, with
+//! what it says about their tools, so a call takes no extra hop. One of another
+//! namespace is called as a client of its own, with a key, and decides for
+//! itself: no Secret crosses a namespace.
+
+use agentkube_crds::mcp::{CheckedMcp, CheckedUpstream, McpReference};
+use agentkube_crds::shared::AuthMode;
+use agentkube_crds::{Kind, MCP, keys, names};
+use agentkube_plan::{
+    HttpTransport, ObjectName, ProxyTimeouts, ProxyUpstream, SecretEntry, Through, ToolFilter,
+    UpstreamAuth, UpstreamKind,
+};
+use agentkube_webhooks::cycle::{printed, way_back};
+use agentkube_webhooks::{Found, Lookup, Target, TargetRef};
+
+use super::{MissingRef, MissingWhat};
+
+/// What becomes of a reference to an MCP of another namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hops {
+    /// Its Service is called with a key.
+    Keyed,
+    /// It is flattened too, as the only process there is (`agentkube run`)
+    /// serves all of them. Its Secrets are named `<namespace>/<name>`.
+    Flattened,
+}
+
+/// The upstreams of an MCP, with those of the MCPs that it refers to.
+pub(super) struct Flat {
+    pub(super) rows: Vec<Row>,
+    /// References that cannot be followed.
+    pub(super) absent: Vec<MissingRef>,
+}
+
+/// One upstream and the namespace of its Secrets.
+pub(super) struct Row {
+    pub(super) home: String,
+    pub(super) upstream: ProxyUpstream,
+}
+
+impl Row {
+    /// The upstream as the plan of `object` names it.
+    pub(super) fn into_upstream(self, object: &ObjectName) -> ProxyUpstream {
+        let Self { home, mut upstream } = self;
+        if home != object.namespace {
+            for entry in upstream.auth.secrets_mut() {
+                entry.name = format!("{home}/{}", entry.name);
+            }
+        }
+        upstream
+    }
+}
+
+impl Flat {
+    pub(super) fn of(checked: &CheckedMcp, lookup: &dyn Lookup, hops: Hops) -> Self {
+        let mut flat = Self {
+            rows: Vec::new(),
+            absent: Vec::new(),
+        };
+        for upstream in &checked.upstreams {
+            match upstream {
+                CheckedUpstream::Mcp(reference) => flat.follow(checked, reference, lookup, hops),
+                CheckedUpstream::Server(server) => flat.rows.push(Row {
+                    home: checked.object.namespace.clone(),
+                    upstream: server.clone(),
+                }),
+            }
+        }
+        flat
+    }
+
+    fn follow(
+        &mut self,
+        checked: &CheckedMcp,
+        reference: &McpReference,
+        lookup: &dyn Lookup,
+        hops: Hops,
+    ) {
+        let home = &checked.object.namespace;
+        let found = find(&checked.object, reference, lookup, hops);
+        let followed = found.and_then(|target| {
+            if *home == reference.target.namespace || hops == Hops::Flattened {
+                flattened(checked, reference, lookup, hops).map(|flat| (flat.rows, flat.absent))
+            } else {
+                let upstream = hop(&checked.object, reference, &target)?;
+                let home = home.clone();
+                Ok((vec![Row { home, upstream }], Vec::new()))
+            }
+        });
+        match followed {
+            Ok((rows, absent)) => {
+                self.rows.extend(rows);
+                self.absent.extend(absent);
+            }
+            Err(what) => {
+                self.rows.push(Row {
+                    home: home.clone(),
+                    upstream: absent(reference, &what),
+                });
+                self.absent.push(MissingRef {
+                    upstream: reference.name.clone(),
+                    what,
+                });
+            }
+        }
+    }
+}
+
+/// The MCP that a reference names, when it may be used.
+fn find(
+    object: &ObjectName,
+    reference: &McpReference,
+    lookup: &dyn Lookup,
+    hops: Hops,
+) -> Result<Target, MissingWhat> {
+    let (from, target) = (target_ref(object), target_ref(&reference.target));
+    if let Some(way) = way_back(&from, &target, lookup) {
+        let ring = printed(&from, &way);
+        return Err(MissingWhat::Mcp(
+            "ReferenceCycle",
+            format!("a ring: {ring}"),
+        ));
+    }
+    let name = &reference.target;
+    match target.find(&object.namespace, lookup) {
+        Found::Usable(target) => Ok(target),
+        // Of a Namespace that no file describes, `run` cannot know the labels.
+        Found::Undecided(target) if hops == Hops::Flattened => Ok(target),
+        Found::Missing => Err(MissingWhat::Mcp(
+            "MCPNotFound",
+            format!("MCP \"{name}\" does not exist"),
+        )),
+        Found::Refused(grant) => Err(MissingWhat::Mcp(
+            "NotAdmitted",
+            format!("MCP \"{name}\" does not admit this namespace: {grant}"),
+        )),
+        Found::Undecided(_) => Err(MissingWhat::Mcp(
+            "NotAdmitted",
+            format!("MCP \"{name}\" selects namespaces by labels, which are not known"),
+        )),
+    }
+}
+
+/// The upstreams of another MCP in place of the reference.
+fn flattened(
+    checked: &CheckedMcp,
+    reference: &McpReference,
+    lookup: &dyn Lookup,
+    hops: Hops,
+) -> Result<Flat, MissingWhat> {
+    let name = &reference.target;
+    let mcp = lookup.mcp(&name.namespace, &name.name);
+    let other = mcp.as_deref().map(MCP::parse).and_then(Result::ok);
+    let other = other.ok_or_else(|| {
+        MissingWhat::Mcp(
+            "MCPInvalid",
+            format!("MCP \"{name}\" cannot be served itself"),
+        )
+    })?;
+    let mut flat = Flat::of(&other, lookup, hops);
+    for Row { upstream, .. } in &mut flat.rows {
+        let mut levels = upstream.through.take();
+        let prefix = match levels {
+            Some(_) => None,
+            None => other.prefix(&upstream.name),
+        };
+        levels.get_or_insert_default().push(Through {
+            prefix,
+            max_length: other.tool_names.max_length,
+            tools: reference.tools.clone(),
+            client: client(&checked.object),
+            access: other.access.clone(),
+        });
+        upstream.through = levels;
+        upstream.name = format!("{}/{}", reference.name, upstream.name);
+        upstream.timeouts = shorter(upstream.timeouts, reference.timeouts);
+    }
+    for missing in &mut flat.absent {
+        missing.upstream = format!("{}/{}", reference.name, missing.upstream);
+    }
+    Ok(flat)
+}
+
+/// The target's Service, called as a client of its own.
+fn hop(
+    object: &ObjectName,
+    reference: &McpReference,
+    target: &Target,
+) -> Result<ProxyUpstream, MissingWhat> {
+    let name = &reference.target;
+    let auth = match target.auth {
+        AuthMode::None => UpstreamAuth::None,
+        AuthMode::Apikey => UpstreamAuth::Bearer {
+            secret: SecretEntry {
+                name: names::client_key_secret(
+                    &client(object),
+                    Kind::MCP,
+                    &name.namespace,
+                    &name.name,
+                ),
+                key: keys::API_KEY.to_owned(),
+            },
+        },
+        AuthMode::ServiceAccount => {
+            let why = format!("MCP \"{name}\" wants tokens of ServiceAccounts, an MCP has none");
+            return Err(MissingWhat::Mcp("NotAdmitted", why));
+        }
+    };
+    Ok(ProxyUpstream {
+        name: reference.name.clone(),
+        kind: UpstreamKind::Http {
+            endpoint: target.url.clone(),
+            transport: HttpTransport::StreamableHttp,
+        },
+        auth,
+        tools: vec![reference.tools.clone()],
+        timeouts: reference.timeouts,
+        breaker: reference.breaker,
+        through: Some(Vec::new()),
+    })
+}
+
+/// In place of what cannot be reached, so that it is reported and hides only
+/// its own tools.
+fn absent(reference: &McpReference, what: &MissingWhat) -> ProxyUpstream {
+    let reason = match what {
+        MissingWhat::Mcp(_, why) => why.clone(),
+        MissingWhat::Entry(entry) | MissingWhat::Secret(entry) => entry.to_string(),
+    };
+    ProxyUpstream {
+        name: reference.name.clone(),
+        kind: UpstreamKind::Absent { reason },
+        auth: UpstreamAuth::None,
+        tools: vec![ToolFilter::All],
+        timeouts: reference.timeouts,
+        breaker: reference.breaker,
+        through: Some(Vec::new()),
+    }
+}
+
+/// The name by which an MCP is another one's client.
+pub(crate) fn client(object: &ObjectName) -> String {
+    format!("{}/{}", object.namespace, object.name)
+}
+
+fn shorter(one: ProxyTimeouts, other: ProxyTimeouts) -> ProxyTimeouts {
+    ProxyTimeouts {
+        connect: one.connect,
+        idle: one.idle.min(other.idle),
+        total: one.total.min(other.total),
+    }
+}
+
+fn target_ref(object: &ObjectName) -> TargetRef {
+    TargetRef {
+        kind: Kind::MCP,
+        namespace: object.namespace.clone(),
+        name: object.name.clone(),
+    }
+}

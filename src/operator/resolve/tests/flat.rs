@@ -1,0 +1,234 @@
+//! What becomes of `mcpRef`.
+
+use serde_json::Value;
+
+use super::*;
+use crate::clients::secret_name;
+use agentkube_crds::{Kind, defaults};
+use agentkube_webhooks::TargetRef;
+
+fn object(namespace: &str, name: &str, spec: Value) -> Value {
+    let object = json!({
+        "apiVersion": "agentkube.io/v1alpha1", "kind": "MCP",
+        "metadata": { "name": name, "namespace": namespace }, "spec": spec,
+    });
+    defaults(Kind::MCP, &object)
+}
+
+fn server(name: &str) -> Value {
+    json!({ "name": name, "kind": "http", "endpoint": format!("http://{name}/mcp") })
+}
+
+fn reference(name: &str, target: Value) -> Value {
+    json!({ "name": name, "kind": "mcpRef", "mcpRef": target })
+}
+
+fn resolved(objects: &[Value], hops: Hops) -> Resolution<ProxyPlan> {
+    let index = FileIndex::from_objects(objects);
+    let first = MCP::read(&objects[0]).unwrap().parse().unwrap();
+    mcp(&first, &index, hops)
+}
+
+fn names(plan: &ProxyPlan) -> Vec<&str> {
+    plan.upstreams.iter().map(|it| it.name.as_str()).collect()
+}
+
+fn kinds(resolution: &Resolution<ProxyPlan>) -> Vec<&str> {
+    resolution.missing.iter().map(MissingRef::reason).collect()
+}
+
+#[test]
+fn an_mcp_of_the_same_namespace_is_flattened_with_its_filters_and_secrets() {
+    let mut x = server("x");
+    x["auth"] = json!({ "mode": "bearer", "secretRef": { "name": "x-token", "key": "token" } });
+    x["tools"] = json!({ "mode": "deny", "deny": ["drop_*"] });
+    x["timeouts"] = json!({ "idle": "30s", "total": "1h" });
+    let mut to_b = reference("b", json!({ "name": "b" }));
+    to_b["tools"] = json!({ "mode": "allow", "allow": ["x__*"] });
+    let access = json!([{ "clients": ["team-a/a"], "tools": ["x__get"] }]);
+    let resolution = resolved(
+        &[
+            object("team-a", "a", json!({ "upstreams": [server("own"), to_b] })),
+            object(
+                "team-a",
+                "b",
+                json!({ "upstreams": [x, server("y")], "access": access,
+                    "toolNames": { "maxLength": 40 } }),
+            ),
+        ],
+        Hops::Keyed,
+    );
+    let plan = &resolution.plan;
+    assert_eq!(names(plan), ["own", "b/x", "b/y"]);
+    let [own, x, y] = plan.upstreams.as_slice() else {
+        panic!("three upstreams")
+    };
+    assert_eq!(own.through, None);
+    let [level] = x.through.as_deref().unwrap() else {
+        panic!("one level")
+    };
+    assert_eq!((level.prefix.as_deref(), level.max_length), (Some("x"), 40));
+    assert_eq!(level.client, "team-a/a");
+    assert_eq!(level.access.len(), 1);
+    assert_eq!(
+        level.tools,
+        agentkube_plan::ToolFilter::Allow(vec!["x__*".to_owned()])
+    );
+    assert_eq!(
+        x.tools,
+        [agentkube_plan::ToolFilter::Deny(vec!["drop_*".to_owned()])]
+    );
+    assert_eq!(
+        (x.timeouts.idle.as_secs(), x.timeouts.total.as_secs()),
+        (30, 600)
+    );
+    assert_eq!(
+        y.through.as_deref().unwrap()[0].prefix.as_deref(),
+        Some("y")
+    );
+    let mounted = resolution.secrets.iter().any(|it| it.name == "x-token");
+    assert!(mounted, "its Secrets are mounted here too");
+    assert_eq!(kinds(&resolution), ["SecretNotFound"]);
+    assert_eq!(resolution.missing[0].upstream, "b/x");
+}
+
+#[test]
+fn one_of_another_namespace_is_called_with_a_key_of_our_own() {
+    let objects = [
+        object(
+            "team-a",
+            "a",
+            json!({ "upstreams": [reference("b", json!({ "name": "b", "namespace": "team-b" }))] }),
+        ),
+        object(
+            "team-b",
+            "b",
+            json!({ "port": 9000, "upstreams": [server("x")], "allowedNamespaces": { "from": "All" } }),
+        ),
+    ];
+    let resolution = resolved(&objects, Hops::Keyed);
+    let [hop] = resolution.plan.upstreams.as_slice() else {
+        panic!("one upstream")
+    };
+    let target = TargetRef {
+        kind: Kind::MCP,
+        namespace: "team-b".to_owned(),
+        name: "b".to_owned(),
+    };
+    let key = secret_name("team-a/a", &target);
+    assert_eq!(hop.through, Some(vec![]));
+    assert!(format!("{:?}", hop.kind).contains("http://b-mcp.team-b.svc:9000/mcp"));
+    assert!(
+        resolution
+            .secrets
+            .iter()
+            .any(|it| it.name == key && it.key == "api-key")
+    );
+    assert_eq!(
+        kinds(&resolution),
+        ["SecretNotFound"],
+        "until the key is there"
+    );
+
+    let flat = resolved(&objects, Hops::Flattened);
+    assert_eq!(names(&flat.plan), ["b/x"]);
+}
+
+#[test]
+fn in_one_process_a_secret_is_found_in_the_namespace_of_its_mcp() {
+    let mut x = server("x");
+    x["auth"] = json!({ "mode": "bearer", "secretRef": { "name": "token", "key": "token" } });
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": "token", "namespace": "team-b" }, "data": { "token": "eA==" },
+    });
+    let objects = [
+        object(
+            "team-a",
+            "a",
+            json!({ "upstreams": [reference("b", json!({ "name": "b", "namespace": "team-b" }))] }),
+        ),
+        object(
+            "team-b",
+            "b",
+            json!({ "upstreams": [x], "allowedNamespaces": { "from": "All" } }),
+        ),
+        secret,
+    ];
+    let flat = resolved(&objects, Hops::Flattened);
+    assert!(flat.missing.is_empty());
+    assert!(flat.secrets.iter().any(|it| it.name == "team-b/token"));
+}
+
+#[test]
+fn what_cannot_be_followed_is_reported_and_leaves_the_rest() {
+    let elsewhere = json!({ "name": "b", "namespace": "team-b" });
+    let a = |target: Value| {
+        object(
+            "team-a",
+            "a",
+            json!({ "upstreams": [server("own"), reference("b", target)] }),
+        )
+    };
+    let cases = [
+        (vec![a(elsewhere.clone())], "MCPNotFound"),
+        (
+            vec![
+                a(elsewhere),
+                object("team-b", "b", json!({ "upstreams": [server("x")] })),
+            ],
+            "NotAdmitted",
+        ),
+        (
+            vec![
+                a(json!({ "name": "b" })),
+                object(
+                    "team-a",
+                    "b",
+                    json!({ "upstreams": [reference("c", json!({ "name": "c" }))] }),
+                ),
+                object(
+                    "team-a",
+                    "c",
+                    json!({ "upstreams": [server("z"), reference("a", json!({ "name": "a" }))] }),
+                ),
+            ],
+            "ReferenceCycle",
+        ),
+    ];
+    for (objects, reason) in cases {
+        let resolution = resolved(&objects, Hops::Keyed);
+        assert_eq!(kinds(&resolution), [reason]);
+        assert_eq!(names(&resolution.plan), ["own", "b"]);
+        let said = serde_json::to_string(&resolution.plan.upstreams[1].kind).unwrap();
+        assert!(said.contains("absent"), "{said}");
+    }
+}
+
+#[test]
+fn a_ring_further_on_costs_only_what_lies_behind_it() {
+    let resolution = resolved(
+        &[
+            object(
+                "team-a",
+                "a",
+                json!({ "upstreams": [reference("b", json!({ "name": "b" }))] }),
+            ),
+            object(
+                "team-a",
+                "b",
+                json!({ "upstreams": [server("x"), reference("c", json!({ "name": "c" }))] }),
+            ),
+            object(
+                "team-a",
+                "c",
+                json!({ "upstreams": [server("y"), reference("b", json!({ "name": "b" }))] }),
+            ),
+        ],
+        Hops::Keyed,
+    );
+    assert_eq!(names(&resolution.plan), ["b/x", "b/c"]);
+    assert_eq!(kinds(&resolution), ["ReferenceCycle"]);
+    let said = resolution.missing[0].to_string();
+    assert!(said.contains("team-a/b → team-a/c → team-a/b"), "{said}");
+}
