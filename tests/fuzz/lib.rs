@@ -1,7 +1,10 @@
 //! What the targets share. An input is a head of two bytes, which choose the
 //! client's dialect and the provider's, and the bytes of the wire.
 
+use std::borrow::Cow;
+
 use agentkube_llm::capabilities::CapabilityTable;
+use agentkube_llm::eventstream::{event, exception};
 use agentkube_llm::{Context, Dialect, Target, Translator};
 use bytes::Bytes;
 
@@ -31,10 +34,24 @@ impl<'a> Input<'a> {
         })
     }
 
+    /// The wire as a stream of the provider.
+    pub fn stream(&self) -> Cow<'a, [u8]> {
+        if self.provider == Dialect::BedrockConverse {
+            framed(self.wire)
+        } else {
+            Cow::Borrowed(self.wire)
+        }
+    }
+
     /// The wire in pieces of one to sixteen bytes.
-    pub fn pieces(&self) -> impl Iterator<Item = Bytes> {
+    pub fn pieces(&self) -> impl Iterator<Item = Bytes> + use<> {
+        self.pieces_of(self.wire)
+    }
+
+    /// Any bytes in such pieces.
+    pub fn pieces_of(&self, wire: &[u8]) -> impl Iterator<Item = Bytes> + use<> {
         let mut state = self.seed | 1;
-        let mut rest = Bytes::copy_from_slice(self.wire);
+        let mut rest = Bytes::copy_from_slice(wire);
         std::iter::from_fn(move || {
             // xorshift (Marsaglia 2003).
             state ^= state << 13;
@@ -60,9 +77,28 @@ impl<'a> Input<'a> {
     }
 }
 
+/// The fuzzer does not guess checksums: lines of a name and its data become frames,
+/// exceptions where the name begins with an exclamation mark. What begins with a length
+/// stays as it is.
+fn framed(wire: &[u8]) -> Cow<'_, [u8]> {
+    if wire.first().is_none_or(|byte| *byte == 0) {
+        return Cow::Borrowed(wire);
+    }
+    let text = String::from_utf8_lossy(wire);
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    // A header's value is no longer.
+    let lines = lines.filter(|(name, _)| name.len() < 256);
+    let frames = lines.map(|(name, data)| match name.strip_prefix('!') {
+        Some(name) => exception(name, data),
+        None => event(name, data),
+    });
+    Cow::Owned(frames.flatten().collect())
+}
+
 /// "Hello", as each dialect asks it.
-const REQUESTS: [&str; 3] = [
+const REQUESTS: [&str; 4] = [
     r#"{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"Hello"}]}"#,
     r#"{"model":"m","stream":true,"input":"Hello"}"#,
+    r#"{"messages":[{"role":"user","content":[{"text":"Hello"}]}]}"#,
     r#"{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}"#,
 ];
