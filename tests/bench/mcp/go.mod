@@ -1,0 +1,3 @@
+module agentkube.io/tests/bench/mcp
+
+go 1.26
