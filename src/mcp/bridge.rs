@@ -39,6 +39,8 @@ pub fn legacy_params(params: Option<&Object<'_>>, rewrite: &Rewrite<'_>) -> Opti
     if !rewrite.own {
         edit.remove("task");
     }
+    // What was asked for was asked by us; the upstream only wants the call again.
+    edit.remove("inputResponses").remove("requestState");
     apply(&mut edit, rewrite);
     if let Some(meta) = params.object("_meta") {
         let mut inner = meta.edit();
@@ -234,7 +236,41 @@ pub fn question(request: &str, id: &str) -> Option<String> {
     request.text("method")?;
     let mut edit = request.edit();
     edit.set("jsonrpc", "\"2.0\"").set("id", id);
+    if let Some(params) = request.object("params")
+        && params.text("mode").as_deref() == Some("url")
+    {
+        // Required until 2025-11-25, gone after it.
+        let mut inner = params.edit();
+        inner.set_if_absent("elicitationId", id);
+        edit.set("params", inner.finish());
+    }
     Some(edit.finish())
+}
+
+/// The result for a modern client where a legacy upstream answers that URLs must
+/// be visited first (2025-11-25, Elicitation, "URL Elicitation Required Error").
+/// `None` for other errors, and for a client that cannot visit URLs.
+#[must_use]
+pub fn urls_required(error: &str, client_capabilities: &str) -> Option<String> {
+    if error::code_of(error) != Some(error::URL_ELICITATION_REQUIRED) {
+        return None;
+    }
+    let capabilities = Object::parse(client_capabilities)?;
+    capabilities.object("elicitation")?.value("url")?;
+    let data = Object::parse(error)?.object("data")?;
+    let elicitations = data.value("elicitations").and_then(json::array)?;
+    let mut requests = Vec::new();
+    for (number, elicitation) in elicitations.into_iter().enumerate() {
+        let elicitation = Object::parse(elicitation)?;
+        let params = elicitation.edit().remove("elicitationId").finish();
+        requests.push(format!(
+            "\"url-{number}\":{{\"method\":\"elicitation/create\",\"params\":{params}}}"
+        ));
+    }
+    Some(format!(
+        "{{\"resultType\":\"input_required\",\"inputRequests\":{{{}}}}}",
+        requests.join(",")
+    ))
 }
 
 /// A call again, with the input that was given; `message` is the first call.

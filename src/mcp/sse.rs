@@ -54,7 +54,10 @@ impl Decoder {
     /// # Errors
     /// [`TooLong`]; the decoder is of no use after it.
     pub fn push(&mut self, mut bytes: &[u8], events: &mut Vec<Event>) -> Result<(), TooLong> {
-        if std::mem::take(&mut self.after_cr) && !bytes.is_empty() {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.after_cr) {
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
         while let Some(at) = memchr::memchr2(b'\n', b'\r', bytes) {
@@ -211,6 +214,11 @@ mod tests {
         assert!(event.data.is_empty());
         let framed = frame_with("", Some("1"), Some(500));
         assert_eq!(decode(&[framed.as_bytes()]), events);
+    }
+
+    #[test]
+    fn nothing_between_the_halves_of_a_line_end_does_not_end_a_line() {
+        assert_eq!(decode(&[b"data: a\r", b"", b"\n"]), []);
     }
 
     #[test]

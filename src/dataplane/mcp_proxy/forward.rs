@@ -152,6 +152,7 @@ impl Errand<'_, '_> {
             method: self.method,
             progress_token: text(meta::PROGRESS_TOKEN),
             log_level: text(meta::LOG_LEVEL),
+            capabilities: text(meta::CLIENT_CAPABILITIES),
             info: self.caller.serving.info.clone(),
             scope: self.scope.clone(),
             tally: self.caller.tally.clone(),

@@ -43,6 +43,8 @@ pub(super) struct Asker {
     pub(super) log_level: Option<String>,
     /// Who the proxy is, as JSON text.
     pub(super) info: Arc<str>,
+    /// What a modern client can do, as JSON text.
+    pub(super) capabilities: Option<String>,
     /// What binds the states that it gets.
     pub(super) scope: Option<String>,
     /// How the client's request is counted.
@@ -132,6 +134,19 @@ impl Asker {
                 self.meter.ended(Outcome::Ok);
                 StatusCode::OK
             }
+            Kind::Error { error, .. } if self.urls_required(lane, error).is_some() => {
+                self.meter.ended(Outcome::Ok);
+                let result = self.urls_required(lane, error).unwrap_or_default();
+                let route = bridge::Route {
+                    client: self.era,
+                    upstream: lane.era(),
+                    method: self.method,
+                    server_info: &self.info,
+                };
+                edit.remove("error");
+                edit.set("result", bridge::result_for(&result, route).into_owned());
+                StatusCode::OK
+            }
             Kind::Error { error, .. } => {
                 self.meter.ended(Outcome::Error);
                 let code = error::code_of(error).unwrap_or_default();
@@ -146,6 +161,14 @@ impl Asker {
         };
         let text = upstream.redact(Cow::Owned(edit.finish()));
         Some((status, text.into_owned()))
+    }
+
+    /// A legacy upstream's wish that URLs are visited, as a modern result.
+    fn urls_required(&self, lane: &Lane, error: &str) -> Option<String> {
+        if self.era == Era::Legacy || lane.era() == Era::Modern {
+            return None;
+        }
+        bridge::urls_required(error, self.capabilities.as_deref()?)
     }
 
     /// A notification of the upstream as the client gets it; `None` for one

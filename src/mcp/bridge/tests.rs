@@ -43,6 +43,26 @@ fn meta_that_was_only_modern_is_gone_altogether() {
     );
 }
 
+#[test]
+fn urls_that_must_be_visited_are_asked_of_clients_that_can() {
+    let error = r#"{"code":-32042,"message":"m","data":{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://a","message":"Sign in"}]}}"#;
+    let able = r#"{"elicitation":{"url":{}}}"#;
+    assert_eq!(
+        urls_required(error, able).unwrap(),
+        r#"{"resultType":"input_required","inputRequests":{"url-0":{"method":"elicitation/create","params":{"mode":"url","url":"https://a","message":"Sign in"}}}}"#
+    );
+    assert_eq!(urls_required(error, r#"{"elicitation":{}}"#), None);
+    assert_eq!(
+        urls_required(r#"{"code":-32602,"message":"m"}"#, able),
+        None
+    );
+    let asked = question(
+        r#"{"method":"elicitation/create","params":{"mode":"url"}}"#,
+        "\"7\"",
+    );
+    assert!(asked.unwrap().contains(r#""elicitationId":"7""#));
+}
+
 fn speaker(info: &str) -> Speaker<'_> {
     Speaker {
         version: Version::LATEST,

@@ -268,3 +268,28 @@ async fn mirrored_arguments_are_compared_before_a_legacy_upstream_is_called() {
     }
     assert_eq!(server.got("tools/call").len(), 1);
 }
+
+#[tokio::test]
+async fn a_legacy_upstream_that_wants_a_url_visited_asks_a_modern_client_for_input() {
+    let server = Spec::legacy(&["pay"]).on_call(|_, message| {
+        let wants =
+            json!([{"mode": "url", "elicitationId": "e", "url": "https://a", "message": "m"}]);
+        let error = json!({"code": -32042, "message": "first", "data": {"elicitations": wants}});
+        Reply::json(
+            200,
+            &json!({"jsonrpc": "2.0", "id": message["id"], "error": error}),
+        )
+    });
+    let server = server.start().await;
+    let proxy = over(&[&server]).await;
+    let meta = json!({"io.modelcontextprotocol/clientCapabilities": {"elicitation": {"url": {}}}});
+    let able = proxy.modern("tools/call", json!({"name": "pay", "_meta": meta}));
+    let result = able.await.result();
+    assert_eq!(result["resultType"], "input_required");
+    assert_eq!(
+        result["inputRequests"]["url-0"]["params"]["url"],
+        "https://a"
+    );
+    let unable = proxy.modern("tools/call", json!({"name": "pay"})).await;
+    assert_eq!(unable.code(), -32603, "-32042 is not of its revision");
+}
