@@ -1,5 +1,6 @@
 //! The gateway against scripted upstreams on loopback, called in process.
 
+mod bedrock;
 mod errors;
 mod failover;
 mod kit;
