@@ -1,5 +1,7 @@
 //! An answer in one piece: what it cost, and whether it is one at all.
 
+use serde_json::value::RawValue;
+
 use crate::skim::{self, NoObject};
 use crate::{Dialect, Failure, FailureKind, Usage, UsageReport, classify, codec};
 
@@ -17,6 +19,28 @@ pub struct Answer {
 /// JSON object: another upstream may still be tried.
 pub fn read(dialect: Dialect, body: &[u8]) -> Result<Answer, Failure> {
     codec::provider(dialect).inspect(body)
+}
+
+/// What the last bytes of a large 2xx answer say that it cost: all wires have their
+/// usage behind what was said. `tail` begins anywhere.
+#[must_use]
+pub fn read_tail(dialect: Dialect, tail: &[u8]) -> UsageReport {
+    // In a text the quotes would be escaped.
+    let Some(at) = memchr::memmem::rfind(tail, b"\"usage\"") else {
+        return UsageReport::Absent;
+    };
+    let member = tail.get(at..).unwrap_or_default();
+    let value = member.get(b"\"usage\"".len()..).unwrap_or_default();
+    let value = value
+        .trim_ascii_start()
+        .strip_prefix(b":")
+        .unwrap_or_default();
+    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
+    let Some(Ok(usage)) = values.next() else {
+        return UsageReport::Unreadable;
+    };
+    let body = format!("{{\"usage\":{}}}", usage.get());
+    read(dialect, body.as_bytes()).map_or(UsageReport::Unreadable, |answer| answer.usage)
 }
 
 /// Reads an answer whose members are `error` and `usage`.

@@ -1,8 +1,8 @@
 //! The demo: model providers and an MCP server that answer without a key and
 //! without a network, so that a first try of agentkube needs neither.
 //!
-//! Every address serves everything: `/v1/chat/completions` and `/v1/models` as
-//! OpenAI does, `/v1/messages` as Anthropic does, `/mcp` as a tool server of
+//! Every address serves everything: `/v1/chat/completions`, `/v1/responses`,
+//! `/v1/embeddings` and `/v1/models` as OpenAI does, `/v1/messages` as Anthropic does, `/mcp` as a tool server of
 //! both eras. `agentkube run --demo` starts it in-process; `agentkube
 //! demo-upstream` is the same as a program of its own.
 
@@ -15,6 +15,7 @@ mod anthropic;
 mod mcp;
 mod openai;
 mod reply;
+mod responses;
 mod server;
 mod tools;
 

@@ -56,7 +56,7 @@ pub(super) fn error(status: StatusCode, code: Option<&str>, message: &str) -> Re
 
 /// A provider would refuse a wrong key, and so the demo looks whether the
 /// gateway put the provider's key in place of the client's.
-fn refused(headers: &HeaderMap) -> Option<Reply> {
+pub(super) fn refused(headers: &HeaderMap) -> Option<Reply> {
     let key = reply::bearer(headers).unwrap_or_default();
     (!key.starts_with("sk-") || key.starts_with("sk-ant-")).then(|| {
         let message = "the demo provider wants an OpenAI key: Authorization: Bearer sk-… \
@@ -65,7 +65,7 @@ fn refused(headers: &HeaderMap) -> Option<Reply> {
     })
 }
 
-fn invalid(message: &str) -> Reply {
+pub(super) fn invalid(message: &str) -> Reply {
     error(StatusCode::BAD_REQUEST, None, message)
 }
 

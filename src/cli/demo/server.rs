@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::reply::{Reply, empty};
 use super::tools::Tools;
-use super::{Error, anthropic, mcp, openai};
+use super::{Error, anthropic, mcp, openai, responses};
 
 /// A request larger than this is not a demo any more.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
@@ -121,6 +121,8 @@ async fn route(request: Request<Incoming>, state: &State) -> Reply {
     let body = body.to_bytes();
     match (&head.method, head.uri.path()) {
         (&Method::POST, "/v1/chat/completions") => openai::chat(&head.headers, &body),
+        (&Method::POST, "/v1/responses") => responses::respond(&head.headers, &body),
+        (&Method::POST, "/v1/embeddings") => responses::embed(&head.headers, &body),
         (&Method::POST, "/v1/messages") => anthropic::messages(&head.headers, &body),
         (&Method::GET, "/v1/models") if anthropic::is_caller(&head.headers) => {
             anthropic::models(&head.headers)

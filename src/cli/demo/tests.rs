@@ -69,6 +69,34 @@ async fn a_stream_has_usage_only_when_asked_and_ends_in_done() {
 }
 
 #[tokio::test]
+async fn a_response_stream_is_numbered_and_ends_completed() {
+    let demo = demo().await;
+    let request = json!({"model": "gpt-5.1", "input": "Hello", "stream": true});
+    let key = [OPENAI_KEY];
+    let (status, body) = post(demo.upstream_addr(), "/v1/responses", &key, &request).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(body.starts_with("event: response.created\n"), "{body}");
+    let (_, last) = body.rsplit_once("\ndata: ").unwrap();
+    let last: Value = serde_json::from_str(last).unwrap();
+    assert_eq!(last["type"], "response.completed");
+    assert_eq!(last["response"]["output"][0]["type"], "message");
+    let events = body.matches("event: ").count();
+    assert_eq!(last["sequence_number"], events - 1);
+    demo.shutdown().await;
+}
+
+#[tokio::test]
+async fn every_text_is_embedded() {
+    let demo = demo().await;
+    let request = json!({"model": "text-embedding-3-small", "input": ["a", "b"]});
+    let key = [OPENAI_KEY];
+    let (_, body) = post(demo.upstream_addr(), "/v1/embeddings", &key, &request).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["data"].as_array().unwrap().len(), 2);
+    demo.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_message_stream_goes_from_start_to_stop() {
     let demo = demo().await;
     let headers = [ANTHROPIC_KEY, ANTHROPIC_VERSION];

@@ -214,7 +214,8 @@ impl<C> Exchange<'_, C> {
                 self.settlement.first_token();
                 let settlement = self.settlement.take();
                 self.clock.restart(idle);
-                let rest = RestBody::new(whole.take(), body, self.clock, idle, settlement);
+                let dialect = self.wire.service().dialect;
+                let rest = RestBody::new(dialect, whole.take(), body, self.clock, idle, settlement);
                 return Ok(Body::stream(rest));
             }
             if body.is_end_stream() {

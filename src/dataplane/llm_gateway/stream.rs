@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use agentkube_llm::End;
+use agentkube_llm::{Dialect, End, answer};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 
@@ -18,6 +18,9 @@ use crate::edge::BoxError;
 /// After the dialect's own terminator only the end of the body is awaited, so
 /// that the connection can be used again; not for long.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// Of an answer that is not held: its usage is not longer, and comes last.
+const TAIL: usize = 8 * 1024;
 
 /// A streamed answer whose first event came.
 ///
@@ -136,6 +139,8 @@ impl<B> Drop for StreamBody<B> {
 
 /// An answer in one piece that is too large to be read first.
 pub(super) struct RestBody<B> {
+    dialect: Dialect,
+    tail: Vec<u8>,
     read: Option<Bytes>,
     upstream: Option<B>,
     clock: Clock,
@@ -145,6 +150,7 @@ pub(super) struct RestBody<B> {
 
 impl<B> RestBody<B> {
     pub(super) fn new(
+        dialect: Dialect,
         read: Bytes,
         upstream: B,
         clock: Clock,
@@ -152,12 +158,27 @@ impl<B> RestBody<B> {
         settlement: Settlement,
     ) -> Self {
         Self {
+            dialect,
+            tail: Vec::new(),
             read: Some(read),
             upstream: Some(upstream),
             clock,
             idle,
             settlement,
         }
+    }
+
+    /// Usage comes last, and may be split.
+    fn keep(&mut self, bytes: &[u8]) {
+        if bytes.len() < TAIL {
+            let excess = (self.tail.len() + bytes.len()).saturating_sub(TAIL);
+            self.tail.drain(..excess);
+        } else {
+            self.tail.clear();
+        }
+        let from = bytes.len().saturating_sub(TAIL);
+        self.tail
+            .extend_from_slice(bytes.get(from..).unwrap_or_default());
     }
 
     /// The connection to the client is cut: it cannot take this for the whole.
@@ -181,6 +202,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         if let Some(bytes) = this.read.take() {
+            this.keep(&bytes);
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         let Some(upstream) = &mut this.upstream else {
@@ -189,6 +211,9 @@ where
         match Pin::new(upstream).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.clock.restart(this.idle);
+                if let Some(bytes) = frame.data_ref() {
+                    this.keep(bytes);
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(_))) => {
@@ -197,6 +222,8 @@ where
             }
             Poll::Ready(None) => {
                 this.upstream = None;
+                this.settlement
+                    .used(answer::read_tail(this.dialect, &this.tail));
                 this.settlement.close(Outcome::Ok);
                 Poll::Ready(None)
             }

@@ -103,3 +103,15 @@ fn a_page_of_html_under_a_200_is_a_failure() {
         assert_eq!(failure.code.as_deref(), Some("unreadable_answer"));
     }
 }
+
+#[test]
+fn the_end_of_a_large_answer_says_what_all_of_it_cost() {
+    let tail = br#"0.25]}],"model":"m","usage": {"prompt_tokens":9,"total_tokens":9}}"#;
+    let counted = read_tail(Dialect::OpenAiChat, tail).counts().unwrap();
+    assert_eq!((counted.input, counted.output), (9, 0));
+    let said = br#"{"content":"\"usage\":{\"prompt_tokens\":9}"}"#;
+    assert_eq!(read_tail(Dialect::OpenAiChat, said), UsageReport::Absent);
+    let cut = br#""usage":{"prompt_tokens":"#;
+    let unreadable = read_tail(Dialect::OpenAiChat, cut);
+    assert_eq!(unreadable, UsageReport::Unreadable);
+}

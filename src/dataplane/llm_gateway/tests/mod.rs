@@ -7,6 +7,7 @@ mod kit;
 mod passthrough;
 mod providers;
 mod reload;
+mod responses;
 mod resting;
 mod run;
 mod streams;
