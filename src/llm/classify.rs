@@ -43,6 +43,7 @@ const WORDS: &[(&str, FailureKind)] = &[
     ("engine_overloaded_error", FailureKind::Overloaded),
     ("insufficient_quota", FailureKind::Quota),
     ("invalid_api_key", FailureKind::Credentials),
+    ("invalid_prompt", FailureKind::BadRequest),
     ("model_not_found", FailureKind::NotFound),
     ("overloaded_error", FailureKind::Overloaded),
     ("permission_error", FailureKind::Credentials),

@@ -95,7 +95,7 @@ fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Unreadable> {
 impl EventReader for Reader {
     fn read(&mut self, event: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Unreadable> {
         let data = event.data.as_ref();
-        match stream::kind(event).as_str() {
+        match stream::kind(event).as_ref() {
             "response.created" | "response.in_progress" | "response.queued" => {
                 let response = parse::<Lifecycle<'_>>(data)?.response;
                 self.start(Some(&response), out);

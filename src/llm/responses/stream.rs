@@ -1,6 +1,8 @@
 //! The events of a streamed response: named, numbered, and over with
 //! `response.completed`, `response.incomplete` or `response.failed`.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -45,12 +47,12 @@ struct Tag<'a> {
 
 /// The kind of an event: its name, or the data's own word where a server sends no
 /// names. Empty when it has none.
-pub(super) fn kind(event: &Event<'_>) -> String {
+pub(super) fn kind<'a>(event: &'a Event<'_>) -> Cow<'a, str> {
     if event.name.is_empty() {
         let tag = serde_json::from_slice::<Tag<'_>>(&event.data);
-        return tag.map(|tag| tag.r#type.into_string()).unwrap_or_default();
+        return tag.map(|tag| tag.r#type.0).unwrap_or_default();
     }
-    String::from_utf8_lossy(event.name).into_owned()
+    String::from_utf8_lossy(event.name)
 }
 
 impl Decoder {
