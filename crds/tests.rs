@@ -28,7 +28,7 @@ fn manifests(name: &str) -> Vec<Manifest> {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    assert!(files.len() > 10, "{name} is nearly empty");
+    assert!(!files.is_empty(), "{name} is empty");
     files.iter().map(|file| manifest(file)).collect()
 }
 

@@ -14,22 +14,14 @@ use crate::field::{FieldError, FieldPath, Reason};
 enum Unless {
     /// The field must be absent or empty.
     Absent,
-    /// The field must be present and not empty.
-    Present,
     /// The field may have these values only.
     OneOf(&'static [&'static str]),
 }
 
-use Unless::{Absent, OneOf, Present};
+use Unless::{Absent, OneOf};
 
 /// kind, path (`[]` goes through a list), what is possible today, what to do instead.
 const REFUSED: &[(Kind, &str, Unless, &str)] = &[
-    (
-        Kind::LLMGateway,
-        "spec.upstreams[].models",
-        Present,
-        "list the models; asking the upstream for them comes later",
-    ),
     (Kind::LLMGateway, "spec.budgets", Absent, "remove it"),
     (Kind::LLMGateway, "spec.prices", Absent, "remove it"),
     (Kind::LLMGateway, "spec.state", Absent, "remove it"),
@@ -141,7 +133,6 @@ impl Unless {
     fn violated(self, value: Option<&Value>) -> Option<String> {
         match self {
             Self::Absent => (!is_empty(value)).then(String::new),
-            Self::Present => is_empty(value).then(String::new),
             // A value that is no string is the schema's to refuse.
             Self::OneOf(values) => {
                 let value = value?.as_str()?;

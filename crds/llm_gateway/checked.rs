@@ -179,8 +179,10 @@ fn check_routing(
     path: &FieldPath,
     errors: &mut Errors,
 ) {
+    // One without a list is asked for its models: any name may be one of them.
     let serves = |upstream: &GatewayUpstream, model: &str| {
-        upstream.models.iter().any(|pattern| pattern.matches(model))
+        let mut patterns = upstream.models.iter();
+        upstream.models.is_empty() || patterns.any(|pattern| pattern.matches(model))
     };
     for (index, alias) in routing.aliases.iter().enumerate() {
         let here = path.child("modelMap").index(index);

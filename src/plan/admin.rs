@@ -41,6 +41,10 @@ pub struct UpstreamReport {
     /// True or false once it was tried, absent before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reachable: Option<bool>,
+    /// Models that an upstream without a list in the spec said it serves (gateways
+    /// only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
     /// Tools that the upstream offers through the filter (MCP only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<u32>,

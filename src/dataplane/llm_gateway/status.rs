@@ -49,6 +49,7 @@ fn report<C>(upstream: &Upstream<C>) -> UpstreamReport {
         name: upstream.spec.name.clone(),
         credentials: missing.is_none(),
         reachable: upstream.health.reachable(),
+        models: upstream.discovered().map(str::to_owned).collect(),
         tools: None,
         unmatched_patterns: Vec::new(),
         message: missing.or_else(|| upstream.health.last_failure()),

@@ -277,13 +277,6 @@ impl<C: Clone> Upstream<C> {
         same.then(|| Arc::clone(&slot.breaker))
     }
 
-    fn exact_names(&self) -> impl Iterator<Item = &str> {
-        self.slots.iter().filter_map(|slot| match &slot.pattern {
-            ModelPattern::Exact(name) => Some(name.as_str()),
-            ModelPattern::Prefix(_) => None,
-        })
-    }
-
     fn candidate(this: &Arc<Self>, model: &str) -> Option<Candidate<C>> {
         let exact =
             |slot: &&Arc<Slot>| matches!(&slot.pattern, ModelPattern::Exact(m) if m == model);
@@ -308,6 +301,21 @@ impl<C: Clone> Upstream<C> {
 /// True when what was learned of one still holds for the other.
 fn same_place(a: &GatewayUpstream, b: &GatewayUpstream) -> bool {
     a.provider == b.provider && a.base_url == b.base_url && a.timeouts.connect == b.timeouts.connect
+}
+
+impl<C> Upstream<C> {
+    /// What it said it serves, where the spec does not say.
+    pub(super) fn discovered(&self) -> impl Iterator<Item = &str> {
+        let asked = self.spec.models.is_empty();
+        self.exact_names().filter(move |_| asked)
+    }
+
+    fn exact_names(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().filter_map(|slot| match &slot.pattern {
+            ModelPattern::Exact(name) => Some(name.as_str()),
+            ModelPattern::Prefix(_) => None,
+        })
+    }
 }
 
 impl<C> ModelRoute<C> {

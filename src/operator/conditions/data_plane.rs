@@ -58,6 +58,13 @@ impl Rollout {
         u32::try_from(self.ready.len()).unwrap_or(u32::MAX)
     }
 
+    /// What those say that could be asked.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &DigestReport> {
+        self.ready
+            .iter()
+            .filter_map(|(_, report)| report.as_ref().ok())
+    }
+
     /// True when every ready Pod reports the wanted digest; false with none.
     pub(crate) fn is_programmed(&self) -> bool {
         let serves = |(_, report): &(String, Result<DigestReport, String>)| {

@@ -13,6 +13,7 @@ fn report(plan: &str, rejected: Option<&str>, credentials: bool) -> DigestReport
         },
         clients: None,
         upstreams: vec![UpstreamReport {
+            models: Vec::new(),
             name: "a".to_owned(),
             credentials,
             reachable: None,

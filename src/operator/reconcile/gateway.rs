@@ -84,7 +84,7 @@ fn observed(gateway: &LLMGateway, seen: &Seen) -> LLMGatewayStatus {
     let usable = upstreams
         .iter()
         .filter(|it| it.credentials && it.state != UpstreamState::Failing);
-    let models = models(gateway);
+    let models = models(gateway, seen);
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     LLMGatewayStatus {
         endpoint: Some(names::service_url(
@@ -107,13 +107,18 @@ fn observed(gateway: &LLMGateway, seen: &Seen) -> LLMGatewayStatus {
     }
 }
 
-/// What clients can ask for: served names, then aliases, each once.
-fn models(gateway: &LLMGateway) -> Vec<String> {
-    let served = gateway
+/// What clients can ask for: served names, those that upstreams were asked for, then
+/// aliases, each once.
+fn models(gateway: &LLMGateway, seen: &Seen) -> Vec<String> {
+    let listed = gateway
         .spec
         .upstreams
         .iter()
         .flat_map(|upstream| &upstream.models);
+    let reports = seen.facts.rollout.reports();
+    let discovered = reports.flat_map(|report| &report.upstreams);
+    let discovered = discovered.flat_map(|upstream| &upstream.models);
+    let served = listed.chain(discovered);
     let aliases = gateway
         .spec
         .routing
@@ -130,13 +135,7 @@ fn models(gateway: &LLMGateway) -> Vec<String> {
 }
 
 fn upstreams(gateway: &LLMGateway, seen: &Seen) -> Vec<LlmUpstreamStatus> {
-    let reports: Vec<&DigestReport> = seen
-        .facts
-        .rollout
-        .ready
-        .iter()
-        .filter_map(|(_, report)| report.as_ref().ok())
-        .collect();
+    let reports: Vec<&DigestReport> = seen.facts.rollout.reports().collect();
     let one = |upstream: &agentkube_crds::llm_gateway::LlmUpstream| {
         let rows: Vec<_> = reports
             .iter()

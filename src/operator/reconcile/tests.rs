@@ -141,6 +141,7 @@ impl Replica {
             plan: loaded(plan),
             clients: clients.map(loaded),
             upstreams: vec![UpstreamReport {
+                models: Vec::new(),
                 name: "anthropic".to_owned(),
                 credentials: true,
                 reachable: Some(true),

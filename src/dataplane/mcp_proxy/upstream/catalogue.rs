@@ -195,6 +195,7 @@ impl Upstream {
         let tools = self.known(ListKind::Tools, &Party::Modern);
         let credential = self.is_there().err();
         UpstreamReport {
+            models: Vec::new(),
             name: self.name.clone(),
             credentials: credential.is_none(),
             reachable: match self.absent {
