@@ -109,3 +109,18 @@ def test_progress_is_told_and_a_subscription_is_taken(replicas):
     result = talk(replicas, story)
     assert not result.is_error
     assert seen == [1, 2, 3, 4]
+
+
+def test_a_modern_client_listens_for_changes(replicas):
+    """The stream opens, is acknowledged, and a legacy upstream stands behind it."""
+
+    async def run():
+        headers = {"authorization": f"Bearer {replicas['key']}"}
+        async with httpx2.AsyncClient(headers=headers, timeout=DEADLINE) as http_client:
+            transport = streamable_http_client(replicas["url"], http_client=http_client)
+            async with Client(transport, mode="2026-07-28") as client:
+                async with client.listen(tools_list_changed=True) as subscription:
+                    return subscription.honored
+
+    honored = asyncio.run(asyncio.wait_for(run(), DEADLINE))
+    assert honored.tools_list_changed
