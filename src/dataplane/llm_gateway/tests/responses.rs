@@ -77,6 +77,32 @@ async fn what_is_kept_elsewhere_is_a_400_where_no_upstream_can_read_it() {
 }
 
 #[tokio::test]
+async fn input_tokens_are_counted_where_the_upstream_can() {
+    let counts = |_: &Request| {
+        Reply::json(
+            200,
+            &json!({"object": "response.input_tokens", "input_tokens": 11}),
+        )
+    };
+    let upstream = Upstream::start(counts).await;
+    let path = "/v1/responses/input_tokens";
+    let body = json!({"model": "fast", "input": "Hi"}).to_string();
+    let rig = Rig::new(plan(vec![openai("primary", &upstream)])).await;
+    let answer = rig.call(post(path, body.clone())).await;
+    assert_eq!(answer.json()["input_tokens"], 11);
+    assert_eq!(upstream.requests()[0].path, path);
+    let rig = Rig::new(plan(vec![anthropic("claude", &upstream)])).await;
+    let answer = rig.call(post(path, body)).await;
+    assert_eq!(answer.status, 404);
+    assert!(
+        answer.message().contains("count tokens"),
+        "{}",
+        answer.message()
+    );
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn embeddings_pass_untouched_and_are_counted() {
     let upstream = Upstream::by_model().await;
     let rig = Rig::new(plan(vec![openai("primary", &upstream)])).await;
