@@ -8,6 +8,8 @@ use crate::{Failure, FailureKind};
 pub(crate) enum Progress {
     #[default]
     AwaitFirst,
+    /// An answer was announced; nothing was said in it yet.
+    AwaitContent,
     AwaitFinish,
     /// The answer said why it ended; the dialect's terminator is missing.
     AwaitTerminator,
@@ -19,7 +21,7 @@ pub(crate) enum Progress {
     NoAnswer(Failure),
     Failed {
         failure: Failure,
-        /// By the first event already.
+        /// Before any content.
         at_head: bool,
     },
 }
@@ -37,37 +39,55 @@ impl Progress {
     pub(crate) fn phase(&self) -> Phase {
         match self {
             Self::AwaitFirst => Phase::First,
-            Self::AwaitFinish | Self::AwaitTerminator => Phase::Within,
+            Self::AwaitContent | Self::AwaitFinish | Self::AwaitTerminator => Phase::Within,
             Self::Terminated | Self::Closed | Self::Truncated => Phase::Over(Verdict::Forward),
             // vLLM sends `[DONE]` after an error as well.
             Self::NoAnswer(_) | Self::Failed { .. } => Phase::Over(Verdict::Hide),
         }
     }
 
-    /// The first event is the beginning of an answer.
-    pub(crate) fn begin(&mut self) {
+    /// The first event says that an answer follows, and nothing of it: overloaded
+    /// providers fail behind it, and another upstream may still serve.
+    pub(crate) fn announce(&mut self) {
         if matches!(self, Self::AwaitFirst) {
+            *self = Self::AwaitContent;
+        }
+    }
+
+    /// The first content came.
+    pub(crate) fn begin(&mut self) {
+        if self.is_speechless() {
             *self = Self::AwaitFinish;
         }
     }
 
-    /// The answer said why it ended.
+    /// True while no content came.
+    pub(crate) fn is_speechless(&self) -> bool {
+        matches!(self, Self::AwaitFirst | Self::AwaitContent)
+    }
+
+    /// The answer said why it ended; it may be empty then.
     pub(crate) fn finish(&mut self) {
-        if matches!(self, Self::AwaitFinish) {
+        if matches!(self, Self::AwaitContent | Self::AwaitFinish) {
             *self = Self::AwaitTerminator;
         }
     }
 
-    /// The terminator came.
-    pub(crate) fn terminate(&mut self) {
+    /// The terminator came. Where neither content nor a reason did, there was no
+    /// answer.
+    pub(crate) fn terminate(&mut self) -> Verdict {
+        if matches!(self, Self::AwaitContent) {
+            return self.no_answer("empty_stream");
+        }
         if self.phase() == Phase::Within {
             *self = Self::Terminated;
         }
+        Verdict::Forward
     }
 
     /// The provider says that it failed. The client reads its own words.
     pub(crate) fn fail(&mut self, failure: Failure) -> Verdict {
-        let at_head = matches!(self, Self::AwaitFirst);
+        let at_head = self.is_speechless();
         *self = Self::Failed { failure, at_head };
         Verdict::Forward
     }
@@ -81,7 +101,7 @@ impl Progress {
     /// The body ended.
     pub(crate) fn end(&mut self, end: End) -> Outcome {
         match (&self, end) {
-            (Self::AwaitFirst, _) => {
+            (Self::AwaitFirst | Self::AwaitContent, _) => {
                 self.no_answer("empty_stream");
             }
             (Self::AwaitTerminator, End::Clean) => *self = Self::Closed,
@@ -99,6 +119,7 @@ impl Progress {
             Self::Terminated | Self::Closed => Outcome::Finished,
             Self::Failed { failure, .. } => Outcome::Failed(failure.clone()),
             Self::AwaitFirst
+            | Self::AwaitContent
             | Self::AwaitFinish
             | Self::AwaitTerminator
             | Self::Truncated
@@ -108,7 +129,7 @@ impl Progress {
 
     pub(crate) fn head(&self) -> Head<'_> {
         match self {
-            Self::AwaitFirst => Head::Awaited,
+            Self::AwaitFirst | Self::AwaitContent => Head::Awaited,
             Self::NoAnswer(failure)
             | Self::Failed {
                 failure,

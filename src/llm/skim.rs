@@ -5,6 +5,8 @@
 //! brackets are followed: what is not an object, or breaks off, is noticed; what
 //! only looks like JSON inside of a member is the reader's to find.
 
+use std::ops::Range;
+
 use memchr::memchr2;
 
 /// No JSON object, or one that breaks off.
@@ -49,6 +51,27 @@ pub(crate) fn members<'a>(
             Some(b'}') => return text.end(),
             _ => return Err(NoObject),
         }
+    }
+}
+
+/// Where the value of a member lies; the text is read no further than that, and
+/// may break off behind it.
+pub(crate) fn find(json: &[u8], key: &[u8]) -> Option<Range<usize>> {
+    let mut text = Text { json, at: 0 };
+    text.expect(b'{').ok()?;
+    loop {
+        text.expect(b'"').ok()?;
+        let start = text.at;
+        text.string().ok()?;
+        let found = json.get(start..text.at - 1) == Some(key);
+        text.expect(b':').ok()?;
+        text.space();
+        let start = text.at;
+        text.value().ok()?;
+        if found {
+            return Some(start..text.at);
+        }
+        text.expect(b',').ok()?;
     }
 }
 

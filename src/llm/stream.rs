@@ -30,13 +30,13 @@ impl End {
     }
 }
 
-/// What the first event of a stream was. Keep-alive comments and pings are
-/// not events in this sense.
+/// What the head of a stream is. Keep-alive comments, pings and what only
+/// announces an answer (a role, `message_start`) decide nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head<'a> {
     /// It has not come yet.
     Awaited,
-    /// The beginning of an answer.
+    /// Content of an answer, or why it ended without any.
     Answer,
     /// An error, or nothing that could be an answer: another upstream may
     /// still be tried.

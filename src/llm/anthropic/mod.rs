@@ -14,8 +14,8 @@ use http::StatusCode;
 
 use crate::answer::Answer;
 use crate::codec::{
-    ClientWire, Encode, Encoded, EventReader, EventWriter, Inbound, Names, ProviderWire, Replays,
-    Reply, Watch,
+    ClientWire, Encode, Encoded, EventReader, EventWriter, Inbound, ModelMember, Names,
+    ProviderWire, Replays, Reply, Watch,
 };
 use crate::ir::{At, ChatRequest, ChatResponse, Field};
 use crate::stream::StreamDecoder;
@@ -81,6 +81,13 @@ impl ProviderWire for Wire {
 
     fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure> {
         response::to_ir(body)
+    }
+
+    fn model_member(&self) -> Option<ModelMember> {
+        Some(ModelMember {
+            key: "model",
+            within: Some("message"),
+        })
     }
 
     fn inspect(&self, body: &[u8]) -> Result<Answer, Failure> {

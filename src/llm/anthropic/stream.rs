@@ -32,6 +32,8 @@ pub(crate) struct Decoder {
 /// The events that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    Block,
+    Content,
     Start,
     Delta,
     Stop,
@@ -54,6 +56,8 @@ impl Kind {
 
     fn named(name: &[u8]) -> Self {
         match name {
+            b"content_block_delta" => Self::Content,
+            b"content_block_start" => Self::Block,
             b"message_start" => Self::Start,
             b"message_delta" => Self::Delta,
             b"message_stop" => Self::Stop,
@@ -68,11 +72,11 @@ impl Decoder {
     fn first(&mut self, kind: Kind, event: &Event<'_>) -> Verdict {
         match kind {
             Kind::Stop => self.progress.no_answer("empty_stream"),
-            Kind::Start | Kind::Delta | Kind::Other => {
+            Kind::Block | Kind::Content | Kind::Start | Kind::Delta | Kind::Other => {
                 if serde_json::from_slice::<Tag<'_>>(&event.data).is_err() {
                     return self.progress.no_answer("unreadable_stream");
                 }
-                self.progress.begin();
+                self.progress.announce();
                 self.read(kind, event)
             }
             Kind::Ping | Kind::Error => self.read(kind, event),
@@ -83,9 +87,11 @@ impl Decoder {
         match kind {
             Kind::Start => self.start(&event.data),
             Kind::Delta => self.delta(&event.data),
-            Kind::Stop => self.progress.terminate(),
+            Kind::Content => self.progress.begin(),
+            Kind::Block if self.progress.is_speechless() => self.block(&event.data),
+            Kind::Stop => return self.progress.terminate(),
             Kind::Error => return self.progress.fail(classify::in_stream(&event.data)),
-            Kind::Ping | Kind::Other => {}
+            Kind::Block | Kind::Ping | Kind::Other => {}
         }
         Verdict::Forward
     }
@@ -94,6 +100,15 @@ impl Decoder {
         match serde_json::from_slice::<Start<'_>>(data) {
             Ok(start) => self.count(start.message.usage),
             Err(_) => self.unreadable = true,
+        }
+    }
+
+    /// A text that begins says nothing yet. A thought does: where it is not shown,
+    /// nothing follows until it ends.
+    fn block(&mut self, data: &[u8]) {
+        let begun = serde_json::from_slice::<Begun<'_>>(data);
+        if !begun.is_ok_and(|begun| begun.content_block.r#type == "text") {
+            self.progress.begin();
         }
     }
 
@@ -159,6 +174,12 @@ impl StreamDecoder for Decoder {
 struct Tag<'a> {
     #[serde(borrow)]
     r#type: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Begun<'a> {
+    #[serde(borrow)]
+    content_block: Tag<'a>,
 }
 
 #[derive(Deserialize)]

@@ -16,8 +16,8 @@ use http::StatusCode;
 
 use crate::answer::Answer;
 use crate::codec::{
-    ClientWire, Encode, Encoded, EventReader, EventWriter, Framing, Inbound, Names, ProviderWire,
-    Replays, Reply, Watch,
+    ClientWire, Encode, Encoded, EventReader, EventWriter, Framing, Inbound, ModelMember, Names,
+    ProviderWire, Replays, Reply, Watch,
 };
 use crate::ir::{At, ChatRequest, ChatResponse, Field};
 use crate::stream::StreamDecoder;
@@ -92,6 +92,10 @@ impl ProviderWire for Wire {
 
     fn framing(&self) -> Framing {
         Framing::EventStream
+    }
+
+    fn model_member(&self) -> Option<ModelMember> {
+        None
     }
 
     fn inspect(&self, body: &[u8]) -> Result<Answer, Failure> {

@@ -24,10 +24,11 @@ pub(super) struct Decoder {
 /// The events that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind<'a> {
-    /// A part of the answer.
+    /// Something of the answer.
     Content,
     Exception(&'a str),
     Metadata,
+    Start,
     Stop,
     Other,
 }
@@ -40,9 +41,8 @@ impl<'a> Kind<'a> {
             return Self::Exception(word);
         }
         match name {
-            "messageStart" | "contentBlockStart" | "contentBlockDelta" | "contentBlockStop" => {
-                Self::Content
-            }
+            "contentBlockStart" | "contentBlockDelta" => Self::Content,
+            "messageStart" | "contentBlockStop" => Self::Start,
             "messageStop" => Self::Stop,
             "metadata" => Self::Metadata,
             _ => Self::Other,
@@ -53,11 +53,11 @@ impl<'a> Kind<'a> {
 impl Decoder {
     fn first(&mut self, kind: Kind<'_>, event: &Event<'_>) -> Verdict {
         match kind {
-            Kind::Content | Kind::Stop => {
+            Kind::Content | Kind::Start | Kind::Stop => {
                 if serde_json::from_slice::<IgnoredAny>(&event.data).is_err() {
                     return self.progress.no_answer("unreadable_stream");
                 }
-                self.progress.begin();
+                self.progress.announce();
                 self.read(kind, event)
             }
             Kind::Metadata => self.progress.no_answer("empty_stream"),
@@ -77,10 +77,11 @@ impl Decoder {
             Kind::Metadata => {
                 self.count(&event.data);
                 if self.stopped {
-                    self.progress.terminate();
+                    return self.progress.terminate();
                 }
             }
-            Kind::Content | Kind::Other => {}
+            Kind::Content => self.progress.begin(),
+            Kind::Start | Kind::Other => {}
         }
         Verdict::Forward
     }

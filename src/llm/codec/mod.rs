@@ -12,7 +12,7 @@ pub(crate) use encode::Encode;
 pub use frames::{FrameError, Framing};
 pub(crate) use frames::{Frames, Piece};
 pub(crate) use ids::{Limits, ToolNames, fit};
-pub(crate) use provider::{Encoded, EventReader, ProviderWire, Unreadable, Watch};
+pub(crate) use provider::{Encoded, EventReader, ModelMember, ProviderWire, Unreadable, Watch};
 
 use crate::{Dialect, anthropic, bedrock, openai, responses};
 

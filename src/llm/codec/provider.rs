@@ -24,6 +24,15 @@ pub(crate) struct Watch {
     pub(crate) hide_usage: bool,
 }
 
+/// The member that names the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ModelMember {
+    /// Its key; at the top of an answer in one piece.
+    pub(crate) key: &'static str,
+    /// In events: the object at the top that holds it, if one does.
+    pub(crate) within: Option<&'static str>,
+}
+
 /// A dialect, as providers speak it.
 pub(crate) trait ProviderWire: Sync {
     /// Writes a request; notes in `to` what cannot be carried.
@@ -43,6 +52,14 @@ pub(crate) trait ProviderWire: Sync {
     /// # Errors
     /// When it is not in the documented shape: nothing of it may reach a client.
     fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure>;
+
+    /// Where answers name their model; none where they do not.
+    fn model_member(&self) -> Option<ModelMember> {
+        Some(ModelMember {
+            key: "model",
+            within: None,
+        })
+    }
 
     /// How events are framed.
     fn framing(&self) -> Framing {

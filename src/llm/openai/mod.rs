@@ -1,5 +1,6 @@
 //! OpenAI chat completions, as OpenAI, Ollama and vLLM speak it.
 
+mod delta;
 mod error;
 mod names;
 mod reader;

@@ -8,7 +8,7 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::usage;
+use super::{delta, usage};
 use crate::UsageReport;
 use crate::classify;
 use crate::json::may_hold;
@@ -59,9 +59,17 @@ impl Decoder {
         if !is_object(data) {
             return self.progress.no_answer("unreadable_stream");
         }
-        self.progress.begin();
+        self.progress.announce();
+        self.listen(data);
         self.settle();
         verdict
+    }
+
+    /// Looks for the first content: chunks with no more than a role are none.
+    fn listen(&mut self, data: &[u8]) {
+        if self.progress.is_speechless() && delta::says_something(data) {
+            self.progress.begin();
+        }
     }
 
     /// Parses a chunk if it can hold something of interest.
@@ -121,11 +129,11 @@ impl StreamDecoder for Decoder {
         }
         match self.progress.phase() {
             Phase::First => self.first(event, data),
-            Phase::Within if data == b"[DONE]" => {
-                self.progress.terminate();
-                Verdict::Forward
+            Phase::Within if data == b"[DONE]" => self.progress.terminate(),
+            Phase::Within => {
+                self.listen(data);
+                self.chunk(event, data)
             }
-            Phase::Within => self.chunk(event, data),
             Phase::Over(verdict) => verdict,
         }
     }

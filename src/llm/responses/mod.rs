@@ -19,8 +19,8 @@ use bytes::Bytes;
 
 use crate::answer::Answer;
 use crate::codec::{
-    ClientWire, Encode, Encoded, EventReader, EventWriter, Inbound, Names, ProviderWire, Replays,
-    Reply, Watch,
+    ClientWire, Encode, Encoded, EventReader, EventWriter, Inbound, ModelMember, Names,
+    ProviderWire, Replays, Reply, Watch,
 };
 use crate::ir::{At, ChatRequest, ChatResponse, Field};
 use crate::stream::StreamDecoder;
@@ -80,6 +80,13 @@ impl ProviderWire for Wire {
 
     fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure> {
         response::to_ir(body)
+    }
+
+    fn model_member(&self) -> Option<ModelMember> {
+        Some(ModelMember {
+            key: "model",
+            within: Some("response"),
+        })
     }
 
     fn inspect(&self, body: &[u8]) -> Result<Answer, Failure> {

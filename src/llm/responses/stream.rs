@@ -40,6 +40,12 @@ struct Failed<'a> {
 }
 
 #[derive(Deserialize)]
+struct Added<'a> {
+    #[serde(borrow)]
+    item: Tag<'a>,
+}
+
+#[derive(Deserialize)]
 struct Tag<'a> {
     #[serde(borrow)]
     r#type: Text<'a>,
@@ -53,6 +59,13 @@ pub(super) fn kind<'a>(event: &'a Event<'_>) -> Cow<'a, str> {
         return tag.map(|tag| tag.r#type.0).unwrap_or_default();
     }
     String::from_utf8_lossy(event.name)
+}
+
+/// True when the item that begins is a message. A thought that begins says
+/// something: where it is not shown, nothing follows until it ends.
+fn is_message(data: &[u8]) -> bool {
+    let added = serde_json::from_slice::<Added<'_>>(data);
+    added.is_ok_and(|added| added.item.r#type.as_str() == "message")
 }
 
 impl Decoder {
@@ -88,8 +101,11 @@ impl Decoder {
                 self.progress.begin();
                 self.settle(data);
                 self.progress.finish();
-                self.progress.terminate();
+                return self.progress.terminate();
             }
+            // Nor by a message that is going to be written.
+            "response.content_part.added" => self.progress.announce(),
+            "response.output_item.added" if is_message(data) => self.progress.announce(),
             _ => self.progress.begin(),
         }
         Verdict::Forward

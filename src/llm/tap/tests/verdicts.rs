@@ -182,7 +182,8 @@ fn a_terminator_without_its_blank_line_counts_when_the_end_is_clean() {
     assert_eq!(seen.outcome, Outcome::Finished);
     assert!(seen.all().ends_with(b"\n\ndata: [DONE]\n\n"));
     for line_end in ["\n", "\r", "\r\n"] {
-        let stream = format!("data: {{}}\n\ndata: [DONE]{line_end}");
+        let text = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
+        let stream = format!("data: {text}\n\ndata: [DONE]{line_end}");
         let seen = watch(
             Dialect::OpenAiChat,
             hiding(),
@@ -372,6 +373,8 @@ fn an_endless_event_fails_the_stream_in_the_clients_dialect() {
     let mut tap = Tap::new(Dialect::AnthropicMessages, options);
     let start = b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n";
     tap.feed(Bytes::from_static(start)).unwrap();
+    let delta = b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\"}\n\n";
+    tap.feed(Bytes::from_static(delta)).unwrap();
     let endless = Bytes::from(vec![b'x'; 2000]);
     assert!(tap.feed(endless.clone()).is_err());
     assert!(tap.feed(endless).is_ok(), "the rest is ignored");
