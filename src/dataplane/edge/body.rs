@@ -3,11 +3,13 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::stall::Guarded;
 use super::{Permit, Tally, Ticket};
 
 /// An error of any layer's body.
@@ -27,6 +29,7 @@ pub struct Body {
 
 enum Data {
     Full(Option<Bytes>),
+    Guarded(Guarded),
     Incoming(Incoming),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
 }
@@ -82,9 +85,16 @@ impl Body {
         self.ticket = Some(ticket);
     }
 
+    /// Given up when its client takes nothing of it for so long.
+    pub(super) fn guarded(self, limit: Duration) -> Self {
+        Self::of(Data::Guarded(Guarded::new(self, limit)))
+    }
+
     fn is_complete(&self) -> bool {
         match &self.data {
             Data::Full(_) => true,
+            // What counts is inside of it.
+            Data::Guarded(_) => false,
             Data::Incoming(body) => body.is_end_stream(),
             Data::Stream(body) => body.is_end_stream(),
         }
@@ -129,6 +139,7 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = match &mut self.data {
             Data::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Data::Guarded(body) => body.poll_frame(cx),
             Data::Incoming(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map(|frame| frame.map(|frame| frame.map_err(BoxError::from))),
@@ -137,7 +148,10 @@ impl HttpBody for Body {
         match frame {
             Poll::Ready(None) => self.finish(),
             // Cut: what ends here is not the answer, whatever its status was.
-            Poll::Ready(Some(Err(_))) => self.ticket = None,
+            Poll::Ready(Some(Err(_))) => match &self.tally {
+                Some(tally) if tally.is_set() => self.finish(),
+                _ => self.ticket = None,
+            },
             _ => {}
         }
         frame
@@ -146,6 +160,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.data {
             Data::Full(bytes) => bytes.is_none(),
+            Data::Guarded(body) => body.is_end_stream(),
             Data::Incoming(body) => body.is_end_stream(),
             Data::Stream(body) => body.is_end_stream(),
         }
@@ -154,6 +169,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.data {
             Data::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Data::Guarded(body) => body.size_hint(),
             Data::Incoming(body) => body.size_hint(),
             Data::Stream(body) => body.size_hint(),
         }

@@ -1,11 +1,13 @@
 //! Reads a request body whole, within a limit and without waiting for ever.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
+
+use super::HeldBytes;
 
 /// Between two pieces of a request body; a client that is slower is cut off.
 const IDLE: Duration = Duration::from_secs(30);
@@ -35,6 +37,9 @@ pub enum CollectError {
     /// The client stopped sending: 408.
     #[error("the request body did not arrive in time")]
     Stalled,
+    /// Too many bodies are under way: 503.
+    #[error("the gateway holds too many request bodies; try again later")]
+    Full,
     /// The connection broke, or the framing is wrong: 400.
     #[error("the request body ended early")]
     Cut,
@@ -49,28 +54,52 @@ pub async fn collect<B>(body: B, limit: usize) -> Result<Bytes, CollectError>
 where
     B: Body<Data = Bytes>,
 {
-    tokio::time::timeout(WHOLE, join(body, limit))
-        .await
-        .map_err(|_| CollectError::Stalled)?
+    collect_held(body, limit, &mut HeldBytes::unbounded()).await
 }
 
-async fn join<B>(body: B, limit: usize) -> Result<Bytes, CollectError>
+/// The whole body; `held` is the room that it takes among others.
+///
+/// # Errors
+/// As [`collect`], and when there is no room for it.
+pub async fn collect_held<B>(
+    body: B,
+    limit: usize,
+    held: &mut HeldBytes,
+) -> Result<Bytes, CollectError>
+where
+    B: Body<Data = Bytes>,
+{
+    let mut body = pin!(body);
+    let result = {
+        let read = pin!(join(body.as_mut(), limit, held));
+        let read = tokio::time::timeout(WHOLE, read).await;
+        read.map_err(|_| CollectError::Stalled)?
+    };
+    if let Err(CollectError::TooLarge { .. } | CollectError::Full) = result {
+        Box::pin(discard(body)).await;
+    }
+    result
+}
+
+async fn join<B>(
+    mut body: Pin<&mut B>,
+    limit: usize,
+    held: &mut HeldBytes,
+) -> Result<Bytes, CollectError>
 where
     B: Body<Data = Bytes>,
 {
     let too_large = CollectError::TooLarge { limit };
-    let mut body = pin!(body);
     if body.size_hint().lower() > limit as u64 {
-        discard(body).await;
         return Err(too_large);
     }
     let Some(first) = next(&mut body).await? else {
         return Ok(Bytes::new());
     };
     if first.len() > limit {
-        discard(body).await;
         return Err(too_large);
     }
+    held.take(first.len())?;
     if body.is_end_stream() {
         return Ok(first);
     }
@@ -87,9 +116,9 @@ where
     let mut piece = Some(second);
     while let Some(bytes) = piece {
         if whole.len() + bytes.len() > limit {
-            discard(body).await;
             return Err(too_large);
         }
+        held.take(bytes.len())?;
         whole.extend_from_slice(&bytes);
         piece = next(&mut body).await?;
     }

@@ -13,6 +13,7 @@ mod body;
 mod clients;
 mod collect;
 mod drain;
+mod held;
 mod in_flight;
 mod metrics;
 mod observe;
@@ -20,13 +21,15 @@ mod patience;
 mod plane;
 mod rescue;
 mod serve;
+mod stall;
 #[cfg(test)]
 mod tests;
 
 pub use body::{Body, BoxError};
 pub use clients::{Client, ClientRegistry, Unauthenticated, presented_key};
-pub use collect::{CollectError, collect, discard};
+pub use collect::{CollectError, collect, collect_held, discard};
 pub use drain::Drain;
+pub use held::{BodyBudget, HeldBytes};
 pub use in_flight::{InFlight, Permit};
 pub use metrics::{EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics};
 pub use observe::{Observe, Tally, Ticket};

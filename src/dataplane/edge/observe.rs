@@ -5,14 +5,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::Service;
 
 use super::metrics::{Class, ObjectMetrics};
 use super::{Body, Plane, RouteLabel, Routed};
+
+/// HTTP/2: for a client to take some of its answer; for HTTP/1.1 the connection
+/// has a timer like it.
+const TAKE: Duration = Duration::from_secs(120);
 
 /// Finds a request's route and counts it from its head to the last byte of the
 /// answer.
@@ -50,6 +55,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let route = self.plane.route(&request);
         Observed {
+            guarded: request.version() == Version::HTTP_2,
             ticket: Some(Ticket::open(self.metrics.clone(), route)),
             inner: self.inner.call(Routed { route, request }),
         }
@@ -63,6 +69,7 @@ pin_project! {
         #[pin]
         inner: F,
         ticket: Option<Ticket>,
+        guarded: bool,
     }
 }
 
@@ -82,6 +89,9 @@ where
             ticket.answered(response.status());
             response.body_mut().observe(ticket);
         }
+        if *this.guarded {
+            response = response.map(|body| body.guarded(TAKE));
+        }
         Poll::Ready(Ok(response))
     }
 }
@@ -98,6 +108,10 @@ impl Tally {
     /// It ended as an answer of this status would.
     pub fn set(&self, status: StatusCode) {
         self.0.store(status.as_u16(), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
     }
 
     /// Its client did not want the answer any more.

@@ -1,6 +1,7 @@
 //! One attempt at one upstream: send, read the head of the answer, and only then
 //! say whether it is one.
 
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use agentkube_llm::{End, Head, classify};
@@ -50,7 +51,9 @@ pub(super) async fn attempt<D: Dial>(
     let mut settlement = Settlement::open(candidate);
     let mut clock = Clock::start(timeouts.first_token);
     let wire = outbound.wire;
-    let result = match clock.within(send(upstream, outbound)).await {
+    // Pinned here, so that waiting for it does not hold it a second time.
+    let sending = pin!(send(upstream, outbound));
+    let result = match clock.within(sending).await {
         None => Err(late(timeouts.first_token)),
         Some(Err(failed)) => Err(failed),
         Some(Ok(response)) => {
@@ -90,7 +93,7 @@ impl<C> Exchange<'_, C> {
             return Err(redirected(head));
         }
         if !head.status.is_success() {
-            return Err(self.refused(head, body).await);
+            return Err(Box::pin(self.refused(head, body)).await);
         }
         let encoded = head.headers.contains_key(CONTENT_ENCODING);
         let streamed = is_stream(&head.headers, self.wire) && !encoded;
@@ -100,7 +103,7 @@ impl<C> Exchange<'_, C> {
             return Err(Failed::new(Kind::ServerError, what));
         }
         if streamed {
-            self.stream(body).await
+            Box::pin(self.stream(body)).await
         } else {
             self.whole(&head.headers, body, encoded).await
         }
@@ -175,8 +178,7 @@ impl<C> Exchange<'_, C> {
         let settlement = self.settlement.take();
         let idle = self.upstream.spec.timeouts.idle;
         self.clock.restart(idle);
-        let stream = StreamBody::new(body, tap, self.clock, idle, settlement);
-        Ok(Body::stream(stream))
+        Ok(StreamBody::body(body, tap, self.clock, idle, settlement))
     }
 
     async fn whole<B>(
@@ -214,9 +216,13 @@ impl<C> Exchange<'_, C> {
                 self.settlement.first_token();
                 let settlement = self.settlement.take();
                 self.clock.restart(idle);
+                let mut read = whole.take();
+                if !encoded {
+                    read = self.wire.beginning(read);
+                }
                 let dialect = self.wire.service().dialect;
-                let rest = RestBody::new(dialect, whole.take(), body, self.clock, idle, settlement);
-                return Ok(Body::stream(rest));
+                let rest = RestBody::body(dialect, read, body, self.clock, idle, settlement);
+                return Ok(rest);
             }
             if body.is_end_stream() {
                 break;

@@ -3,7 +3,8 @@
 //! An upstream that breaks or errs is tried again a little later; one that is
 //! slow, full or refuses us is left for the next one at once, and tried again
 //! only when there is none. Nothing is retried once the first event of an answer
-//! is on its way, nor what is the client's own fault.
+//! is on its way, nor what is the client's own fault; nor more than a fifth of all
+//! requests, when an upstream is down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::attempt::{Outbound, attempt};
+use super::budget::RetryBudget;
 use super::credential::Key;
 use super::dial::Dial;
 use super::dice::Dice;
@@ -25,7 +27,7 @@ use super::failed::{Failed, Kind};
 use super::order::order;
 use super::table::{Candidate, ModelRoute, Table};
 use super::wire::{Asked, Wire};
-use crate::edge::{Body, Client};
+use crate::edge::{Body, Client, HeldBytes};
 
 /// First pause before an upstream is tried again; doubled each time.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -51,6 +53,9 @@ pub(super) struct ChatCall<C> {
     pub(super) client: Client,
     /// Where signatures are kept that no client carries.
     pub(super) store: Arc<dyn SignatureStore>,
+    pub(super) budget: Arc<RetryBudget>,
+    /// The room that `raw` takes.
+    pub(super) _held: HeldBytes,
 }
 
 /// Serves a request from the first upstream that can.
@@ -58,6 +63,7 @@ pub(super) async fn dispatch<D: Dial>(
     call: &ChatCall<D::Client>,
     dice: &dyn Dice,
 ) -> Result<Response<Body>, GatewayError> {
+    call.budget.earn();
     let candidates = order(call.route.candidates(), dice, Instant::now());
     let asked = call.asked(dice.below(u64::MAX));
     let mut exhausted = Exhausted {
@@ -161,7 +167,9 @@ async fn serve<D: Dial>(
             Err(failed) => failed,
         };
         let pause = pause(&failed, is_last, again, dice);
-        let pause = pause.filter(|_| again < retries && call.retries_on(failed.kind));
+        let pause = pause
+            .filter(|_| again < retries && call.retries_on(failed.kind))
+            .filter(|_| call.budget.spend(Instant::now()));
         let Some(pause) = pause else {
             note(candidate, &failed);
             return Err(failed);

@@ -2,7 +2,9 @@
 //! where it has words of its own.
 
 use agentkube_llm::embed::{self, EmbedRequest, EmbedService};
-use agentkube_llm::{ApiError, Dropped, Failure, StreamUsage, UsageReport, rewrite};
+use agentkube_llm::{
+    ApiError, Dialect, Dropped, Failure, Served, StreamUsage, UsageReport, rewrite,
+};
 use bytes::Bytes;
 use http::{HeaderMap, Uri};
 
@@ -36,7 +38,14 @@ pub(super) fn prepare<C>(
     let uri = addresses.of_embeddings(service, model, asked.query)?;
     if service.is_bypass() {
         let body = rewrite(asked.raw, asked.peeked, Some(model), StreamUsage::Leave);
-        return Ok((uri, Form::Bypass { body, choices: 1 }));
+        return Ok((
+            uri,
+            Form::Bypass {
+                body,
+                choices: 1,
+                served: Served::new(Dialect::OpenAiChat, asked.served),
+            },
+        ));
     }
     let request = service.request(asked.raw)?;
     if let Some(refusal) = request.dropped.refusal().filter(|_| asked.strict) {

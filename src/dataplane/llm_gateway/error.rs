@@ -85,6 +85,7 @@ impl From<CollectError> for GatewayError {
         match error {
             CollectError::TooLarge { .. } => Self::Api(api(ErrorKind::TooLarge)),
             CollectError::Cut => Self::Api(api(ErrorKind::InvalidRequest)),
+            CollectError::Full => Self::Api(api(ErrorKind::Overloaded)),
             CollectError::Stalled => {
                 Self::Status(StatusCode::REQUEST_TIMEOUT, api(ErrorKind::InvalidRequest))
             }

@@ -12,6 +12,7 @@
 //! The plan is compiled into a `Table` once; a request loads a snapshot of it.
 
 mod attempt;
+mod budget;
 mod clock;
 mod credential;
 mod dial;
@@ -23,6 +24,7 @@ mod error;
 mod failed;
 mod headers;
 mod health;
+mod load;
 mod locate;
 mod metrics;
 mod order;
@@ -43,6 +45,7 @@ use std::time::Duration;
 use agentkube_llm::custody::{MemoryStore, SignatureStore};
 use agentkube_plan::GatewayPlan;
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use tracing::info;
 
 pub use dial::Dial;
@@ -52,9 +55,10 @@ pub use run::run_gateway;
 pub use service::{GatewayFault, GatewayService};
 
 use crate::admin::PlaneStatus;
-use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, Stack};
+use crate::edge::{self, BodyBudget, Drain, EdgeMetrics, ObjectKind, ObjectLabels, Stack};
 use crate::source::{Loaded, PlanWatch};
 use crate::upstream::TlsRoots;
+use budget::RetryBudget;
 use dice::{Dice, SplitMix};
 use discovery::Discovered;
 use status::GatewayStatus;
@@ -68,6 +72,9 @@ const FIRST_DISCOVERY: Duration = Duration::from_secs(1);
 pub struct GatewayLimits {
     /// Longest request body in bytes. Anthropic takes 32 MiB, OpenAI less.
     pub body: usize,
+    /// All request bodies that are held at once, in bytes; over it, requests are
+    /// refused until some are answered.
+    pub bodies: usize,
     /// Requests under way at once, streamed answers included.
     pub in_flight: usize,
 }
@@ -95,6 +102,8 @@ pub struct Gateway<D: Dial = TlsRoots> {
     parts: GatewayParts<D>,
     dice: Arc<dyn Dice>,
     store: Arc<dyn SignatureStore>,
+    budget: Arc<RetryBudget>,
+    bodies: BodyBudget,
     discovered: Discovered,
 }
 
@@ -102,6 +111,7 @@ impl Default for GatewayLimits {
     fn default() -> Self {
         Self {
             body: 32 * 1024 * 1024,
+            bodies: 256 * 1024 * 1024,
             in_flight: 4_096,
         }
     }
@@ -130,6 +140,7 @@ impl<D: Dial> Gateway<D> {
         dice: Arc<dyn Dice>,
     ) -> Self {
         let discovered = Discovered::default();
+        let bodies = BodyBudget::new(parts.limits.bodies);
         let table = Table::compile(loaded, &discovered, None, &parts.dial, &parts.metrics);
         Self {
             table: Arc::new(ArcSwap::from_pointee(table)),
@@ -137,6 +148,8 @@ impl<D: Dial> Gateway<D> {
             parts,
             dice,
             store: Arc::new(MemoryStore::default()),
+            budget: Arc::new(RetryBudget::new(Instant::now())),
+            bodies,
             discovered,
         }
     }
@@ -146,7 +159,9 @@ impl<D: Dial> Gateway<D> {
     pub fn service(&self) -> Stack<GatewayPlane, GatewayService<D>> {
         let table = self.table.load();
         let object = ObjectLabels::new(ObjectKind::LlmGateway, &table.loaded.plan.object);
-        let GatewayLimits { body, in_flight } = self.parts.limits;
+        let GatewayLimits {
+            body, in_flight, ..
+        } = self.parts.limits;
         edge::stack(
             GatewayPlane,
             self.parts.edge.object(&object),
@@ -155,6 +170,8 @@ impl<D: Dial> Gateway<D> {
                 Arc::clone(&self.table),
                 Arc::clone(&self.dice),
                 Arc::clone(&self.store),
+                Arc::clone(&self.budget),
+                self.bodies.clone(),
                 body,
             ),
         )
@@ -173,6 +190,8 @@ impl<D: Dial> Gateway<D> {
         let mut ticks = tokio::time::interval(discovery::EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         ticks.reset();
+        let mut loads = tokio::time::interval(load::EVERY);
+        loads.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -186,6 +205,7 @@ impl<D: Dial> Gateway<D> {
                     self.discover().await;
                 }
                 _ = ticks.tick() => self.discover().await,
+                _ = loads.tick() => load::refresh::<D>(&self.table.load_full().upstreams).await,
             }
         }
     }

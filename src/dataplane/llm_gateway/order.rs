@@ -1,11 +1,12 @@
 //! In which order the upstreams that serve a model are tried.
 //!
-//! Lower priority first; within a priority by chance, by weight; behind all of
-//! them those that asked to be left alone.
+//! Lower priority first; within a priority by chance, by weight and by how busy
+//! they are; behind all of them those that asked to be left alone.
 
 use tokio::time::Instant;
 
 use super::dice::Dice;
+use super::load::share;
 use super::table::Candidate;
 
 /// The candidates of one request. `candidates` are sorted by priority.
@@ -19,7 +20,7 @@ pub(super) fn order<'a, C>(
     }
     let mut ordered = Vec::with_capacity(candidates.len());
     for tier in candidates.chunk_by(|a, b| a.upstream.priority == b.upstream.priority) {
-        draw(tier, dice, &mut ordered);
+        draw(tier, dice, now, &mut ordered);
     }
     let (mut first, held): (Vec<_>, Vec<_>) = ordered
         .into_iter()
@@ -28,21 +29,28 @@ pub(super) fn order<'a, C>(
     first
 }
 
-fn draw<'a, C>(tier: &'a [Candidate<C>], dice: &dyn Dice, ordered: &mut Vec<&'a Candidate<C>>) {
-    let mut left: Vec<&Candidate<C>> = tier.iter().collect();
-    let mut total: u64 = left.iter().map(|c| u64::from(c.upstream.weight)).sum();
+fn draw<'a, C>(
+    tier: &'a [Candidate<C>],
+    dice: &dyn Dice,
+    now: Instant,
+    ordered: &mut Vec<&'a Candidate<C>>,
+) {
+    if let [only] = tier {
+        return ordered.push(only);
+    }
+    let mut left: Vec<(&Candidate<C>, u64)> = tier.iter().map(|c| (c, share(c, now))).collect();
+    let mut total: u64 = left.iter().map(|(_, share)| share).sum();
     while left.len() > 1 && total > 0 {
         let mut mark = dice.below(total);
-        let hit = left.iter().position(|candidate| {
-            let weight = u64::from(candidate.upstream.weight);
-            let hit = mark < weight;
-            mark = mark.saturating_sub(weight);
+        let hit = left.iter().position(|(_, share)| {
+            let hit = mark < *share;
+            mark = mark.saturating_sub(*share);
             hit
         });
-        let drawn = left.remove(hit.unwrap_or(0));
-        total -= u64::from(drawn.upstream.weight);
+        let (drawn, share) = left.remove(hit.unwrap_or(0));
+        total -= share;
         ordered.push(drawn);
     }
     // One is left, or only those of weight 0: as the spec orders them.
-    ordered.append(&mut left);
+    ordered.extend(left.into_iter().map(|(candidate, _)| candidate));
 }

@@ -17,6 +17,7 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tower::Service;
 
+use super::budget::RetryBudget;
 use super::dial::Dial;
 use super::dice::Dice;
 use super::dispatch::{ChatCall, dispatch};
@@ -24,13 +25,15 @@ use super::error::GatewayError;
 use super::headers;
 use super::plane::GatewayRoute;
 use super::table::{Lookup, ModelRoute, Table};
-use crate::edge::{Body, Client, CollectError, Routed, collect, discard};
+use crate::edge::{Body, BodyBudget, Client, CollectError, Routed, collect_held, discard};
 
 /// The gateway's own service, inside the shared layers.
 pub struct GatewayService<D: Dial> {
     table: Arc<ArcSwap<Table<D::Client>>>,
     dice: Arc<dyn Dice>,
     store: Arc<dyn SignatureStore>,
+    budget: Arc<RetryBudget>,
+    bodies: BodyBudget,
     body_limit: usize,
 }
 
@@ -40,6 +43,8 @@ impl<D: Dial> Clone for GatewayService<D> {
             table: Arc::clone(&self.table),
             dice: Arc::clone(&self.dice),
             store: Arc::clone(&self.store),
+            budget: Arc::clone(&self.budget),
+            bodies: self.bodies.clone(),
             body_limit: self.body_limit,
         }
     }
@@ -56,12 +61,16 @@ impl<D: Dial> GatewayService<D> {
         table: Arc<ArcSwap<Table<D::Client>>>,
         dice: Arc<dyn Dice>,
         store: Arc<dyn SignatureStore>,
+        budget: Arc<RetryBudget>,
+        bodies: BodyBudget,
         body_limit: usize,
     ) -> Self {
         Self {
             table,
             dice,
             store,
+            budget,
+            bodies,
             body_limit,
         }
     }
@@ -81,16 +90,8 @@ where
     }
 
     fn call(&mut self, routed: Routed<GatewayRoute, B>) -> Self::Future {
-        // One snapshot a request: a plan that changes under way does not matter.
-        let table = self.table.load_full();
-        let dice = Arc::clone(&self.dice);
-        let store = Arc::clone(&self.store);
-        let limit = self.body_limit;
-        Box::pin(async move {
-            answer::<D, B>(table, &*dice, store, limit, routed)
-                .await
-                .map_err(GatewayFault)
-        })
+        let this = self.clone();
+        Box::pin(async move { this.answer(routed).await.map_err(GatewayFault) })
     }
 }
 
@@ -98,68 +99,72 @@ where
 #[derive(Debug)]
 pub struct GatewayFault(pub(super) GatewayError);
 
-async fn answer<D, B>(
-    table: Arc<Table<D::Client>>,
-    dice: &dyn Dice,
-    store: Arc<dyn SignatureStore>,
-    limit: usize,
-    routed: Routed<GatewayRoute, B>,
-) -> Result<Response<Body>, GatewayError>
-where
-    D: Dial,
-    B: HttpBody<Data = Bytes> + Send + 'static,
-{
-    let Routed { route, request } = routed;
-    if route == GatewayRoute::Livez {
-        return Ok(Response::new(Body::full("ok\n")));
-    }
-    let (mut head, body) = request.into_parts();
-    let dialect = route.dialect();
-    // It sent no body yet, and reading would ask it to (RFC 9110, 10.1.1).
-    let waits = head.headers.contains_key(EXPECT);
-    let (operation, client) = match admit(&table, &head) {
-        Ok(admitted) => admitted,
-        Err(error) => {
-            if !waits {
-                discard(body).await;
-            }
-            return Err(error);
+impl<D: Dial> GatewayService<D> {
+    async fn answer<B>(
+        self,
+        routed: Routed<GatewayRoute, B>,
+    ) -> Result<Response<Body>, GatewayError>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+    {
+        // One snapshot a request: a plan that changes under way does not matter.
+        let table = self.table.load_full();
+        let limit = self.body_limit;
+        let Routed { route, request } = routed;
+        if route == GatewayRoute::Livez {
+            return Ok(Response::new(Body::full("ok\n")));
         }
-    };
-    let (said, action) = match operation {
-        Operation::Generate(said) => (said, Action::Generate),
-        Operation::CountTokens(said) => (said, Action::CountTokens),
-        Operation::Embed => (Call::default(), Action::Embed),
-        Operation::ListModels => return Ok(list(&table, dialect)),
-        Operation::ShowModel(name) => return show(&table, dialect, &name),
-    };
-    if waits && body.size_hint().lower() > limit as u64 {
-        return Err(CollectError::TooLarge { limit }.into());
+        let (mut head, body) = request.into_parts();
+        let dialect = route.dialect();
+        // It sent no body yet, and reading would ask it to (RFC 9110, 10.1.1).
+        let waits = head.headers.contains_key(EXPECT);
+        let (operation, client) = match admit(&table, &head) {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                if !waits {
+                    Box::pin(discard(body)).await;
+                }
+                return Err(error);
+            }
+        };
+        let (said, action) = match operation {
+            Operation::Generate(said) => (said, Action::Generate),
+            Operation::CountTokens(said) => (said, Action::CountTokens),
+            Operation::Embed => (Call::default(), Action::Embed),
+            Operation::ListModels => return Ok(list(&table, dialect)),
+            Operation::ShowModel(name) => return show(&table, dialect, &name),
+        };
+        if waits && body.size_hint().lower() > limit as u64 {
+            return Err(CollectError::TooLarge { limit }.into());
+        }
+        let mut held = self.bodies.hold();
+        let raw = collect_held(body, limit, &mut held).await?;
+        let mut peeked = peek(&raw).map_err(|error| error.to_error())?;
+        // Where the path names the model or the form, the body has no say.
+        peeked.stream = said.stream.unwrap_or(peeked.stream);
+        peeked.model = said.model.or(peeked.model);
+        let action = match action {
+            Action::Generate if peeked.stream => Action::Stream,
+            other => other,
+        };
+        let route = resolve(&table, peeked.model.as_deref())?;
+        headers::to_upstream(&mut head.headers);
+        let call = ChatCall {
+            query: query(&head.uri),
+            table,
+            route,
+            dialect,
+            headers: head.headers,
+            peeked,
+            action,
+            raw,
+            client,
+            store: self.store,
+            budget: self.budget,
+            _held: held,
+        };
+        dispatch::<D>(&call, &*self.dice).await
     }
-    let raw = collect(body, limit).await?;
-    let mut peeked = peek(&raw).map_err(|error| error.to_error())?;
-    // Where the path names the model or the form, the body has no say.
-    peeked.stream = said.stream.unwrap_or(peeked.stream);
-    peeked.model = said.model.or(peeked.model);
-    let action = match action {
-        Action::Generate if peeked.stream => Action::Stream,
-        other => other,
-    };
-    let route = resolve(&table, peeked.model.as_deref())?;
-    headers::to_upstream(&mut head.headers);
-    let call = ChatCall {
-        query: query(&head.uri),
-        table,
-        route,
-        dialect,
-        headers: head.headers,
-        peeked,
-        action,
-        raw,
-        client,
-        store,
-    };
-    dispatch::<D>(&call, dice).await
 }
 
 /// What the head of a request decides alone.

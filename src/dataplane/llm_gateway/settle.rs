@@ -22,6 +22,7 @@ struct Account {
 
 impl Settlement {
     pub(super) fn open<C>(candidate: &Candidate<C>) -> Self {
+        candidate.slot.enter();
         Self(Some(Account {
             slot: Arc::clone(&candidate.slot),
             health: Arc::clone(&candidate.upstream.health),
@@ -64,6 +65,7 @@ impl Settlement {
     /// Settles.
     pub(super) fn close(&mut self, outcome: Outcome) {
         let Some(account) = self.0.take() else { return };
+        account.slot.leave();
         let complete = outcome == Outcome::Ok;
         match outcome {
             Outcome::Ok => account.slot.breaker.completed(),

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use agentkube_llm::{Dialect, End, answer};
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body as HttpBody, Frame};
 
 use super::clock::Clock;
 use super::metrics::Outcome;
 use super::settle::Settlement;
 use super::wire::AnswerTap;
-use crate::edge::BoxError;
+use crate::edge::{Body, BoxError, Tally};
 
 /// After the dialect's own terminator only the end of the body is awaited, so
 /// that the connection can be used again; not for long.
@@ -36,25 +37,33 @@ pub(super) struct StreamBody<B> {
     clock: Clock,
     idle: Duration,
     settlement: Settlement,
+    tally: Tally,
     done: bool,
 }
 
-impl<B> StreamBody<B> {
-    pub(super) fn new(
+impl<B> StreamBody<B>
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+{
+    pub(super) fn body(
         upstream: B,
         tap: AnswerTap,
         clock: Clock,
         idle: Duration,
         settlement: Settlement,
-    ) -> Self {
-        Self {
+    ) -> Body {
+        let tally = Tally::default();
+        let mut body = Body::stream(Self {
+            tally: tally.clone(),
             upstream: Some(upstream),
             tap,
             clock,
             idle,
             settlement,
             done: false,
-        }
+        });
+        body.count_by(tally);
+        body
     }
 
     fn took(&mut self, chunk: Bytes) {
@@ -72,6 +81,10 @@ impl<B> StreamBody<B> {
         self.upstream = None;
         let outcome = self.tap.finish(end);
         self.settlement.used(self.tap.usage());
+        if !matches!(outcome, agentkube_llm::Outcome::Finished) {
+            // The head said 200 before anybody knew.
+            self.tally.set(StatusCode::BAD_GATEWAY);
+        }
         match outcome {
             agentkube_llm::Outcome::Finished => self.settlement.close(Outcome::Ok),
             agentkube_llm::Outcome::Truncated => {
@@ -88,7 +101,7 @@ impl<B> StreamBody<B> {
 
 impl<B> HttpBody for StreamBody<B>
 where
-    B: HttpBody<Data = Bytes> + Unpin,
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
 {
     type Data = Bytes;
     type Error = BoxError;
@@ -146,18 +159,24 @@ pub(super) struct RestBody<B> {
     clock: Clock,
     idle: Duration,
     settlement: Settlement,
+    tally: Tally,
 }
 
-impl<B> RestBody<B> {
-    pub(super) fn new(
+impl<B> RestBody<B>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    pub(super) fn body(
         dialect: Dialect,
         read: Bytes,
         upstream: B,
         clock: Clock,
         idle: Duration,
         settlement: Settlement,
-    ) -> Self {
-        Self {
+    ) -> Body {
+        let tally = Tally::default();
+        let mut body = Body::stream(Self {
+            tally: tally.clone(),
             dialect,
             tail: Vec::new(),
             read: Some(read),
@@ -165,7 +184,9 @@ impl<B> RestBody<B> {
             clock,
             idle,
             settlement,
-        }
+        });
+        body.count_by(tally);
+        body
     }
 
     /// Usage comes last, and may be split.
@@ -184,6 +205,7 @@ impl<B> RestBody<B> {
     /// The connection to the client is cut: it cannot take this for the whole.
     fn fail(&mut self, why: &'static str) -> BoxError {
         self.upstream = None;
+        self.tally.set(StatusCode::BAD_GATEWAY);
         self.settlement.broke_off(why);
         why.into()
     }
@@ -191,7 +213,7 @@ impl<B> RestBody<B> {
 
 impl<B> HttpBody for RestBody<B>
 where
-    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     type Data = Bytes;
     type Error = BoxError;

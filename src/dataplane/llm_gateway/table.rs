@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use agentkube_llm::Profile;
 use agentkube_plan::{GatewayPlan, GatewayUpstream, ModelPattern, UnknownModel};
@@ -12,6 +13,7 @@ use super::credential::Key;
 use super::dial::Dial;
 use super::discovery::Discovered;
 use super::health::Health;
+use super::load::EngineLoad;
 use super::locate::Addresses;
 use super::metrics::{GatewayMetrics, ModelMetrics};
 use crate::source::Loaded;
@@ -40,6 +42,7 @@ pub(super) struct Upstream<C> {
     pub(super) key: Key,
     pub(super) client: C,
     pub(super) health: Arc<Health>,
+    pub(super) engine: Arc<EngineLoad>,
     slots: Vec<Arc<Slot>>,
 }
 
@@ -48,6 +51,8 @@ pub(super) struct Slot {
     pub(super) pattern: ModelPattern,
     pub(super) breaker: Arc<Breaker>,
     pub(super) metrics: ModelMetrics,
+    /// Attempts under way, also those that began under an earlier plan.
+    pending: Arc<AtomicU32>,
 }
 
 /// A served model and who serves it, sorted by priority, then in the order of the
@@ -246,6 +251,10 @@ impl<C: Clone> Upstream<C> {
                     &spec.name,
                     &String::from(pattern.clone()),
                 ),
+                pending: known
+                    .and_then(|known| known.slots.iter().find(|slot| slot.pattern == *pattern))
+                    .map(|slot| Arc::clone(&slot.pending))
+                    .unwrap_or_default(),
             })
         });
         Some(Self {
@@ -261,6 +270,9 @@ impl<C: Clone> Upstream<C> {
             ),
             health: known
                 .map(|known| Arc::clone(&known.health))
+                .unwrap_or_default(),
+            engine: known
+                .map(|known| Arc::clone(&known.engine))
                 .unwrap_or_default(),
             slots: slots.collect(),
             spec: spec.clone(),
@@ -315,6 +327,22 @@ impl<C> Upstream<C> {
             ModelPattern::Exact(name) => Some(name.as_str()),
             ModelPattern::Prefix(_) => None,
         })
+    }
+}
+
+impl Slot {
+    /// An attempt begins.
+    pub(super) fn enter(&self) {
+        self.pending.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An attempt is over.
+    pub(super) fn leave(&self) {
+        self.pending.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn pending(&self) -> u32 {
+        self.pending.load(Ordering::Relaxed)
     }
 }
 

@@ -8,8 +8,8 @@ use agentkube_llm::capabilities::CapabilityTable;
 use agentkube_llm::custody::{SignatureStore, strip_marked, strip_sealed, unwrap_ids};
 use agentkube_llm::{
     Action, ApiError, Dialect, End, ErrorKind, Failure, Head, ModelIn, Outcome, Peeked, Rewritten,
-    Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport, answer,
-    model_in_path, rewrite,
+    Served, Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport,
+    answer, model_in_path, rewrite,
 };
 use bytes::Bytes;
 use http::Uri;
@@ -60,6 +60,7 @@ pub(super) enum Form {
     Bypass {
         body: Rewritten,
         choices: u32,
+        served: Served,
     },
     /// Embeddings, in another wire.
     Embeddings(Box<Embeddings>),
@@ -179,13 +180,18 @@ impl Wire {
     /// A tap on the streamed answer.
     pub(super) fn tap(&self) -> AnswerTap {
         match &self.form {
-            Form::Bypass { body, choices } => {
+            Form::Bypass {
+                body,
+                choices,
+                served,
+            } => {
                 let options = TapOptions {
                     hide_usage: body.hide_usage,
                     choices: *choices,
                     ..TapOptions::default()
                 };
-                AnswerTap::Passing(Box::new(Tap::new(self.service.dialect, options)))
+                let tap = Tap::new(self.service.dialect, options).serving(served.clone());
+                AnswerTap::Passing(Box::new(tap))
             }
             // Never streamed.
             Form::Embeddings(_) => {
@@ -211,14 +217,23 @@ impl Wire {
     ) -> Result<(Bytes, UsageReport), Failure> {
         match &self.form {
             Form::Embeddings(embeddings) => embeddings.answer(head, &bytes),
-            Form::Bypass { .. } => {
-                answer::read(self.service.dialect, &bytes).map(|read| (bytes, read.usage))
+            Form::Bypass { served, .. } => {
+                let usage = answer::read(self.service.dialect, &bytes)?.usage;
+                Ok((served.answer(bytes), usage))
             }
             Form::Translated(both) => {
                 let (translator, translated) = &**both;
                 let answer = translator.response(&bytes, &translated.context)?;
                 Ok((answer.body, answer.usage))
             }
+        }
+    }
+
+    /// The beginning of an answer that is too large to be read whole.
+    pub(super) fn beginning(&self, bytes: Bytes) -> Bytes {
+        match &self.form {
+            Form::Bypass { served, .. } => served.answer(bytes),
+            Form::Embeddings(_) | Form::Translated(_) => bytes,
         }
     }
 
@@ -248,6 +263,7 @@ impl Form {
         Self::Bypass {
             body: ours_removed(asked.dialect, body),
             choices: asked.peeked.choices,
+            served: Served::new(service.dialect, asked.served),
         }
     }
 

@@ -91,6 +91,7 @@ impl ProxyError {
             Self::Body(CollectError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(CollectError::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(CollectError::Cut) => StatusCode::BAD_REQUEST,
+            Self::Body(CollectError::Full) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,

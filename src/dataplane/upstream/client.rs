@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ const IDLE: Duration = Duration::from_secs(55);
 
 /// Calls one upstream. Clones share the pool.
 #[derive(Clone)]
-pub struct UpstreamClient(Client<Connector, Full<Bytes>>);
+pub struct UpstreamClient(Arc<Client<Connector, Full<Bytes>>>);
 
 /// Why there is no head of an answer. Texts carry hosts and system errors, never
 /// anything from the request.
@@ -70,7 +71,7 @@ impl UpstreamClient {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_adaptive_window(true)
             .build(connector);
-        Self(client)
+        Self(Arc::new(client))
     }
 
     /// Sends a request to its absolute URI; resolves with the head of the answer.

@@ -111,12 +111,15 @@ impl Key {
                 Ok(Proven(None))
             }
             Self::Token(tokens) => {
-                let token = tokens.token().await.map_err(|why| failed(&why))?;
+                // On the heap, as is signing: in place they would make the future of
+                // every request larger, and moving it costs.
+                let token = Box::pin(tokens.token()).await;
+                let token = token.map_err(|why| failed(&why))?;
                 request.headers_mut().insert(AUTHORIZATION, token.clone());
                 Ok(Proven(Some(token)))
             }
             Self::Signed(signer) => {
-                let signed = signer.sign(request, body, SystemTime::now()).await;
+                let signed = Box::pin(signer.sign(request, body, SystemTime::now())).await;
                 signed.map_err(|why| failed(&why))?;
                 Ok(Proven(None))
             }

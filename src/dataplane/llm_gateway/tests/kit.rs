@@ -51,6 +51,7 @@ impl Rig {
             metrics: GatewayMetrics::register(&mut registry),
             limits: GatewayLimits {
                 body: 64 * 1024,
+                bodies: 128 * 1024,
                 in_flight: 64,
             },
         };

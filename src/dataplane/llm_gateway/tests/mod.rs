@@ -1,8 +1,10 @@
 //! The gateway against scripted upstreams on loopback, called in process.
 
+mod balance;
 mod bedrock;
 mod errors;
 mod failover;
+mod heads;
 mod kit;
 mod passthrough;
 mod providers;

@@ -27,7 +27,7 @@ async fn only_model_and_credentials_are_rewritten() {
     );
     assert_eq!(seen.header("authorization"), Some("Bearer sk-provider"));
     assert!(!format!("{:?}", seen.headers).contains(KEY));
-    assert_eq!(answer.json()["model"], "deployment-7");
+    assert_eq!(answer.json()["model"], "gpt-5.1", "as it was asked for");
 }
 
 #[tokio::test]

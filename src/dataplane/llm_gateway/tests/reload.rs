@@ -64,7 +64,7 @@ async fn a_stream_outlives_the_plan_it_began_under() {
     let gate = Gate::new();
     let held = gate.clone();
     let upstream = Upstream::start(move |_| {
-        let chunk = "data: {\"choices\":[]}\n\n";
+        let chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
         Reply::sse()
             .chunk(chunk)
             .gate(&held)
