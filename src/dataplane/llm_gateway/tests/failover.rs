@@ -1,4 +1,22 @@
 //! Who is asked next, and when nobody is.
+//!
+//! What holds us to the scenarios of Failover Bench 0.1 (here, or in the module that
+//! is named):
+//!
+//! | scenario | test |
+//! |---|---|
+//! | S01 429 with Retry-After | `a_short_retry_after_is_waited_for_when_nobody_else_is_there` |
+//! | S02 429 for ever | `whatever_fails_before_the_first_event_fails_over`, `balance::retries_add_little…` |
+//! | S03 500 once | `what_errs_is_tried_again_before_the_next_one` |
+//! | S04 503 for ever, S05 reset | `whatever_fails_before_the_first_event_fails_over` |
+//! | S06 no response | `what_is_full_or_slow_is_not_tried_again_while_there_is_another` |
+//! | S07 slow first token | `heads::a_stream_that_fails_behind_its_announcement_fails_over` |
+//! | S08 cut, S14 cut and prefill | `streams::a_cut_chat_stream…`, `nothing_is_retried_after_the_first_event` |
+//! | S09 stall | `streams::a_stream_that_stalls_is_given_up_after_the_idle_time` |
+//! | S10 malformed chunk, S11 no `[DONE]` | the taps of `agentkube-llm` |
+//! | S12 context length, S13 content filter | `a_bad_request_is_passed_on_as_it_is_and_never_retried` |
+//! | S15 flapping | `resting::an_open_breaker_leaves_the_upstream_alone`, and the breaker's own |
+//! | S16 accounting | `rescued`, `heads::every_answer_names_the_served_model` |
 
 use std::time::Duration;
 
