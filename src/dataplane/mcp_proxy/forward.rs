@@ -16,6 +16,7 @@ use super::locate::Found;
 use super::metrics::{Meter, Outcome};
 use super::relay::{Asker, Relay, Route, Step};
 use super::reply::Reply;
+use super::sessions::UnderWay;
 use super::upstream::{Answer, Asked, Hop, Lane, Outgoing, UpstreamError};
 
 /// How long the first event of a stream is waited for. An answer that comes as
@@ -91,22 +92,27 @@ pub(super) async fn forward(errand: Errand<'_, '_>) -> Reply {
             return upstream_failure(errand.caller, errand.id, &upstream.name, &error);
         }
     };
+    reply(errand, asked, meter, under_way).await
+}
+
+/// What came back, as the client gets it.
+async fn reply(
+    errand: Errand<'_, '_>,
+    asked: Asked,
+    meter: Meter,
+    under_way: Option<UnderWay>,
+) -> Reply {
     let asker = errand.asker(meter);
-    let Asked {
-        lane,
-        id,
-        own,
-        answer,
-        cancel,
-    } = asked;
+    let session = errand.caller.party.session();
+    let cancel = asked.cancel;
     let route = Route {
-        upstream,
-        lane,
-        id,
-        own: session.filter(|_| own).cloned(),
+        upstream: errand.found.upstream.clone(),
+        lane: asked.lane,
+        id: asked.id,
+        own: session.filter(|_| asked.own).cloned(),
         sealer: errand.caller.serving.sealer.clone(),
     };
-    match answer {
+    match asked.answer {
         Answer::Message(bytes) => match asker.translate(&route, &bytes) {
             Ok((status, text)) => {
                 cancel.done();
