@@ -49,6 +49,8 @@ const WORDS: &[(&str, FailureKind)] = &[
     ("permission_error", FailureKind::Credentials),
     ("rate_limit_error", FailureKind::RateLimited),
     ("rate_limit_exceeded", FailureKind::RateLimited),
+    ("UNAUTHENTICATED", FailureKind::Credentials),
+    ("UNAVAILABLE", FailureKind::Overloaded),
     ("request_too_large", FailureKind::BadRequest),
     ("server_is_overloaded", FailureKind::Overloaded),
     ("slow_down", FailureKind::Overloaded),
@@ -67,6 +69,7 @@ const VAGUE_WORDS: &[(&str, FailureKind)] = &[
 /// Anthropic reports an empty account as a 400 `invalid_request_error`, Bedrock an
 /// unknown model as a `ValidationException`, to be known by their text only.
 const PHRASES: &[(&str, FailureKind)] = &[
+    ("API key not valid", FailureKind::Credentials),
     ("credit balance is too low", FailureKind::Quota),
     ("model identifier is invalid", FailureKind::NotFound),
     ("organization has been disabled", FailureKind::Credentials),
@@ -174,11 +177,12 @@ struct Facts {
     r#type: Option<String>,
     status: Option<StatusCode>,
     message: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 impl Facts {
     fn read(body: &[u8]) -> Self {
-        let Ok(outer) = serde_json::from_slice::<Outer<'_>>(body) else {
+        let Some(outer) = outer(body) else {
             return Self::default();
         };
         let Some(error) = outer.error else {
@@ -230,15 +234,36 @@ impl Facts {
             kind,
             code,
             message,
-            retry_after,
+            retry_after: retry_after.or(self.retry_after),
         }
     }
+}
+
+/// Google says it in the body: `{"@type":"…RetryInfo","retryDelay":"34.07s"}`.
+fn retry_delay(details: &RawValue) -> Option<Duration> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Detail {
+        retry_delay: Option<String>,
+    }
+    let details: Vec<Detail> = serde_json::from_str(details.get()).ok()?;
+    let delay = details.into_iter().find_map(|detail| detail.retry_delay)?;
+    wait(delay.strip_suffix('s')?.parse().ok()?)
 }
 
 /// True when a text can stand in a log: a name, not a sentence.
 fn is_word(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(fits)
+}
+
+/// Google wraps errors in a list where it streams one.
+fn outer(body: &[u8]) -> Option<Outer<'_>> {
+    if let Ok(outer) = serde_json::from_slice(body) {
+        return Some(outer);
+    }
+    let list: Vec<Outer<'_>> = serde_json::from_slice(body).ok()?;
+    list.into_iter().next()
 }
 
 #[derive(Deserialize)]
@@ -255,6 +280,10 @@ struct Inner<'a> {
     r#type: Option<&'a RawValue>,
     #[serde(borrow)]
     __type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    details: Option<&'a RawValue>,
     #[serde(borrow, alias = "Message")]
     message: Option<&'a RawValue>,
 }
@@ -276,7 +305,9 @@ impl From<Inner<'_>> for Facts {
                 text(inner.code)
             },
             r#type: text(inner.r#type)
-                .or_else(|| text(inner.__type).map(|word| last_name(&word).to_owned())),
+                .or_else(|| text(inner.__type).map(|word| last_name(&word).to_owned()))
+                .or_else(|| text(inner.status)),
+            retry_after: inner.details.and_then(retry_delay),
             status: status.filter(|status| status.as_u16() >= 400),
             message: text(inner.message),
         }

@@ -11,6 +11,9 @@ pub enum Dialect {
     AnthropicMessages,
     /// Bedrock Converse, `POST /model/{modelId}/converse` and `…/converse-stream`.
     BedrockConverse,
+    /// Gemini, `POST /v1beta/models/{model}:generateContent` and
+    /// `…:streamGenerateContent`.
+    Gemini,
     /// OpenAI chat completions, `POST /v1/chat/completions`.
     OpenAiChat,
     /// OpenAI Responses, `POST /v1/responses`.
@@ -22,6 +25,7 @@ impl Dialect {
     pub const ALL: &'static [Self] = &[
         Self::AnthropicMessages,
         Self::BedrockConverse,
+        Self::Gemini,
         Self::OpenAiChat,
         Self::OpenAiResponses,
     ];
@@ -32,6 +36,7 @@ impl Dialect {
         match self {
             Self::AnthropicMessages => "anthropic-messages",
             Self::BedrockConverse => "bedrock-converse",
+            Self::Gemini => "gemini",
             Self::OpenAiChat => "openai-chat",
             Self::OpenAiResponses => "openai-responses",
         }
@@ -43,6 +48,7 @@ impl Dialect {
         match self {
             Self::AnthropicMessages => "messages",
             Self::BedrockConverse => "converse",
+            Self::Gemini => "generate_content",
             Self::OpenAiChat => "chat_completions",
             Self::OpenAiResponses => "responses",
         }
@@ -54,6 +60,7 @@ impl Dialect {
         match self {
             Self::AnthropicMessages => "Anthropic Messages",
             Self::BedrockConverse => "Bedrock Converse",
+            Self::Gemini => "Gemini",
             Self::OpenAiChat => "OpenAI chat completions",
             Self::OpenAiResponses => "OpenAI Responses",
         }
@@ -77,6 +84,7 @@ impl Dialect {
         match self {
             Self::AnthropicMessages => "/v1/messages",
             Self::BedrockConverse => "/model/{modelId}/converse",
+            Self::Gemini => "/v1beta/models/{model}:generateContent",
             Self::OpenAiChat => "/v1/chat/completions",
             Self::OpenAiResponses => "/v1/responses",
         }

@@ -67,6 +67,7 @@ pub mod eventstream;
 mod failure;
 #[cfg(test)]
 mod fixtures;
+mod gemini;
 pub mod ir;
 mod json;
 mod media;

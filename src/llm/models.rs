@@ -1,4 +1,5 @@
-//! `GET /v1/models`, in the shapes of both dialects that share the path.
+//! `GET /v1/models`, in the shapes of the dialects that share the path, and
+//! `GET /v1beta/models`.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -44,6 +45,20 @@ struct AnthropicModel<'a> {
     created_at: &'static str,
 }
 
+#[derive(Serialize)]
+struct GeminiList<'a> {
+    models: Vec<GeminiModel<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GeminiModel<'a> {
+    /// `models/{id}`.
+    name: String,
+    display_name: &'a str,
+    supported_generation_methods: [&'static str; 3],
+}
+
 /// The body that lists all of them, on one page.
 #[must_use]
 pub fn list(dialect: Dialect, models: &[Model<'_>]) -> Bytes {
@@ -53,6 +68,9 @@ pub fn list(dialect: Dialect, models: &[Model<'_>]) -> Bytes {
             has_more: false,
             first_id: models.first().map(|model| model.id),
             last_id: models.last().map(|model| model.id),
+        }),
+        Dialect::Gemini => json::to_line(&GeminiList {
+            models: models.iter().map(gemini).collect(),
         }),
         // Of Bedrock only the runtime is served here, which lists nothing.
         Dialect::BedrockConverse | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
@@ -69,6 +87,7 @@ pub fn list(dialect: Dialect, models: &[Model<'_>]) -> Bytes {
 pub fn show(dialect: Dialect, model: &Model<'_>) -> Bytes {
     Bytes::from(match dialect {
         Dialect::AnthropicMessages => json::to_line(&anthropic(model)),
+        Dialect::Gemini => json::to_line(&gemini(model)),
         // Of Bedrock only the runtime is served here, which lists nothing.
         Dialect::BedrockConverse | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
             json::to_line(&openai(model))
@@ -82,6 +101,14 @@ fn openai<'a>(model: &Model<'a>) -> OpenAiModel<'a> {
         object: "model",
         created: 0,
         owned_by: model.owner,
+    }
+}
+
+fn gemini<'a>(model: &Model<'a>) -> GeminiModel<'a> {
+    GeminiModel {
+        name: format!("models/{}", model.id),
+        display_name: model.id,
+        supported_generation_methods: ["generateContent", "streamGenerateContent", "countTokens"],
     }
 }
 
@@ -119,6 +146,14 @@ mod tests {
         assert_eq!(
             show(Dialect::OpenAiChat, &MODELS[1]),
             r#"{"id":"org/m:1","object":"model","created":0,"owned_by":"gpu"}"#
+        );
+    }
+
+    #[test]
+    fn gemini_clients_get_theirs() {
+        assert_eq!(
+            list(Dialect::Gemini, &MODELS[1..]),
+            r#"{"models":[{"name":"models/org/m:1","displayName":"org/m:1","supportedGenerationMethods":["generateContent","streamGenerateContent","countTokens"]}]}"#
         );
     }
 

@@ -119,9 +119,9 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for OneOrManyOrOther<'a,
 }
 
 /// Declares an object of a wire: every member optional (null is absent), none of
-/// them twice, the others in `rest`.
+/// them twice, the others in `rest`. Names may have other spellings.
 macro_rules! object {
-    ($(#[$meta:meta])* $name:ident<$lt:lifetime> { $($key:literal => $field:ident: $type:ty,)* }) => {
+    ($(#[$meta:meta])* $name:ident<$lt:lifetime> { $($key:literal $(| $alias:literal)* => $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Default)]
         pub(crate) struct $name<$lt> {
@@ -146,7 +146,7 @@ macro_rules! object {
                         let mut found = $name::default();
                         while let Some(key) = map.next_key::<$crate::object::Key<$lt>>()? {
                             match key.0.as_ref() {
-                                $($key => {
+                                $($key $(| $alias)* => {
                                     if found.$field.is_some() {
                                         return Err(<A::Error as ::serde::de::Error>::duplicate_field($key));
                                     }

@@ -249,8 +249,23 @@ const CLAUDE_ON_VERTEX: Service = Service {
     ..MESSAGES
 };
 
+/// `…/v1/projects/{project}/locations/{location}`. Without `alt=sse` a list would be
+/// streamed. A query of the client's may hold its key.
+const GEMINI_ON_VERTEX: Service = Service {
+    dialect: Dialect::Gemini,
+    models: Models::AllBut(&["claude*"]),
+    generate: "/publishers/google/models/{model}:generateContent",
+    stream: "/publishers/google/models/{model}:streamGenerateContent?alt=sse",
+    count_tokens: Some("/publishers/google/models/{model}:countTokens"),
+    model_in: ModelIn::Path,
+    body_member: None,
+    client_query: false,
+    stream_usage: StreamUsage::Leave,
+    default_headers: &[],
+};
+
 const VERTEX: Profile = Profile {
-    services: &[CLAUDE_ON_VERTEX],
+    services: &[CLAUDE_ON_VERTEX, GEMINI_ON_VERTEX],
     key_header: KeyHeader::Bearer,
     embeddings: None,
 };

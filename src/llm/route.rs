@@ -63,7 +63,8 @@ pub enum RouteError {
     /// Nothing is served at this path.
     #[error(
         "no such path; this gateway serves POST /v1/chat/completions, POST /v1/responses, \
-         POST /v1/embeddings, POST /v1/messages and GET /v1/models"
+         POST /v1/embeddings, POST /v1/messages, POST /v1beta/models/{{model}}:generateContent \
+         and GET /v1/models"
     )]
     NotFound {
         /// The dialect to answer in.
@@ -129,6 +130,9 @@ struct Served {
 }
 
 fn served(path: &str) -> Option<Served> {
+    if let Some(served) = gemini(path) {
+        return Some(served);
+    }
     let served = |operation, method, path| {
         Some(Served {
             operation,
@@ -187,6 +191,84 @@ fn served(path: &str) -> Option<Served> {
     }
 }
 
+/// What is at a path of Gemini's. Its clients say `/v1` or `/v1beta`; those of Vertex AI
+/// put a project before the model.
+fn gemini(path: &str) -> Option<Served> {
+    let (version, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let is_beta = matches!(version, "v1alpha" | "v1beta" | "v1beta1");
+    if !is_beta && version != "v1" {
+        return None;
+    }
+    let name = rest.strip_prefix("models/").or_else(|| {
+        let of_project = rest.starts_with("projects/") || rest.starts_with("publishers/");
+        let (_, rest) = rest.split_once("publishers/").filter(|_| of_project)?;
+        rest.split_once("/models/").map(|(_, name)| name)
+    });
+    let decoded = |name| percent_decode_str(name).decode_utf8().ok();
+    if let Some((model, verb)) = name.and_then(|name| name.rsplit_once(':'))
+        && let Some(model) = decoded(model).filter(|model| !model.is_empty())
+    {
+        let call = |stream| Call {
+            model: Some(model.into_owned()),
+            stream,
+        };
+        let (operation, path) = match verb {
+            "generateContent" => (
+                Operation::Generate(call(Some(false))),
+                "/v1beta/models/{model}:generateContent",
+            ),
+            "streamGenerateContent" => (
+                Operation::Generate(call(Some(true))),
+                "/v1beta/models/{model}:streamGenerateContent",
+            ),
+            "countTokens" => (
+                Operation::CountTokens(call(None)),
+                "/v1beta/models/{model}:countTokens",
+            ),
+            _ => return is_beta.then(|| shown(name)).flatten(),
+        };
+        return Some(Served {
+            operation,
+            method: Method::POST,
+            path,
+        });
+    }
+    if !is_beta {
+        return None;
+    }
+    if rest == "models" {
+        return Some(Served {
+            operation: Operation::ListModels,
+            method: Method::GET,
+            path: "/v1beta/models",
+        });
+    }
+    shown(name)
+}
+
+/// One model of Gemini's.
+fn shown(name: Option<&str>) -> Option<Served> {
+    let model = percent_decode_str(name?).decode_utf8().ok()?;
+    let model = Some(model.into_owned()).filter(|model| !model.is_empty())?;
+    Some(Served {
+        operation: Operation::ShowModel(model),
+        method: Method::GET,
+        path: "/v1beta/models/{model}",
+    })
+}
+
+/// True for paths that only Gemini's clients have.
+fn is_gemini(path: &str) -> bool {
+    let beta = ["/v1alpha/", "/v1beta/", "/v1beta1/"];
+    let asks = || {
+        let served = gemini(path);
+        served.is_some_and(|it| it.method == Method::POST)
+    };
+    beta.iter().any(|prefix| path.starts_with(prefix))
+        || path.starts_with("/v1/projects/")
+        || asks()
+}
+
 /// The model and the operation in a path of Bedrock's runtime. Ids may be ARNs, whose
 /// slashes some clients leave as they are.
 fn bedrock(path: &str) -> Option<(String, &str)> {
@@ -197,8 +279,9 @@ fn bedrock(path: &str) -> Option<(String, &str)> {
 
 /// The dialect to answer in, for any path.
 ///
-/// `/v1/models` exists in both: Anthropic's clients are known by the
-/// `anthropic-version` header, which their API requires.
+/// `/v1/models` exists in several: Anthropic's clients are known by the
+/// `anthropic-version` header, which their API requires, Gemini's by their key or what
+/// their SDK says about itself.
 #[must_use]
 pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     let of_messages = path
@@ -206,6 +289,9 @@ pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if of_messages {
         return Dialect::AnthropicMessages;
+    }
+    if is_gemini(path) {
+        return Dialect::Gemini;
     }
     if path.starts_with("/model/") {
         return Dialect::BedrockConverse;
@@ -219,6 +305,10 @@ pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     let of_openai = ["/v1/chat/completions", "/v1/embeddings"];
     if !of_openai.contains(&path) && headers.contains_key("anthropic-version") {
         return Dialect::AnthropicMessages;
+    }
+    let mut of_gemini = ["x-goog-api-key", "x-goog-api-client"].into_iter();
+    if !of_openai.contains(&path) && of_gemini.any(|name| headers.contains_key(name)) {
+        return Dialect::Gemini;
     }
     Dialect::OpenAiChat
 }
@@ -293,6 +383,64 @@ mod tests {
         for path in ["/model/m/invoke", "/model/m", "/model//converse"] {
             let refused = route(&Method::POST, path, &none).unwrap_err();
             assert_eq!(refused.dialect(), Dialect::BedrockConverse, "{path}");
+        }
+    }
+
+    #[test]
+    fn gemini_names_the_model_and_the_form_in_the_path() {
+        let none = HeaderMap::new();
+        for (path, model, stream) in [
+            ("/v1/models/m:generateContent", "m", false),
+            ("/v1beta/models/org/m:1:generateContent", "org/m:1", false),
+            (
+                "/v1beta/models/org%2Fm%3A1:streamGenerateContent",
+                "org/m:1",
+                true,
+            ),
+            (
+                "/v1/projects/p/locations/global/publishers/google/models/m:streamGenerateContent",
+                "m",
+                true,
+            ),
+            (
+                "/v1beta1/publishers/google/models/m:generateContent",
+                "m",
+                false,
+            ),
+        ] {
+            let found = route(&Method::POST, path, &none).unwrap();
+            assert_eq!(found.dialect, Dialect::Gemini, "{path}");
+            let call = Call {
+                model: Some(model.to_owned()),
+                stream: Some(stream),
+            };
+            assert_eq!(found.operation, Operation::Generate(call), "{path}");
+        }
+        let counted = route(&Method::POST, "/v1/models/m:countTokens", &none).unwrap();
+        assert!(matches!(counted.operation, Operation::CountTokens(_)));
+        let refused = route(&Method::GET, "/v1/models/m:generateContent", &none).unwrap_err();
+        assert_eq!(refused.to_error().status(refused.dialect()), 405);
+        let refused = route(&Method::POST, "/v1beta/cachedContents", &none).unwrap_err();
+        assert_eq!(refused.dialect(), Dialect::Gemini);
+    }
+
+    #[test]
+    fn models_of_gemini_are_known_by_the_version_or_by_a_header() {
+        let none = HeaderMap::new();
+        let listed = route(&Method::GET, "/v1beta/models", &none).unwrap();
+        assert_eq!(listed.dialect, Dialect::Gemini);
+        assert_eq!(listed.operation, Operation::ListModels);
+        let shown = route(&Method::GET, "/v1beta/models/org/m:1", &none).unwrap();
+        assert_eq!(shown.operation, Operation::ShowModel("org/m:1".into()));
+        for name in ["x-goog-api-key", "x-goog-api-client"] {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static("x"),
+            )]);
+            let listed = route(&Method::GET, "/v1/models", &headers).unwrap();
+            assert_eq!(listed.dialect, Dialect::Gemini, "{name}");
+            let chat = route(&Method::POST, "/v1/chat/completions", &headers).unwrap();
+            assert_eq!(chat.dialect, Dialect::OpenAiChat, "{name}");
         }
     }
 

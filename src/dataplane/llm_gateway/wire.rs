@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agentkube_llm::capabilities::CapabilityTable;
-use agentkube_llm::custody::{SignatureStore, strip_marked, strip_sealed, unwrap_ids};
+use agentkube_llm::custody::{
+    SignatureStore, strip_marked, strip_sealed, strip_wrapped, unwrap_ids,
+};
 use agentkube_llm::{
     Action, ApiError, Dialect, End, ErrorKind, Failure, Head, ModelIn, Outcome, Peeked, Rewritten,
     Served, Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport,
@@ -309,6 +311,7 @@ fn ours_removed(dialect: Dialect, mut rewritten: Rewritten) -> Rewritten {
     }
     let stripped = match dialect {
         Dialect::AnthropicMessages | Dialect::BedrockConverse => strip_marked(&rewritten.body),
+        Dialect::Gemini => strip_wrapped(&rewritten.body),
         Dialect::OpenAiResponses => strip_sealed(&rewritten.body),
         _ => None,
     };

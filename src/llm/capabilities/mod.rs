@@ -40,6 +40,10 @@ pub struct ModelCapabilities {
     /// The name of the field in which it takes its thoughts back (OpenAI's wire
     /// has none of its own).
     pub reasoning_field: ReasoningField,
+    /// Its calls must come back signed, or say that the signature was lost (Gemini).
+    pub signed_calls: bool,
+    /// The results of tools may show pictures and documents (Gemini).
+    pub media_in_results: bool,
     /// Whose words `additionalModelRequestFields` are in (Bedrock).
     pub converse_extras: ConverseExtras,
     /// Where breakpoints of the prompt cache may stand (Bedrock).

@@ -37,6 +37,8 @@ pub(super) struct Entry {
     system_turns: Option<bool>,
     json_schema: Option<bool>,
     reasoning_field: Option<ReasoningField>,
+    signed_calls: Option<bool>,
+    media_in_results: Option<bool>,
     converse_extras: Option<ConverseExtras>,
     cache_points: Option<CachePoints>,
     /// For readers: where it says so.
@@ -105,6 +107,8 @@ impl Entry {
         set(&mut found.system_turns, self.system_turns.as_ref());
         set(&mut found.json_schema, self.json_schema.as_ref());
         set(&mut found.reasoning_field, self.reasoning_field.as_ref());
+        set(&mut found.signed_calls, self.signed_calls.as_ref());
+        set(&mut found.media_in_results, self.media_in_results.as_ref());
         set(&mut found.converse_extras, self.converse_extras.as_ref());
         set(&mut found.cache_points, self.cache_points.as_ref());
         set(

@@ -100,6 +100,29 @@ fn bedrock_has_fewer_features_than_its_models() {
 }
 
 #[test]
+fn geminis_think_by_level_or_by_budget() {
+    let gemini = of("vertex", "gemini-3-pro-preview");
+    assert!(gemini.signed_calls && gemini.takes_effort && gemini.media_in_results);
+    assert_eq!(gemini.nearest(Effort::Medium), Effort::Low);
+    assert!(
+        of("vertex", "gemini-4-pro").signed_calls,
+        "the next one as well"
+    );
+    let flash = of("vertex", "gemini-2.5-flash");
+    assert!(!flash.signed_calls && !flash.takes_effort);
+    assert_eq!(flash.thinking, ThinkingStyle::Budget);
+    assert_eq!(
+        of("vertex", "gemini-2.5-pro").thinking,
+        ThinkingStyle::Always
+    );
+    assert_eq!(
+        of("vertex", "gemini-2.0-flash").thinking,
+        ThinkingStyle::None
+    );
+    assert!(!of("vertex", "claude-opus-4-5").signed_calls);
+}
+
+#[test]
 fn globs_have_stars_only() {
     for (glob, name, expected) in [
         ("gpt-5*", "gpt-5.1", true),

@@ -14,13 +14,14 @@ pub(crate) use frames::{Frames, Piece};
 pub(crate) use ids::{Limits, ToolNames, fit};
 pub(crate) use provider::{Encoded, EventReader, ModelMember, ProviderWire, Unreadable, Watch};
 
-use crate::{Dialect, anthropic, bedrock, openai, responses};
+use crate::{Dialect, anthropic, bedrock, gemini, openai, responses};
 
 /// What can be done for clients of this dialect.
 pub(crate) fn client(dialect: Dialect) -> &'static dyn ClientWire {
     match dialect {
         Dialect::AnthropicMessages => &anthropic::Wire,
         Dialect::BedrockConverse => &bedrock::Wire,
+        Dialect::Gemini => &gemini::Wire,
         Dialect::OpenAiChat => &openai::Wire,
         Dialect::OpenAiResponses => &responses::Wire,
     }
@@ -31,6 +32,7 @@ pub(crate) fn provider(dialect: Dialect) -> &'static dyn ProviderWire {
     match dialect {
         Dialect::AnthropicMessages => &anthropic::Wire,
         Dialect::BedrockConverse => &bedrock::Wire,
+        Dialect::Gemini => &gemini::Wire,
         Dialect::OpenAiChat => &openai::Wire,
         Dialect::OpenAiResponses => &responses::Wire,
     }

@@ -19,6 +19,7 @@ mod stream;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+pub use crate::gemini::strip_ours as strip_wrapped;
 pub use passthrough::{strip_marked, strip_sealed, unwrap_ids};
 pub(crate) use seal::{Seal, restore, seal_response};
 pub use store::{MemoryStore, SignatureStore};

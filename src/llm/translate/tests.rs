@@ -35,7 +35,7 @@ impl Side {
     }
 }
 
-const SIDES: [Side; 4] = [
+const SIDES: [Side; 5] = [
     Side {
         dialect: Dialect::OpenAiChat,
         provider: "openai",
@@ -59,6 +59,12 @@ const SIDES: [Side; 4] = [
         provider: "bedrock",
         transcripts: "bedrock",
         streams: ".events",
+    },
+    Side {
+        dialect: Dialect::Gemini,
+        provider: "vertex",
+        transcripts: "gemini",
+        streams: ".sse",
     },
 ];
 
@@ -97,6 +103,7 @@ fn least(client: Dialect, members: &str) -> Vec<u8> {
             r#""max_tokens":100,"messages":[{"role":"user","content":"Hi"}]"#
         }
         Dialect::BedrockConverse => r#""messages":[{"role":"user","content":[{"text":"Hi"}]}]"#,
+        Dialect::Gemini => r#""contents":[{"role":"user","parts":[{"text":"Hi"}]}]"#,
         Dialect::OpenAiChat => r#""messages":[{"role":"user","content":"Hi"}]"#,
         Dialect::OpenAiResponses => r#""input":"Hi""#,
     };

@@ -10,12 +10,13 @@ use super::*;
 
 /// The models whose capabilities the table shows: one of each provider that takes
 /// much, and what it does not take is the wire's doing.
-const MODELS: [(Dialect, &str); 4] = [
+const MODELS: [(Dialect, &str); 5] = [
     (Dialect::AnthropicMessages, "claude-opus-4-5"),
     (
         Dialect::BedrockConverse,
         "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     ),
+    (Dialect::Gemini, "gemini-3-flash-preview"),
     (Dialect::OpenAiChat, "gpt-5.1"),
     (Dialect::OpenAiResponses, "gpt-5.1"),
 ];

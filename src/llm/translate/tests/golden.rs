@@ -64,7 +64,10 @@ fn case(path: &str) -> &str {
 fn lines(client: &Side) -> &'static str {
     match client.dialect {
         Dialect::BedrockConverse => "jsonl",
-        Dialect::AnthropicMessages | Dialect::OpenAiChat | Dialect::OpenAiResponses => "sse",
+        Dialect::AnthropicMessages
+        | Dialect::Gemini
+        | Dialect::OpenAiChat
+        | Dialect::OpenAiResponses => "sse",
     }
 }
 
@@ -147,6 +150,7 @@ fn streams_are_translated_as_reviewed() {
                 Dialect::OpenAiChat => usage,
                 Dialect::AnthropicMessages
                 | Dialect::BedrockConverse
+                | Dialect::Gemini
                 | Dialect::OpenAiResponses => "",
             };
             let body = fixtures::read(&path);

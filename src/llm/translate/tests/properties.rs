@@ -41,6 +41,7 @@ fn has_terminator(text: &str) -> bool {
         "data: [DONE]",
         "event: message_stop",
         "{\"messageStop\"",
+        "\"finishReason\":",
         "event: response.completed",
         "event: response.incomplete",
     ]
