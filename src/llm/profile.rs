@@ -241,7 +241,8 @@ const CLAUDE_ON_VERTEX: Service = Service {
     models: Models::Prefix("claude"),
     generate: "/publishers/anthropic/models/{model}:rawPredict",
     stream: "/publishers/anthropic/models/{model}:streamRawPredict",
-    count_tokens: None,
+    // The model is in the body of this one.
+    count_tokens: Some("/publishers/anthropic/models/count-tokens:rawPredict"),
     model_in: ModelIn::Path,
     body_member: Some(("anthropic_version", "\"vertex-2023-10-16\"")),
     client_query: false,

@@ -60,6 +60,17 @@ pub fn rewrite(
 /// with the member that it must have. What is no object is left as it is.
 #[must_use]
 pub fn model_in_path(body: &Bytes, member: Option<(&str, &str)>) -> Bytes {
+    members(body, member, |key| key != b"model")
+}
+
+/// The body with the member that a wire must have. What is no object is left as
+/// it is.
+#[must_use]
+pub fn with_member(body: &Bytes, member: (&str, &str)) -> Bytes {
+    members(body, Some(member), |_| true)
+}
+
+fn members(body: &Bytes, member: Option<(&str, &str)>, stays: impl Fn(&[u8]) -> bool) -> Bytes {
     let mut out = String::from("{");
     let mut add = |key: &[u8], value: &[u8]| {
         if out.len() > 1 {
@@ -76,7 +87,7 @@ pub fn model_in_path(body: &Bytes, member: Option<(&str, &str)>) -> Bytes {
     }
     let read = skim::members(body, |found| {
         let replaced = member.is_some_and(|(key, _)| found.key == key.as_bytes());
-        if found.key != b"model" && !replaced {
+        if stays(found.key) && !replaced {
             add(found.key, found.value);
         }
     });

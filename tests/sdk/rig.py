@@ -135,10 +135,10 @@ class Everything:
 class Agentkube:
     """`agentkube run` over some manifests."""
 
-    def __init__(self, folder, *paths, demo=False):
+    def __init__(self, folder, *paths, demo=False, env=None):
         command = [os.environ["AGENTKUBE_BIN"], "run", *paths, "-o", "json"]
         command += ["--state-dir", folder / "state", "--admin", f"127.0.0.1:{free_port()}"]
-        self.process = Process(command + ["--demo"] * demo, folder / "agentkube.log")
+        self.process = Process(command + ["--demo"] * demo, folder / "agentkube.log", env)
         self.admin, self.objects = None, {}
         while True:
             line = json.loads(self.process.line())

@@ -291,6 +291,7 @@ where
 {
     let wire = outbound.wire;
     let body = wire.body();
+    let mut again = true;
     loop {
         let mut request = UpstreamRequest::new(Full::new(body.clone()));
         *request.method_mut() = Method::POST;
@@ -307,9 +308,12 @@ where
         let answer = upstream.client.clone().oneshot(request).await;
         let answer = answer.map_err(Failed::send)?;
         // A refusal did nothing, so every request may be sent again.
-        if !upstream.key.may_try_again(&proven, answer.status()) {
+        let key = &upstream.key;
+        let (status, headers) = (answer.status(), answer.headers());
+        if !again || !key.may_try_again(&proven, status, headers).await {
             return Ok(answer);
         }
+        again = false;
     }
 }
 

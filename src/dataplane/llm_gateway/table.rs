@@ -16,7 +16,7 @@ use super::health::Health;
 use super::load::EngineLoad;
 use super::locate::Addresses;
 use super::metrics::{GatewayMetrics, ModelMetrics};
-use crate::source::Loaded;
+use crate::source::{Loaded, SecretValue};
 use crate::upstream::Breaker;
 
 /// A compiled plan.
@@ -40,6 +40,8 @@ pub(super) struct Upstream<C> {
     pub(super) profile: &'static Profile,
     pub(super) addresses: Addresses,
     pub(super) key: Key,
+    /// What the key was made of, in the order of the plan.
+    values: Vec<Option<Arc<SecretValue>>>,
     pub(super) client: C,
     pub(super) health: Arc<Health>,
     pub(super) engine: Arc<EngineLoad>,
@@ -240,6 +242,15 @@ impl<C: Clone> Upstream<C> {
         let version = spec.api_version.as_deref();
         let addresses = Addresses::new(&spec.base_url, profile, version)?;
         let known = known.filter(|known| same_place(&known.spec, spec));
+        let entries = spec.credentials.secrets();
+        let values: Vec<_> = entries.map(|it| loaded.secrets.get(it).cloned()).collect();
+        let same =
+            |known: &&Self| known.spec.credentials == spec.credentials && known.values == values;
+        let key = known.filter(same).map_or_else(
+            || Key::of(spec, profile, &loaded.secrets, dial),
+            // With the tokens that it has.
+            |known| known.key.clone(),
+        );
         let slots = models.iter().map(|pattern| {
             let breaker = known.and_then(|known| known.breaker(pattern, loaded));
             Arc::new(Slot {
@@ -263,7 +274,8 @@ impl<C: Clone> Upstream<C> {
             weight: spec.weight,
             profile,
             addresses,
-            key: Key::of(spec, profile, &loaded.secrets, dial),
+            key,
+            values,
             client: known.map_or_else(
                 || dial.client(spec.timeouts.connect),
                 |known| known.client.clone(),

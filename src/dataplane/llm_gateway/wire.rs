@@ -11,7 +11,7 @@ use agentkube_llm::custody::{
 use agentkube_llm::{
     Action, ApiError, Dialect, End, ErrorKind, Failure, Head, ModelIn, Outcome, Peeked, Rewritten,
     Served, Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport,
-    answer, model_in_path, rewrite,
+    answer, model_in_path, rewrite, with_member,
 };
 use bytes::Bytes;
 use http::Uri;
@@ -256,12 +256,17 @@ impl Wire {
 
 impl Form {
     fn bypass(asked: &Asked<'_>, service: &Service, model: &str) -> Self {
+        let path = service.template(asked.action);
+        let in_path = path.is_some_and(|path| path.contains("{model}"));
         let model = match service.model_in {
-            ModelIn::Body => Some(model),
-            ModelIn::Path => None,
+            ModelIn::Path if in_path => None,
+            ModelIn::Body | ModelIn::Path => Some(model),
         };
         let mut body = rewrite(asked.raw, asked.peeked, model, service.stream_usage);
-        body.body = placed(service, body.body);
+        body.body = match (in_path, service.body_member) {
+            (false, Some(member)) => with_member(&body.body, member),
+            _ => placed(service, body.body),
+        };
         Self::Bypass {
             body: ours_removed(asked.dialect, body),
             choices: asked.peeked.choices,

@@ -9,9 +9,13 @@ mod address;
 mod breaker;
 mod client;
 mod connect;
+mod oauth;
+mod token;
 
 pub use address::{Forbidden, forbidden};
 pub use client::{SendError, UpstreamClient};
 pub use connect::TlsRoots;
 
 pub(crate) use breaker::Breaker;
+pub(crate) use oauth::{Issued, NoToken, form, form_encoded, read_token};
+pub(crate) use token::{Fetch, LONGEST, Token, Tokens};

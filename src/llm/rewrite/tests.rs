@@ -203,4 +203,8 @@ fn a_wire_with_the_model_in_its_path_gets_a_body_without() {
     );
     assert_eq!(model_in_path(&Bytes::from_static(b"{}"), None), "{}");
     assert_eq!(model_in_path(&Bytes::from_static(b"[1]"), version), "[1]");
+    assert_eq!(
+        with_member(&Bytes::from_static(br#"{"model":"m"}"#), ("v", "1")),
+        r#"{"v":1,"model":"m"}"#
+    );
 }

@@ -1,35 +1,37 @@
 //! What proves to a provider who pays: a header that stays, a token that is asked
 //! for and kept, or a signature over each request.
 
+mod aws;
 mod azure;
 mod google;
-mod sigv4;
 mod tokens;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use agentkube_llm::Profile;
 use agentkube_plan::{Credentials, GatewayUpstream, SecretEntry};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use self::sigv4::Signer;
-use self::tokens::Tokens;
+use self::aws::{RoleKeys, Signer};
+use self::tokens::{Token, Tokens};
 use super::dial::{Dial, UpstreamRequest};
 use super::failed::{Failed, Kind};
 use crate::source::Secrets;
 
-/// The credentials of an upstream.
+/// The credentials of an upstream. Clones share their tokens.
+#[derive(Clone)]
 pub(super) enum Key {
     NotNeeded,
     /// A header of every request.
     Present(HeaderName, HeaderValue),
     /// A bearer token of another server.
-    Token(Tokens),
+    Token(Arc<Tokens>),
     /// A signature of every request.
-    Signed(Box<Signer>),
+    Signed(Arc<Signer>),
     /// The Secret has no usable value, and why.
     Missing(SecretEntry, &'static str),
 }
@@ -38,8 +40,13 @@ pub(super) enum Key {
 struct Lacking(SecretEntry, &'static str);
 
 /// What a request was sent with.
-#[derive(Clone, Debug)]
-pub(super) struct Proven(Option<HeaderValue>);
+pub(super) enum Proven {
+    /// With what stays.
+    Constant,
+    /// With the keys of a role.
+    Role(Arc<RoleKeys>),
+    Token(Arc<Token>),
+}
 
 impl Key {
     /// The credentials that the plan names, from the Secrets as they are now.
@@ -56,6 +63,7 @@ impl Key {
             Ok::<_, Lacking>(text.trim().to_owned())
         };
         let connect = spec.timeouts.connect;
+        let local = is_loopback(&spec.base_url);
         let made = || match &spec.credentials {
             Credentials::None => Ok(Self::NotNeeded),
             Credentials::ApiKey { secret } => {
@@ -72,30 +80,34 @@ impl Key {
             } => {
                 let (id, secret) = (read(access_key_id)?, read(secret_access_key)?);
                 let session = read(session_token).ok();
-                Ok(Self::Signed(Box::new(Signer::new(
-                    region, id, secret, session,
-                ))))
+                let signer = Signer::new(region, id, secret, session);
+                Ok(Self::Signed(Arc::new(signer)))
             }
             Credentials::GoogleKey { secret } => {
-                let local = is_loopback(&spec.base_url);
                 let account = google::Account::read(&read(secret)?, local)
                     .map_err(|why| Lacking(secret.clone(), why))?;
-                let tokens = Tokens::new(account.ask(dial.client(connect)));
-                Ok(Self::Token(tokens))
+                Ok(Self::token(account.ask(dial.client(connect))))
             }
             Credentials::GoogleWorkload => {
-                let ask = google::metadata(dial.metadata_client(connect));
-                Ok(Self::Token(Tokens::new(ask)))
+                let (client, metadata) = (dial.client(connect), dial.metadata_client(connect));
+                Ok(Self::token(google::workload(client, metadata, local)))
             }
             Credentials::AzureWorkload => {
                 let ask = azure::federated(&spec.base_url, dial.client(connect));
-                Ok(Self::Token(Tokens::new(ask)))
+                Ok(Self::token(ask))
             }
             Credentials::AwsWorkload { region } => {
-                Ok(Self::Signed(Box::new(Signer::workload(region))))
+                let (client, agent) = (dial.client(connect), dial.metadata_client(connect));
+                Ok(Self::Signed(Arc::new(Signer::workload(
+                    region, client, agent,
+                ))))
             }
         };
         made().unwrap_or_else(|Lacking(entry, why)| Self::Missing(entry, why))
+    }
+
+    fn token(ask: tokens::Ask) -> Self {
+        Self::Token(Arc::new(Tokens::new(ask)))
     }
 
     /// Adds to a request what proves who sends it. `body` is the request's.
@@ -105,32 +117,46 @@ impl Key {
         body: &Bytes,
     ) -> Result<Proven, Failed> {
         match self {
-            Self::NotNeeded | Self::Missing(..) => Ok(Proven(None)),
+            Self::NotNeeded | Self::Missing(..) => Ok(Proven::Constant),
             Self::Present(name, value) => {
                 request.headers_mut().insert(name.clone(), value.clone());
-                Ok(Proven(None))
+                Ok(Proven::Constant)
             }
             Self::Token(tokens) => {
                 // On the heap, as is signing: in place they would make the future of
                 // every request larger, and moving it costs.
                 let token = Box::pin(tokens.token()).await;
                 let token = token.map_err(|why| failed(&why))?;
-                request.headers_mut().insert(AUTHORIZATION, token.clone());
-                Ok(Proven(Some(token)))
+                let headers = request.headers_mut();
+                headers.insert(AUTHORIZATION, token.value.clone());
+                Ok(Proven::Token(token))
             }
             Self::Signed(signer) => {
                 let signed = Box::pin(signer.sign(request, body, SystemTime::now())).await;
-                signed.map_err(|why| failed(&why))?;
-                Ok(Proven(None))
+                let keys = signed.map_err(|why| failed(&why))?;
+                Ok(keys.map_or(Proven::Constant, Proven::Role))
             }
         }
     }
 
-    /// True when another token may be accepted after an answer with this status.
-    pub(super) fn may_try_again(&self, proven: &Proven, status: StatusCode) -> bool {
-        match (self, &proven.0) {
-            (Self::Token(tokens), Some(token)) if status == StatusCode::UNAUTHORIZED => {
-                tokens.refused(token)
+    /// True when the request may be accepted if it is sent again after an answer
+    /// with this head, since there is another token by now.
+    pub(super) async fn may_try_again(
+        &self,
+        proven: &Proven,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> bool {
+        match (self, proven) {
+            (Self::Token(tokens), Proven::Token(token)) => {
+                if status == StatusCode::UNAUTHORIZED {
+                    return Box::pin(tokens.replaced(token)).await;
+                }
+                token.accept();
+                false
+            }
+            (Self::Signed(signer), Proven::Role(keys)) => {
+                Box::pin(signer.may_try_again(keys, status, headers)).await
             }
             _ => false,
         }
@@ -138,17 +164,28 @@ impl Key {
 
     /// True when this text holds the key.
     pub(super) fn is_quoted_in(&self, text: &[u8]) -> bool {
-        let holds = |value: &HeaderValue| {
-            let value = value.as_bytes();
-            let key = value.strip_prefix(b"Bearer ").unwrap_or(value);
-            !key.is_empty() && text.windows(key.len()).any(|window| window == key)
-        };
         match self {
-            Self::Present(_, value) => holds(value),
-            Self::Token(tokens) => tokens.known().is_some_and(|token| holds(&token)),
-            Self::Signed(_) | Self::NotNeeded | Self::Missing(..) => false,
+            Self::Present(_, value) => is_in(value, text),
+            Self::Token(tokens) => tokens.are_quoted_in(text),
+            Self::Signed(signer) => signer.is_quoted_in(text),
+            Self::NotNeeded | Self::Missing(..) => false,
         }
     }
+}
+
+/// True when the text holds what this header carries.
+fn is_in(header: &HeaderValue, text: &[u8]) -> bool {
+    let value = header.as_bytes();
+    holds(text, value.strip_prefix(b"Bearer ").unwrap_or(value))
+}
+
+fn holds(text: &[u8], secret: &[u8]) -> bool {
+    !secret.is_empty() && text.windows(secret.len()).any(|window| window == secret)
+}
+
+/// A variable that the platform sets in the pod; none when it is empty.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn failed(why: &str) -> Failed {

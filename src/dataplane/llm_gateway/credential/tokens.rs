@@ -1,228 +1,188 @@
-//! Tokens that another server gives: asked for once, kept, and replaced before
-//! they expire or when the provider refuses one.
+//! Bearer tokens that another server gives.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use tokio::time::{Instant, timeout};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http_body::Body;
+use http_body_util::Full;
+use secrecy::ExposeSecret;
 use tower::{Service, ServiceExt};
 
 use super::PATIENCE;
-use crate::edge::BoxError;
+use crate::edge::{BoxError, collect};
 use crate::source::SecretValue;
-use crate::upstream::SendError;
-
-/// How long nobody asks again after a failure.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a token that was refused is not replaced by another: it is then not
-/// the token that is wrong.
-const GIVEN_UP: Duration = Duration::from_secs(30);
-
-/// No token lives longer, for us: more would only overflow clocks.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+use crate::upstream::{self, Fetch, Issued, NoToken, SendError, read_token};
 
 /// Longest answer of a token server: bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// A token as it was given.
-pub(in crate::llm_gateway) struct Issued {
-    pub(super) token: SecretString,
-    /// `None`: the server does not say.
-    pub(super) lifetime: Option<Duration>,
+/// Tokens that are still looked for in answers. Older ones have expired.
+const REMEMBERED: usize = 8;
+
+/// Calls a token server.
+pub(super) trait Calls:
+    Service<
+        Request<Full<Bytes>>,
+        Response = Response<Self::Answer>,
+        Error = SendError,
+        Future: Send,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// The body of an answer.
+    type Answer: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<C, B> Calls for C
+where
+    C: Service<Request<Full<Bytes>>, Response = Response<B>, Error = SendError, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Answer = B;
 }
 
 /// Asks for a token. The error is a sentence for people, without secrets.
-pub(in crate::llm_gateway) type Ask =
-    Box<dyn Fn() -> BoxFuture<'static, Result<Issued, String>> + Send + Sync>;
+pub(super) type Ask = Box<dyn Fn() -> BoxFuture<'static, Result<Issued, String>> + Send + Sync>;
+
+/// A token, as the header that carries it.
+pub(in crate::llm_gateway) type Token = upstream::Token<HeaderValue>;
 
 /// The tokens of one upstream.
-pub(in crate::llm_gateway) struct Tokens {
-    ask: Ask,
-    current: Mutex<Option<Arc<Token>>>,
-    /// Held while one is asked for; when and why that failed the last time.
-    asking: tokio::sync::Mutex<Option<(Instant, String)>>,
-    replaced: Mutex<Option<Instant>>,
-}
+pub(in crate::llm_gateway) struct Tokens(upstream::Tokens<Asking>);
 
-struct Token {
-    header: HeaderValue,
-    /// From here on a new one is asked for while this one still serves.
-    ages: Option<Instant>,
-    expires: Option<Instant>,
+struct Asking {
+    ask: Ask,
+    given: Mutex<VecDeque<HeaderValue>>,
 }
 
 impl Tokens {
     pub(super) fn new(ask: Ask) -> Self {
-        Self {
+        let asking = Asking {
             ask,
-            current: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
-            replaced: Mutex::default(),
-        }
-    }
-
-    /// The header of a token that is good now.
-    pub(super) async fn token(&self) -> Result<HeaderValue, String> {
-        let known = self.current().filter(|token| !is_past(token.expires));
-        match known {
-            Some(token) if !is_past(token.ages) => Ok(token.header.clone()),
-            // One asks for the next; the others go on with this one, and so does
-            // the one when there is no next.
-            Some(token) => match self.asking.try_lock() {
-                Ok(last) => Ok(self
-                    .renew(last)
-                    .await
-                    .unwrap_or_else(|_| token.header.clone())),
-                Err(_) => Ok(token.header.clone()),
-            },
-            None => self.first().await,
-        }
-    }
-
-    /// Forgets a token that the provider refused. False when another would not be
-    /// of use.
-    pub(super) fn refused(&self, header: &HeaderValue) -> bool {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current
-            .as_ref()
-            .is_some_and(|token| token.header != *header)
-        {
-            // Somebody was faster.
-            return true;
-        }
-        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
-        if replaced.is_some_and(|at| at.elapsed() < GIVEN_UP) {
-            return false;
-        }
-        *replaced = Some(Instant::now());
-        *current = None;
-        true
-    }
-
-    /// The token that was asked for last.
-    pub(super) fn known(&self) -> Option<HeaderValue> {
-        self.current().map(|token| token.header.clone())
-    }
-
-    fn current(&self) -> Option<Arc<Token>> {
-        let current = self.current.lock();
-        current.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// One caller asks, the others wait for what it gets.
-    async fn first(&self) -> Result<HeaderValue, String> {
-        let arrived = Instant::now();
-        let Ok(last) = timeout(PATIENCE, self.asking.lock()).await else {
-            return Err(slow());
+            given: Mutex::default(),
         };
-        if let Some(token) = self.current().filter(|token| !is_past(token.expires)) {
-            return Ok(token.header.clone());
-        }
-        if let Some((at, why)) = last.as_ref()
-            && (*at >= arrived || at.elapsed() < PAUSE)
-        {
-            return Err(why.clone());
-        }
-        self.renew(last).await
+        Self(upstream::Tokens::new(asking, PATIENCE))
     }
 
-    async fn renew(
-        &self,
-        mut last: tokio::sync::MutexGuard<'_, Option<(Instant, String)>>,
-    ) -> Result<HeaderValue, String> {
-        let asked = Instant::now();
-        let issued = timeout(PATIENCE, (self.ask)()).await;
-        let token = issued
-            .unwrap_or_else(|_| Err(slow()))
-            .and_then(|issued| Token::new(&issued, asked));
-        match token {
-            Ok(token) => {
-                let header = token.header.clone();
-                *last = None;
-                *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(Arc::new(token));
-                Ok(header)
-            }
-            Err(why) => {
-                *last = Some((Instant::now(), why.clone()));
-                Err(why)
-            }
-        }
+    /// A token that is good now.
+    pub(super) async fn token(&self) -> Result<Arc<Token>, String> {
+        self.0.token().await
+    }
+
+    /// True when there is another token than this one, which was refused.
+    pub(super) async fn replaced(&self, refused: &Arc<Token>) -> bool {
+        matches!(self.0.instead_of(refused).await, Ok(Some(_)))
+    }
+
+    /// True when this text holds one of the tokens.
+    pub(super) fn are_quoted_in(&self, text: &[u8]) -> bool {
+        let given = self.0.source().given();
+        given.iter().any(|token| super::is_in(token, text))
     }
 }
 
-impl Token {
-    fn new(issued: &Issued, asked: Instant) -> Result<Self, String> {
+impl Fetch for Asking {
+    type Value = HeaderValue;
+    type Error = String;
+
+    async fn fetch(&self) -> Result<(HeaderValue, Option<Duration>), String> {
+        let issued = (self.ask)().await?;
         let bytes = issued.token.expose_secret().as_bytes().to_vec();
         let header = SecretValue::new(bytes).and_then(|value| value.header("Bearer "));
-        Ok(Self {
-            header: header.ok_or("the token server gave no token that a header can carry")?,
-            ages: issued.lifetime.map(|life| {
-                let spare = (life / 5).min(Duration::from_secs(300));
-                asked + life - spare
-            }),
-            expires: issued.lifetime.map(|life| asked + life),
-        })
+        let header = header.ok_or("the token server gave no token that a header can carry")?;
+        let mut given = self.given();
+        given.push_front(header.clone());
+        given.truncate(REMEMBERED);
+        Ok((header, issued.lifetime))
+    }
+
+    fn slow(&self, patience: Duration) -> String {
+        format!("no token within {} s", patience.as_secs())
     }
 }
 
-fn is_past(moment: Option<Instant>) -> bool {
-    moment.is_some_and(|moment| Instant::now() >= moment)
-}
-
-fn slow() -> String {
-    format!("no token within {} s", PATIENCE.as_secs())
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    access_token: Option<String>,
-    expires_in: Option<u64>,
-}
-
-/// Sends a request for a token (RFC 6749, 5.1). What a server says about a refusal
-/// is not repeated: it may quote what it was sent.
-pub(super) async fn fetch<C, B>(client: C, request: Request<Full<Bytes>>) -> Result<Issued, String>
-where
-    C: Service<Request<Full<Bytes>>, Response = http::Response<B>, Error = SendError>,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    let host = request.uri().host().unwrap_or_default().to_owned();
-    let from = |why: &str| format!("no token from {host}: {why}");
-    let answer = client.oneshot(request).await;
-    let (head, body) = answer
-        .map_err(|error| from(&error.to_string()))?
-        .into_parts();
-    let body = Limited::new(body, MAX_ANSWER).collect().await;
-    let body = body
-        .map_err(|_| from("its answer cannot be read to its end"))?
-        .to_bytes();
-    if head.status != StatusCode::OK {
-        return Err(from(&format!("it answers {}", head.status)));
+impl Asking {
+    fn given(&self) -> MutexGuard<'_, VecDeque<HeaderValue>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let answer: Answer = serde_json::from_slice(&body)
-        .map_err(|_| from("its answer is not in the documented form"))?;
-    let token = answer.access_token.filter(|token| !token.is_empty());
-    Ok(Issued {
-        token: token
-            .ok_or_else(|| from("its answer holds no access_token"))?
-            .into(),
-        lifetime: answer
-            .expires_in
-            .map(|seconds| Duration::from_secs(seconds).min(LONGEST)),
-    })
 }
 
-/// The body of a form.
-pub(super) fn form(fields: &[(&str, &str)]) -> Full<Bytes> {
-    let mut body = form_urlencoded::Serializer::new(String::new());
-    body.extend_pairs(fields);
-    Full::from(body.finish())
+/// Sends a request for a token. What a server says about a refusal is not
+/// repeated, but for the codes of the standards: it may quote what it was sent.
+pub(super) async fn fetch<C: Calls>(
+    client: C,
+    request: Request<Full<Bytes>>,
+) -> Result<Issued, String> {
+    let from = place(request.uri());
+    let answer = call(client, request).await;
+    let (head, body) = answer.map_err(|why| said(&from, &why))?;
+    read_token(head.status, &body).map_err(|why| said(&from, &why))
+}
+
+/// The same, and the head of the answer.
+pub(super) async fn call<C: Calls>(
+    client: C,
+    request: Request<Full<Bytes>>,
+) -> Result<(Head, Bytes), NoToken> {
+    let (head, body) = client.oneshot(request).await?.into_parts();
+    let body = collect(body, MAX_ANSWER).await.map_err(|_| NoToken::Cut)?;
+    let head = Head {
+        status: head.status,
+        headers: head.headers,
+    };
+    Ok((head, body))
+}
+
+/// What a token server's answer begins with.
+pub(super) struct Head {
+    pub(super) status: http::StatusCode,
+    pub(super) headers: HeaderMap,
+}
+
+/// Who was asked: without the path, which some clouds put names into.
+pub(super) fn place(uri: &Uri) -> String {
+    uri.host().unwrap_or_default().to_owned()
+}
+
+/// The sentence for a token that was not given.
+pub(super) fn said(from: &str, why: &NoToken) -> String {
+    format!("no token from {from}: {why}")
+}
+
+/// A form on its way.
+pub(super) fn posted(url: Uri, fields: &[(&str, &str)]) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::from(upstream::form(fields)));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = url;
+    let headers = request.headers_mut();
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.insert(CONTENT_TYPE, form);
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    request
+}
+
+/// A file that the platform puts into the pod.
+pub(super) async fn file(name: &str, path: &str) -> Result<String, String> {
+    use tokio::io::AsyncReadExt;
+
+    const LONGEST: u64 = 64 * 1024;
+    let read = async {
+        let file = tokio::fs::File::open(path).await?;
+        let mut text = String::new();
+        file.take(LONGEST).read_to_string(&mut text).await?;
+        Ok::<_, std::io::Error>(text)
+    };
+    read.await
+        .map_err(|error| format!("{name} cannot be read: {error}"))
 }

@@ -1,6 +1,7 @@
 //! Azure and Vertex: their addresses, their bodies and what proves who pays.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use agentkube_plan::{Credentials, GatewayUpstream, Provider, SecretEntry};
 use agentkube_testkit::{Reply, Request, Upstream};
@@ -12,7 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-use super::kit::{PROVIDER_KEY, Rig, chat, messages, mk_upstream, plan, provider_secrets};
+use super::kit::{PROVIDER_KEY, Rig, chat, clients, messages, mk_upstream, plan, provider_secrets};
+use crate::edge::Drain;
 
 async fn azure(version: Option<&str>) -> (Upstream, Rig) {
     let provider = Upstream::by_model().await;
@@ -72,9 +74,9 @@ fn entry() -> SecretEntry {
     }
 }
 
-async fn vertex(provider: &Upstream, file: String) -> Rig {
+fn vertex_upstream(provider: &Upstream) -> GatewayUpstream {
     let base = provider.url("/v1/projects/p/locations/global");
-    let upstream = GatewayUpstream {
+    GatewayUpstream {
         credentials: Credentials::GoogleKey { secret: entry() },
         models: vec!["claude-sonnet-4-6".into()],
         model_names: [(
@@ -83,10 +85,13 @@ async fn vertex(provider: &Upstream, file: String) -> Rig {
         )]
         .into(),
         ..mk_upstream("vertex", Provider::Vertex, base)
-    };
+    }
+}
+
+async fn vertex(provider: &Upstream, file: String) -> Rig {
     let mut secrets = provider_secrets();
     secrets.insert(entry(), file);
-    Rig::with_secrets(plan(vec![upstream]), secrets).await
+    Rig::with_secrets(plan(vec![vertex_upstream(provider)]), secrets).await
 }
 
 /// A token server that takes an assertion only as Google would.
@@ -180,6 +185,33 @@ async fn claude_on_vertex_is_asked_with_a_token_for_a_signed_assertion() {
 }
 
 #[tokio::test]
+async fn a_token_outlives_a_new_plan_and_not_a_new_secret() {
+    let (tokens, file) = token_server().await;
+    let provider = Upstream::start(claude(|_| true)).await;
+    let rig = vertex(&provider, file.clone()).await;
+    let drain = Drain::new(Duration::from_secs(5));
+    let following = tokio::spawn(rig.gateway.clone().follow(drain.clone()));
+    for (secret, models, asked) in [(&file, "m-*", 1), (&(file.clone() + " "), "n-*", 2)] {
+        rig.call(messages(&hello())).await;
+        let mut upstream = vertex_upstream(&provider);
+        upstream.models.push(models.into());
+        let mut secrets = provider_secrets();
+        secrets.insert(entry(), secret.as_str());
+        let source = &rig.source;
+        source
+            .replace(plan(vec![upstream]), &clients(), secrets)
+            .unwrap();
+        let new = json!({"model": models.replace('*', "1"), "max_tokens": 9, "messages": []});
+        while rig.call(messages(&new)).await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tokens.requests().len(), asked, "{models}");
+    }
+    drain.start();
+    following.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_token_that_is_refused_is_replaced_once() {
     let (tokens, file) = token_server().await;
     let provider = Upstream::start(claude(|token| token == "Bearer token-2")).await;
@@ -235,4 +267,24 @@ async fn a_key_file_that_sends_its_assertions_elsewhere_is_not_used() {
         message.contains("has a token_uri that is not Google's"),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn the_model_whose_tokens_vertex_counts_is_in_the_body() {
+    let (_tokens, file) = token_server().await;
+    let provider = Upstream::start(|_| Reply::json(200, &json!({"input_tokens": 5}))).await;
+    let rig = vertex(&provider, file).await;
+    let mut request = messages(&hello());
+    *request.uri_mut() = "/v1/messages/count_tokens".parse().unwrap();
+    let answer = rig.call(request).await;
+    assert_eq!(answer.json()["input_tokens"], 5);
+    let seen = provider.request(0).await;
+    assert!(
+        seen.path.ends_with("/models/count-tokens:rawPredict"),
+        "{}",
+        seen.path
+    );
+    let body = seen.json();
+    assert_eq!(body["model"], "claude-sonnet-4-6@1");
+    assert_eq!(body["anthropic_version"], "vertex-2023-10-16");
 }

@@ -133,7 +133,7 @@ impl Proven {
     fn token(token: Arc<Token>) -> Self {
         Self {
             name: AUTHORIZATION,
-            value: token.header.clone(),
+            value: token.value.clone(),
             token: Some(token),
         }
     }

@@ -6,8 +6,7 @@ use agentkube_mcp::list::NotAList;
 use agentkube_plan::SecretEntry;
 use http::StatusCode;
 
-use super::grant::NoToken;
-use crate::upstream::SendError;
+use crate::upstream::{NoToken, SendError};
 
 /// Texts name hosts, statuses and limits, never what was sent or answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

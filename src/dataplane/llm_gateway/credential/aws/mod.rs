@@ -1,22 +1,30 @@
 //! AWS Signature Version 4 over requests to Bedrock (IAM User Guide, "Signature
 //! Version 4 for API requests").
 
+mod client;
+mod workload;
+
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use futures::future::BoxFuture;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HOST, HeaderMap};
 
+use self::workload::Workload;
 use super::super::dial::UpstreamRequest;
 use super::PATIENCE;
+use super::tokens::Calls;
+use crate::upstream::{Token, Tokens};
 
 const SERVICE: &str = "bedrock";
+
+/// What Bedrock calls keys that have expired, or are not known yet or any more.
+const REPLACEABLE: [&str; 2] = ["ExpiredTokenException", "UnrecognizedClientException"];
 
 /// Who signs.
 pub(in crate::llm_gateway) struct Signer {
@@ -27,9 +35,31 @@ pub(in crate::llm_gateway) struct Signer {
 enum Identity {
     /// Keys of a Secret.
     Keys(Credentials),
-    /// What the platform gives to the pod: found at the first request, renewed by
-    /// the SDK's own chain.
-    Workload(OnceCell<Option<SharedCredentialsProvider>>),
+    /// Those of the pod's role.
+    Workload(Box<dyn Role>),
+}
+
+/// The keys of a role, which are good for a while.
+pub(in crate::llm_gateway) type RoleKeys = Token<Credentials>;
+
+trait Role: Send + Sync {
+    fn keys(&self) -> BoxFuture<'_, Result<Arc<RoleKeys>, String>>;
+    fn replaced<'a>(&'a self, refused: &'a Arc<RoleKeys>) -> BoxFuture<'a, bool>;
+    fn known(&self) -> Option<Arc<RoleKeys>>;
+}
+
+impl<C: Calls> Role for Tokens<Workload<C>> {
+    fn keys(&self) -> BoxFuture<'_, Result<Arc<RoleKeys>, String>> {
+        Box::pin(self.token())
+    }
+
+    fn replaced<'a>(&'a self, refused: &'a Arc<RoleKeys>) -> BoxFuture<'a, bool> {
+        Box::pin(async move { matches!(self.instead_of(refused).await, Ok(Some(_))) })
+    }
+
+    fn known(&self) -> Option<Arc<RoleKeys>> {
+        Tokens::known(self)
+    }
 }
 
 impl Signer {
@@ -41,31 +71,45 @@ impl Signer {
         }
     }
 
-    /// Signs as the pod: web identity, pod identity, and whatever else the SDK's
-    /// default chain finds.
-    pub(super) fn workload(region: &str) -> Self {
+    /// Signs as the pod. `agent` may call addresses that no upstream may have.
+    pub(super) fn workload<C: Calls>(region: &str, client: C, agent: C) -> Self {
+        let role = Tokens::new(Workload::new(region, client, agent), PATIENCE);
         Self {
             region: region.to_owned(),
-            identity: Identity::Workload(OnceCell::new()),
+            identity: Identity::Workload(Box::new(role)),
         }
     }
 
-    async fn credentials(&self) -> Result<Credentials, String> {
-        let provider = match &self.identity {
-            Identity::Keys(keys) => return Ok(keys.clone()),
-            Identity::Workload(provider) => provider.get_or_init(|| self.chain()).await,
+    /// True when other keys than these may be accepted after this answer.
+    pub(super) async fn may_try_again(
+        &self,
+        keys: &Arc<RoleKeys>,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> bool {
+        let Identity::Workload(role) = &self.identity else {
+            return false;
         };
-        let provider = provider.as_ref().ok_or_else(lacking)?;
-        let found = timeout(PATIENCE, provider.provide_credentials()).await;
-        // The reasons that the chain gives hold addresses and names of roles only,
-        // but they are its own and may change: they go nowhere.
-        found.map_err(|_| lacking())?.map_err(|_| lacking())
+        if status != StatusCode::FORBIDDEN && status != StatusCode::UNAUTHORIZED {
+            keys.accept();
+            return false;
+        }
+        let error = headers.get("x-amzn-errortype");
+        let error = error.and_then(|error| error.to_str().ok()).unwrap_or("");
+        REPLACEABLE.iter().any(|known| error.starts_with(known)) && role.replaced(keys).await
     }
 
-    async fn chain(&self) -> Option<SharedCredentialsProvider> {
-        let loader = aws_config::defaults(BehaviorVersion::latest());
-        let config = loader.region(Region::new(self.region.clone())).load().await;
-        config.credentials_provider()
+    /// True when this text holds what must stay between AWS and us.
+    pub(super) fn is_quoted_in(&self, text: &[u8]) -> bool {
+        let holds = |keys: &Credentials| {
+            let secrets = [Some(keys.secret_access_key()), keys.session_token()];
+            let mut secrets = secrets.into_iter().flatten();
+            secrets.any(|secret| super::holds(text, secret.as_bytes()))
+        };
+        match &self.identity {
+            Identity::Keys(keys) => holds(keys),
+            Identity::Workload(role) => role.known().is_some_and(|keys| holds(&keys.value)),
+        }
     }
 
     /// Adds the signature of a request as it is going to be sent: nothing that is
@@ -75,8 +119,15 @@ impl Signer {
         request: &mut UpstreamRequest,
         body: &Bytes,
         now: SystemTime,
-    ) -> Result<(), String> {
-        let identity = self.credentials().await?.into();
+    ) -> Result<Option<Arc<RoleKeys>>, String> {
+        let (keys, role) = match &self.identity {
+            Identity::Keys(keys) => (keys.clone(), None),
+            Identity::Workload(role) => {
+                let given = role.keys().await?;
+                (given.value.clone(), Some(given))
+            }
+        };
+        let identity = keys.into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
@@ -103,14 +154,8 @@ impl Signer {
         let signed = sign(signable.map_err(|_| unsignable())?, &params);
         let (instructions, _) = signed.map_err(|_| unsignable())?.into_parts();
         instructions.apply_to_request_http1x(request);
-        Ok(())
+        Ok(role)
     }
-}
-
-fn lacking() -> String {
-    "the pod has no AWS credentials: give it a service account with a role \
-     (podTemplate.serviceAccountName), or write credentialsRef"
-        .to_owned()
 }
 
 fn unsignable() -> String {

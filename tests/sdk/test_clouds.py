@@ -1,0 +1,201 @@
+"""Bedrock, Vertex AI and Azure OpenAI, by Secret and by workload identity: the
+doors verify what the clouds would, and the SDKs must not notice."""
+
+import anthropic
+import openai
+import pytest
+
+import clouds
+import manifests
+from rig import Agentkube, http
+
+TEXT = "Hello from the scripted upstream."
+MESSAGES = [{"role": "user", "content": "Hello?"}]
+
+
+def secret(name, **entries):
+    document = manifests.secret(name)
+    document["stringData"] = entries
+    return document
+
+
+def bedrock(name, url, reference, endpoint="/aws"):
+    upstream = {"name": name, "provider": "bedrock", "region": clouds.REGION,
+                "endpoint": url + endpoint, "models": [name]}
+    # Characters that are encoded once in the path and twice in the signature.
+    upstream["modelNames"] = {name: f"eu.anthropic.{name}-v1:0"}
+    return {**upstream, **reference}
+
+
+def vertex(name, url, reference):
+    return {"name": name, "provider": "vertex", "project": "project", "location": "eu",
+            "endpoint": f"{url}/vertex", "models": [name],
+            "modelNames": {name: f"claude-{name}@20260115"}, **reference}
+
+
+def azure(name, url, reference):
+    return {"name": name, "provider": "azure-openai", "endpoint": f"{url}/azure",
+            "models": [name], "modelNames": {name: f"deployed-{name}"}, **reference}
+
+
+def ref(name, key=None):
+    return {"credentialsRef": {"name": name, **({"key": key} if key else {})}}
+
+
+@pytest.fixture(scope="module")
+def cloud(upstream):
+    cloud = clouds.Clouds(upstream.url)
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture(scope="module")
+def platform(folder):
+    """The files that a platform puts into its pods."""
+    token, pod = folder / "platform-token", folder / "pod-token"
+    token.write_text(clouds.PLATFORM_TOKEN + "\n")
+    pod.write_text(clouds.POD_TOKEN)
+    return token, pod
+
+
+@pytest.fixture(scope="module")
+def gateways(folder, cloud, platform):
+    """One process for each way in which a pod may have an identity."""
+    token, pod = platform
+    adc = folder / "adc.json"
+    adc.write_text(cloud.external_account(token))
+    upstreams = [
+        bedrock("bedrock-keys", cloud.url, ref("aws")),
+        bedrock("bedrock-bearer", cloud.url, ref("aws", "bearer")),
+        bedrock("bedrock-workload", cloud.url, {}),
+        vertex("vertex-key", cloud.url, ref("google", "key.json")),
+        vertex("vertex-external", cloud.url, ref("google", "external.json")),
+        vertex("vertex-workload", cloud.url, {}),
+        azure("azure-key", cloud.url, ref("azure", "key")),
+        azure("azure-legacy", cloud.url, {**ref("azure", "key"), "apiVersion": "2024-10-21"}),
+        azure("azure-workload", cloud.url, {}),
+        azure("azure-wrong", cloud.url, ref("azure", "wrong")),
+        bedrock("bedrock-wrong", cloud.url, ref("aws-wrong")),
+    ]
+    path = manifests.write(
+        folder / "clouds.yaml",
+        secret("aws", AWS_ACCESS_KEY_ID="AKIDSTATIC", AWS_SECRET_ACCESS_KEY="static/secret+key",
+               bearer=clouds.BEDROCK_KEY),
+        secret("aws-wrong", AWS_ACCESS_KEY_ID="AKIDSTATIC", AWS_SECRET_ACCESS_KEY="wrong-secret"),
+        secret("google", **{"key.json": cloud.service_account(),
+                            "external.json": cloud.external_account(token)}),
+        secret("azure", key=clouds.AZURE_KEY, wrong="azure-wrong-key"),
+        manifests.obj("LLMGateway", "clouds", {"upstreams": upstreams}),
+    )
+    web = {
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token), "AWS_ROLE_ARN": clouds.ROLE,
+        "AWS_ENDPOINT_URL_STS": f"{cloud.url}/sts",
+        "AZURE_TENANT_ID": clouds.TENANT, "AZURE_CLIENT_ID": clouds.CLIENT,
+        "AZURE_FEDERATED_TOKEN_FILE": str(token), "AZURE_AUTHORITY_HOST": cloud.url,
+        "GCE_METADATA_HOST": cloud.host,
+    }
+    agent = {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{cloud.url}/pod-identity/v1/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(pod),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(adc),
+    }
+    none = {"GCE_METADATA_HOST": "127.0.0.1:1"}
+    started = {}
+    for name, env in {"web": web, "agent": agent, "none": none}.items():
+        own = folder / f"clouds-{name}"
+        own.mkdir()
+        started[name] = Agentkube(own, path, env=env)
+    yield {name: one.gateway("clouds") for name, one in started.items()}
+    for one in started.values():
+        assert one.process.stop() == 0
+        log = one.process.log.read_text()
+        for value in ["static/secret+key", clouds.PLATFORM_TOKEN, clouds.POD_TOKEN,
+                      clouds.AZURE_KEY, clouds.BEDROCK_KEY, "session-of-", "-token-of-"]:
+            assert value not in log
+
+
+def chat(gateway, model, **options):
+    client = openai.OpenAI(
+        base_url=f"{gateway['url']}/v1", api_key=gateway["key"], max_retries=0
+    )
+    with client:
+        answer = client.chat.completions.create(model=model, messages=MESSAGES, **options)
+        if not options.get("stream"):
+            return answer.choices[0].message.content
+        return "".join(c.delta.content or "" for chunk in answer for c in chunk.choices)
+
+
+WAYS = [
+    ("web", "bedrock-keys"), ("web", "bedrock-bearer"), ("web", "bedrock-workload"),
+    ("agent", "bedrock-workload"), ("web", "vertex-key"), ("web", "vertex-external"),
+    ("web", "vertex-workload"), ("agent", "vertex-workload"), ("web", "azure-key"),
+    ("web", "azure-legacy"), ("web", "azure-workload"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("process,model", WAYS)
+def test_openais_sdk_reaches_every_cloud(gateways, cloud, process, model, stream):
+    cloud.refused.clear()
+    assert chat(gateways[process], model, stream=stream) == TEXT, cloud.refused
+    assert cloud.refused == []
+
+
+@pytest.mark.parametrize("model", ["bedrock-keys", "vertex-key", "azure-key"])
+def test_anthropics_sdk_reaches_every_cloud(gateways, model):
+    gateway = gateways["web"]
+    with anthropic.Anthropic(
+        base_url=gateway["url"], auth_token=gateway["key"], api_key=None, max_retries=0
+    ) as client:
+        answer = client.messages.create(model=model, max_tokens=50, messages=MESSAGES)
+        assert answer.content[0].text == TEXT
+
+
+def test_anthropics_sdk_counts_the_tokens_of_claude_on_vertex(gateways):
+    gateway = gateways["web"]
+    with anthropic.Anthropic(
+        base_url=gateway["url"], auth_token=gateway["key"], api_key=None, max_retries=0
+    ) as client:
+        count = client.messages.count_tokens(model="vertex-key", messages=MESSAGES)
+        assert count.input_tokens == 11
+
+
+@pytest.mark.parametrize("model,door", [
+    ("bedrock-workload", "/sts"), ("vertex-key", "/google/token"),
+    ("azure-workload", f"/{clouds.TENANT}/oauth2"), ("vertex-workload", "/computeMetadata/"),
+])
+def test_a_token_is_asked_for_once(gateways, cloud, model, door):
+    for _ in range(3):
+        chat(gateways["web"], model)
+    assert cloud.times(door) == 1
+
+
+@pytest.mark.parametrize("model,named", [
+    ("azure-wrong", 'Secret "azure", key "wrong"'),
+    ("bedrock-wrong", 'Secret "aws-wrong", key "AWS_SECRET_ACCESS_KEY"'),
+])
+def test_a_refused_secret_is_named_and_not_quoted(gateways, model, named):
+    gateway = gateways["web"]
+    answer = http(f"{gateway['url']}/v1/chat/completions", {"model": model, "messages": MESSAGES},
+                  {"authorization": f"Bearer {gateway['key']}"})
+    assert answer.status == 502
+    message = answer.json()["error"]["message"]
+    assert named in message and model in message
+    for value in ["azure-wrong-key", "wrong-secret", "AWS4-HMAC", "Credential="]:
+        assert value not in answer.body.decode()
+
+
+@pytest.mark.parametrize("model,lacks", [
+    ("bedrock-workload", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    ("vertex-workload", "no token from 127.0.0.1"),
+    ("azure-workload", "AZURE_TENANT_ID"),
+])
+def test_a_pod_without_an_identity_is_told_what_it_lacks(gateways, model, lacks):
+    gateway = gateways["none"]
+    answer = http(f"{gateway['url']}/v1/chat/completions", {"model": model, "messages": MESSAGES},
+                  {"authorization": f"Bearer {gateway['key']}"})
+    assert answer.status == 502
+    message = answer.json()["error"]["message"]
+    assert lacks in message and "write credentialsRef" in message
+    # The others are well.
+    assert chat(gateway, "azure-key") == TEXT
