@@ -41,6 +41,19 @@ pub(crate) fn redis_url(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
+/// A part of a host name, or one step of a path.
+pub(crate) fn url_part(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 63,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[A-Za-z0-9]([._:-]?[A-Za-z0-9])*$')",
+            "message": "write letters and digits, with single '-', '.', '_' or ':' between them",
+        }],
+    })
+}
+
 fn url(rule: &str, message: &str) -> Schema {
     json_schema!({
         "type": "string",

@@ -72,28 +72,28 @@ pub struct LlmUpstream {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The Secret of this namespace that holds the credentials. openai, anthropic
-    /// (required), azure-openai, vllm: an API key. vertex: a service account's JSON. bedrock:
-    /// with `key` a bearer key, without it the entries AWS_ACCESS_KEY_ID,
-    /// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Absent: workload identity (bedrock,
-    /// vertex, azure-openai) or none (ollama, vllm).
+    /// (required), azure-openai, vllm: an API key. vertex: the JSON of a service account or
+    /// of an external account. bedrock: with `key` a bearer key, without it the entries
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Absent: workload
+    /// identity (bedrock, vertex, azure-openai) or none (ollama, vllm).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_ref: Option<SecretRef>,
     /// bedrock: the AWS region (required).
-    #[schemars(length(min = 1, max = 63))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::url_part")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// vertex: the Google Cloud project (required).
-    #[schemars(length(min = 1, max = 63))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::url_part")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// vertex: the location. Default global.
-    #[schemars(length(min = 1, max = 63))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::url_part")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// azure-openai: written, the legacy deployments API of that version is used; absent,
     /// the `/openai/v1` API.
-    #[schemars(length(min = 1, max = 63))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::url_part")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// What this upstream calls a model that the gateway serves, by the served name: an Azure
     /// deployment, a Bedrock inference profile, a Vertex version. So one served name may have

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use agentkube_plan::{Credentials, GatewayUpstream, Provider, SecretEntry};
-use agentkube_testkit::{Reply, Request, Upstream};
+use agentkube_testkit::{Reply, Request, Upstream, eventually};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
@@ -191,7 +191,10 @@ async fn a_token_outlives_a_new_plan_and_not_a_new_secret() {
     let rig = vertex(&provider, file.clone()).await;
     let drain = Drain::new(Duration::from_secs(5));
     let following = tokio::spawn(rig.gateway.clone().follow(drain.clone()));
-    for (secret, models, asked) in [(&file, "m-*", 1), (&(file.clone() + " "), "n-*", 2)] {
+    for (secret, models, asked) in [
+        (file.clone(), "claude-m-*", 1),
+        (file.clone() + " ", "claude-n-*", 2),
+    ] {
         rig.call(messages(&hello())).await;
         let mut upstream = vertex_upstream(&provider);
         upstream.models.push(models.into());
@@ -202,9 +205,10 @@ async fn a_token_outlives_a_new_plan_and_not_a_new_secret() {
             .replace(plan(vec![upstream]), &clients(), secrets)
             .unwrap();
         let new = json!({"model": models.replace('*', "1"), "max_tokens": 9, "messages": []});
-        while rig.call(messages(&new)).await.status != 200 {
-            tokio::task::yield_now().await;
-        }
+        eventually("the new plan is served", async || {
+            (rig.call(messages(&new)).await.status == 200).then_some(())
+        })
+        .await;
         assert_eq!(tokens.requests().len(), asked, "{models}");
     }
     drain.start();
