@@ -53,7 +53,7 @@ def cloud(upstream):
 def platform(folder):
     """The files that a platform puts into its pods."""
     token, pod = folder / "platform-token", folder / "pod-token"
-    token.write_text(clouds.PLATFORM_TOKEN + "\n")
+    token.write_text(clouds.PLATFORM_TOKEN)
     pod.write_text(clouds.POD_TOKEN)
     return token, pod
 
