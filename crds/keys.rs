@@ -31,6 +31,9 @@ pub const APPROVE_TOOLS: &str = "agentkube.io/approve-tools";
 pub const RUN: &str = "agentkube.io/run";
 /// Annotation on our pods: bumped so that the kubelet reads mounted files again at once.
 pub const SYNC: &str = "agentkube.io/sync";
+/// Annotation on the pods of an MCP with stdio servers: stands for the Secrets in their
+/// environments, so that a changed one starts them anew.
+pub const ENVIRONMENT: &str = "agentkube.io/environment";
 /// Label on what belongs to an LLMGateway: its name.
 pub const OF_LLM_GATEWAY: &str = "agentkube.io/llmgateway";
 /// Label on what belongs to an MCP: its name.

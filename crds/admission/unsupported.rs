@@ -33,12 +33,6 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
     ),
     (
         Kind::MCP,
-        "spec.upstreams[].kind",
-        OneOf(&["http", "mcpRef"]),
-        "use kind http or mcpRef",
-    ),
-    (
-        Kind::MCP,
         "spec.upstreams[].transport",
         OneOf(&["auto", "streamable-http"]),
         "use auto or streamable-http",

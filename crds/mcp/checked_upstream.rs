@@ -1,24 +1,31 @@
 //! One tool server, checked.
 
 use agentkube_plan::{
-    Breaker, HttpTransport, ObjectName, ProxyTimeouts, ProxyUpstream, SecretEntry, ToolFilter,
-    UpstreamAuth, UpstreamKind,
+    Breaker, ChildVariable, HttpTransport, ObjectName, ProxyTimeouts, ProxyUpstream, SecretEntry,
+    ToolFilter, UpstreamAuth, UpstreamKind,
 };
 
 use super::upstream::{OWN_HEADER, OWN_HEADERS};
 use super::{
-    AuthKind, McpTimeouts, McpUpstream, ToolsMode, ToolsSpec, Transport, UpstreamAuthSpec,
-    UpstreamKindName,
+    AuthKind, McpTimeouts, McpUpstream, StdioServer, ToolsMode, ToolsSpec, Transport,
+    UpstreamAuthSpec, UpstreamKindName,
 };
 use crate::field::{FieldError, FieldPath, Reason};
-use crate::shared::SecretRef;
 use crate::shared::parse::{Errors, http_url};
+use crate::shared::{EnvVar, SecretRef};
 
 /// One upstream of which every value is legal and supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckedUpstream {
     /// Another MCP.
     Mcp(McpReference),
+    /// A program: a child process of whoever serves this, or a container of this image.
+    Program {
+        /// As a child process.
+        upstream: ProxyUpstream,
+        /// As it is written.
+        server: StdioServer,
+    },
     /// A server of its own.
     Server(ProxyUpstream),
 }
@@ -44,16 +51,7 @@ impl CheckedUpstream {
     pub fn name(&self) -> &str {
         match self {
             Self::Mcp(reference) => &reference.name,
-            Self::Server(server) => &server.name,
-        }
-    }
-
-    /// The upstream, when it is a server of its own.
-    #[must_use]
-    pub fn server(&self) -> Option<&ProxyUpstream> {
-        match self {
-            Self::Mcp(_) => None,
-            Self::Server(server) => Some(server),
+            Self::Program { upstream, .. } | Self::Server(upstream) => &upstream.name,
         }
     }
 }
@@ -78,9 +76,12 @@ impl McpUpstream {
                 breaker: breaker?,
             }));
         }
-        let kind = self.reached(path, errors);
+        let kind = match self.kind {
+            UpstreamKindName::Stdio => self.program(path, errors),
+            UpstreamKindName::Http | UpstreamKindName::McpRef => self.reached(path, errors),
+        };
         let auth = self.auth.parse(&path.child("auth"), errors);
-        Some(CheckedUpstream::Server(ProxyUpstream {
+        let upstream = ProxyUpstream {
             name: self.name.clone(),
             kind: kind?,
             auth: auth?,
@@ -88,7 +89,33 @@ impl McpUpstream {
             timeouts: timeouts?,
             breaker: breaker?,
             through: None,
-        }))
+        };
+        Some(match &self.stdio {
+            Some(server) => CheckedUpstream::Program {
+                upstream,
+                server: server.clone(),
+            },
+            None => CheckedUpstream::Server(upstream),
+        })
+    }
+
+    fn program(&self, path: &FieldPath, errors: &mut Errors) -> Option<UpstreamKind> {
+        let Some(server) = &self.stdio else {
+            let message = "an upstream of kind stdio needs stdio {image, command, args, env}, \
+                           the program to run";
+            let path = path.child("stdio");
+            errors.push(FieldError::new(path, Reason::Required, message));
+            return None;
+        };
+        if server.command.is_empty() {
+            let path = path.child("stdio").child("command");
+            errors.push(FieldError::new(path, Reason::Required, "name the program"));
+            return None;
+        }
+        Some(UpstreamKind::Child {
+            command: server.command.iter().chain(&server.args).cloned().collect(),
+            env: server.env.iter().map(variable).collect(),
+        })
     }
 
     fn target(&self, home: &str, path: &FieldPath, errors: &mut Errors) -> Option<ObjectName> {
@@ -109,12 +136,8 @@ impl McpUpstream {
         })
     }
 
-    /// Other kinds and transports are refused by the table of what is not supported yet.
+    /// Other transports are refused by the table of what is not supported yet.
     fn reached(&self, path: &FieldPath, errors: &mut Errors) -> Option<UpstreamKind> {
-        match self.kind {
-            UpstreamKindName::Http => {}
-            UpstreamKindName::McpRef | UpstreamKindName::Stdio => return None,
-        }
         let path = path.child("endpoint");
         let Some(endpoint) = &self.endpoint else {
             let message = "an upstream of kind http needs its endpoint, the URL of the tool server";
@@ -130,6 +153,24 @@ impl McpUpstream {
                 Transport::Sse => return None,
             },
         })
+    }
+}
+
+fn variable(variable: &EnvVar) -> ChildVariable {
+    let name = variable.name.clone();
+    match &variable.value_from {
+        Some(source) => ChildVariable::Secret {
+            name,
+            secret: SecretEntry {
+                name: source.secret_key_ref.name.clone(),
+                key: source.secret_key_ref.key.clone(),
+            },
+            optional: source.secret_key_ref.optional.unwrap_or_default(),
+        },
+        None => ChildVariable::Text {
+            name,
+            value: variable.value.clone().unwrap_or_default(),
+        },
     }
 }
 

@@ -15,6 +15,7 @@ mod operator;
 mod output;
 mod process;
 mod run;
+mod shim;
 mod supervise;
 
 use std::process::ExitCode;
@@ -50,6 +51,9 @@ enum Command {
     /// Copy this program to a file, without a shell
     #[command(hide = true)]
     InstallSelf(install_self::InstallArgs),
+    /// Serve a program that speaks MCP on stdin and stdout, at a socket
+    #[command(hide = true)]
+    Shim(shim::ShimArgs),
     /// Demo providers and a demo MCP server that need no key and no network
     DemoUpstream(demo::DemoArgs),
 }
@@ -67,6 +71,7 @@ impl Cli {
             Command::McpProxy(args) => dataplane::mcp_proxy(args),
             Command::Supervise(args) => supervise::main(&args),
             Command::InstallSelf(args) => install_self::main(&args),
+            Command::Shim(args) => shim::main(args),
             Command::DemoUpstream(args) => process::block_on(async {
                 let stop = process::stop_signal()?;
                 args.run(stop.cancelled_owned())

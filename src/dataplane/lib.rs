@@ -28,4 +28,5 @@ pub mod edge;
 pub mod llm_gateway;
 pub mod mcp_proxy;
 pub mod source;
+pub mod stdio;
 pub mod upstream;

@@ -6,6 +6,7 @@
 //! Secret comes.
 
 mod flat;
+mod program;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,6 +18,8 @@ use agentkube_webhooks::{Lookup, SecretEntryState};
 
 use self::flat::Flat;
 pub use self::flat::Hops;
+pub use self::program::Program;
+pub(crate) use self::program::SOCKETS;
 
 /// A plan and what it needs beside itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Resolution<P> {
     pub secrets: BTreeSet<SecretEntry>,
     /// Those that are not there.
     pub missing: Vec<MissingRef>,
+    /// Programs that the plan reaches at sockets.
+    pub programs: Vec<Program>,
 }
 
 /// A reference that leads nowhere.
@@ -36,6 +41,8 @@ pub struct MissingRef {
     pub upstream: String,
     /// What it needs.
     pub what: MissingWhat,
+    /// True when the data plane itself needs it, and so knows.
+    pub by_plane: bool,
 }
 
 /// What a reference should lead to.
@@ -97,6 +104,7 @@ pub fn gateway(checked: &CheckedGateway, lookup: &dyn Lookup) -> Resolution<Gate
         plan: checked.plan(),
         secrets,
         missing,
+        programs: Vec::new(),
     }
 }
 
@@ -105,17 +113,24 @@ pub fn gateway(checked: &CheckedGateway, lookup: &dyn Lookup) -> Resolution<Gate
 pub fn mcp(checked: &CheckedMcp, lookup: &dyn Lookup, hops: Hops) -> Resolution<ProxyPlan> {
     let Flat { rows, absent } = Flat::of(checked, lookup, hops);
     let named = rows.iter().flat_map(|row| {
-        let entries = row.upstream.auth.secrets();
+        let entries = row.upstream.secrets();
         entries.map(|entry| (row.home.as_str(), row.upstream.name.as_str(), entry))
     });
     let (_, mut missing) = entries(named, lookup);
     missing.extend(absent);
-    let object = &checked.object;
-    let upstreams = rows.into_iter().map(|row| row.into_upstream(object));
-    let plan = checked.plan(upstreams.collect());
+    let (mut upstreams, mut programs) = (Vec::new(), Vec::new());
+    for row in rows {
+        let (upstream, program) = row.into_upstream(checked);
+        upstreams.push(upstream);
+        programs.extend(program);
+    }
+    for program in &programs {
+        missing.extend(variables(program, &checked.object.namespace, lookup));
+    }
+    let plan = checked.plan(upstreams);
     let upstreams = plan.upstreams.iter();
     let mut secrets: BTreeSet<_> = upstreams
-        .flat_map(|upstream| upstream.auth.secrets().cloned())
+        .flat_map(|upstream| upstream.secrets().cloned())
         .collect();
     // Ours, so never missing for long: the Pods start before they are there.
     let keys = plan.session_keys.iter();
@@ -124,7 +139,20 @@ pub fn mcp(checked: &CheckedMcp, lookup: &dyn Lookup, hops: Hops) -> Resolution<
         plan,
         secrets,
         missing,
+        programs,
     }
+}
+
+/// What is missing in the environment of a program.
+fn variables(program: &Program, namespace: &str, lookup: &dyn Lookup) -> Vec<MissingRef> {
+    let needed = program.secrets().filter(|(_, optional)| !optional);
+    let needed: Vec<SecretEntry> = needed.map(|(entry, _)| entry).collect();
+    let named = needed
+        .iter()
+        .map(|entry| (namespace, program.upstream.as_str(), entry));
+    let (_, mut missing) = entries(named, lookup);
+    missing.iter_mut().for_each(|it| it.by_plane = false);
+    missing
 }
 
 /// The entries, and those that are not there; each with the namespace of its
@@ -144,6 +172,7 @@ fn entries<'a>(
         missing.extend(what.map(|what| MissingRef {
             upstream: upstream.to_owned(),
             what,
+            by_plane: true,
         }));
         secrets.insert(entry.clone());
     }

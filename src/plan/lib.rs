@@ -38,8 +38,9 @@ pub use gateway::{
     RetryOn, Routing, Translation, UnknownModel, UpstreamTimeouts,
 };
 pub use proxy::{
-    HttpTransport, NamePrefix, OAuth2, ProxyLimits, ProxyPlan, ProxyTimeouts, ProxyUpstream,
-    SessionKeys, Through, ToolFilter, ToolGrant, ToolNames, UpstreamAuth, UpstreamKind,
+    ChildVariable, HttpTransport, NamePrefix, OAuth2, ProxyLimits, ProxyPlan, ProxyTimeouts,
+    ProxyUpstream, SessionKeys, Through, ToolFilter, ToolGrant, ToolNames, UpstreamAuth,
+    UpstreamKind,
 };
 pub use run::{RunPhase, RunReport, STATUS_PORT};
 pub use secret::SecretEntry;

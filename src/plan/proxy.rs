@@ -116,6 +116,19 @@ pub enum UpstreamKind {
         /// Why, for `status` and for callers.
         reason: String,
     },
+    /// A program that the proxy starts itself, as child processes.
+    Child {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Its environment beside what every program needs.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        env: Vec<ChildVariable>,
+    },
+    /// A program in another container of the Pod, behind `agentkube shim`.
+    Socket {
+        /// The socket that it serves at.
+        path: String,
+    },
     /// A server behind a URL.
     Http {
         /// The URL as the user wrote it.
@@ -123,6 +136,56 @@ pub enum UpstreamKind {
         /// Which HTTP transport it speaks.
         transport: HttpTransport,
     },
+}
+
+/// A variable in the environment of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "from", deny_unknown_fields)]
+pub enum ChildVariable {
+    /// The value of an entry of a Secret.
+    Secret {
+        /// Its name.
+        name: String,
+        /// Where its value lies.
+        secret: SecretEntry,
+        /// Without the entry it is not set; else the program is not started.
+        optional: bool,
+    },
+    /// As it is written.
+    Text {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+impl ProxyUpstream {
+    /// The Secret entries that it reads.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretEntry> {
+        let env = match &self.kind {
+            UpstreamKind::Child { env, .. } => env.as_slice(),
+            _ => &[],
+        };
+        let env = env.iter().filter_map(|variable| match variable {
+            ChildVariable::Secret { secret, .. } => Some(secret),
+            ChildVariable::Text { .. } => None,
+        });
+        self.auth.secrets().chain(env)
+    }
+
+    /// The same, to give them other names.
+    pub fn secrets_mut(&mut self) -> impl Iterator<Item = &mut SecretEntry> {
+        let env = match &mut self.kind {
+            UpstreamKind::Child { env, .. } => env.as_mut_slice(),
+            _ => &mut [],
+        };
+        let env = env.iter_mut().filter_map(|variable| match variable {
+            ChildVariable::Secret { secret, .. } => Some(secret),
+            ChildVariable::Text { .. } => None,
+        });
+        self.auth.secrets_mut().chain(env)
+    }
 }
 
 /// The HTTP transport of an upstream.

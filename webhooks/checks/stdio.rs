@@ -11,11 +11,20 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
     if subject.is_local() {
         return;
     }
+    let replicas = subject.spec().get("replicas").number();
+    let several = replicas.is_some_and(|replicas| replicas > 1);
     for upstream in subject.upstreams() {
         let stdio = upstream.get("stdio");
-        if stdio.is_set() && stdio.get("image").is_empty() {
+        if !stdio.is_set() {
+            continue;
+        }
+        if stdio.get("image").is_empty() {
             let message = "a stdio server runs as a container of its own: name its image";
             out.error(&stdio.get("image"), Reason::Required, message);
+        }
+        if several {
+            let message = "a session lives in one Pod; another replica starts a fresh process";
+            out.warn(&upstream.get("kind"), Reason::Invalid, message);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod references;
+mod stdio;
 
 use serde_json::{Value, json};
 

@@ -51,7 +51,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
             })
         ),
         [
-            "spec.upstreams[1].kind",
             "spec.upstreams[0].transport",
             "spec.toolPinning",
             "spec.auth.mode"

@@ -75,7 +75,10 @@ fn hosts_are_compared_in_lower_case_and_said_once() {
 fn auth(auth: &Value) -> UpstreamAuth {
     let upstream = json!({"name": "a", "kind": "http", "endpoint": "https://a", "auth": auth});
     let checked = mcp(&json!({ "upstreams": [upstream] })).parse().unwrap();
-    checked.upstreams[0].server().unwrap().auth.clone()
+    match &checked.upstreams[0] {
+        CheckedUpstream::Server(server) => server.auth.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -133,16 +136,37 @@ fn a_header_that_the_proxy_sets_itself_carries_no_credential() {
 }
 
 #[test]
-fn kinds_that_come_later_are_refused_and_not_misread() {
+fn a_transport_that_comes_later_is_refused_and_not_misread() {
     let errors = mcp(&json!({"upstreams": [
-        {"name": "a", "kind": "stdio", "stdio": {"command": ["server"]}},
         {"name": "b", "kind": "http", "endpoint": "https://b", "transport": "sse"},
     ]}))
     .parse()
     .unwrap_err();
     let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
-    assert_eq!(
-        fields,
-        ["spec.upstreams[0].kind", "spec.upstreams[1].transport"]
-    );
+    assert_eq!(fields, ["spec.upstreams[0].transport"]);
+}
+
+#[test]
+fn a_program_is_started_with_its_arguments_and_its_environment() {
+    let checked = mcp(
+        &json!({"upstreams": [{"name": "a", "kind": "stdio", "stdio": {
+            "command": ["npx", "server"], "args": ["/data"],
+            "env": [
+                {"name": "A", "value": "1"},
+                {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+            ],
+        }}]}),
+    )
+    .parse()
+    .unwrap();
+    let [CheckedUpstream::Program { upstream, .. }] = checked.upstreams.as_slice() else {
+        panic!("a program")
+    };
+    let UpstreamKind::Child { command, env } = &upstream.kind else {
+        panic!("a child")
+    };
+    assert_eq!(command, &["npx", "server", "/data"]);
+    assert_eq!(env.len(), 2);
+    let read: Vec<String> = upstream.secrets().map(ToString::to_string).collect();
+    assert_eq!(read, [r#"Secret "s", key "k""#]);
 }

@@ -3,6 +3,7 @@
 use agentkube_dataplane::edge::EdgeMetrics;
 use agentkube_dataplane::llm_gateway::{GatewayLimits, GatewayMetrics, GatewayParts};
 use agentkube_dataplane::mcp_proxy::{ProxyMetrics, ProxyParts};
+use agentkube_dataplane::stdio::Programs;
 use agentkube_dataplane::upstream::TlsRoots;
 use prometheus_client::registry::Registry;
 
@@ -29,6 +30,7 @@ impl Parts {
         };
         let proxy = ProxyParts {
             roots: dial,
+            programs: Programs::default(),
             edge,
             metrics: ProxyMetrics::register(&mut registry),
         };

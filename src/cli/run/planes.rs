@@ -166,11 +166,13 @@ impl Planes {
             traffic,
             admin_server,
             stop_admin,
+            parts,
             ..
         } = self;
         drop(running);
         traffic.close();
         traffic.wait().await;
+        parts.proxy.programs.stopped().await;
         // The admin server answers until the traffic is gone.
         stop_admin.start();
         admin_server.close();

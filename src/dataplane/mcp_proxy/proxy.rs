@@ -23,6 +23,7 @@ use super::upstream::Upstream;
 use crate::admin::PlaneStatus;
 use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics, Stack};
 use crate::source::PlanWatch;
+use crate::stdio::Programs;
 use crate::upstream::{TlsRoots, UpstreamClient};
 
 /// Requests under way at once, whatever the plan allows: as many as connections.
@@ -46,6 +47,8 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from
 pub struct ProxyParts {
     /// What upstreams are verified against.
     pub roots: TlsRoots,
+    /// Upstreams that are programs.
+    pub programs: Programs,
     /// Request metrics.
     pub edge: EdgeMetrics,
     /// Upstream metrics.
@@ -62,7 +65,7 @@ pub(super) struct State {
     pub(super) upstream_metrics: ProxyMetrics,
     metrics: ObjectMetrics<super::Route>,
     watch: PlanWatch<ProxyPlan>,
-    roots: TlsRoots,
+    parts: ProxyParts,
     serving: ArcSwapOption<Serving>,
     pub(super) sessions: Sessions,
     /// Our own questions to clients.
@@ -85,14 +88,14 @@ impl Proxy {
         let labels = ObjectLabels::new(ObjectKind::Mcp, &loaded.plan.object);
         Some(Self(Arc::new(State {
             metrics: parts.edge.object(&labels),
-            upstream_metrics: parts.metrics,
+            upstream_metrics: parts.metrics.clone(),
             labels,
             watch,
             serving: ArcSwapOption::empty(),
             sessions: Sessions::default(),
             desk: Desk::default(),
             peers: UpstreamClient::new(&parts.roots, PEER_TIMEOUT),
-            roots: parts.roots,
+            parts,
             own_key: own_key(),
             closing: CancellationToken::new(),
             replacing: Mutex::default(),
@@ -196,7 +199,7 @@ impl State {
         let next = Arc::new(Serving::new(
             current,
             before.as_deref(),
-            &self.roots,
+            &self.parts,
             &self.own_key,
         ));
         self.serving.store(Some(Arc::clone(&next)));

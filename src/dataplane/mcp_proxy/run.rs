@@ -13,6 +13,7 @@ use super::{Proxy, ProxyMetrics, ProxyParts};
 use crate::admin::Admin;
 use crate::edge::{Drain, EdgeMetrics, serve};
 use crate::source::DirSource;
+use crate::stdio::Programs;
 use crate::upstream::TlsRoots;
 
 /// Serves the proxy whose plan lies in `dir`, with its admin server, until the
@@ -29,6 +30,7 @@ pub async fn run_proxy(
     let mut registry = Registry::default();
     let parts = ProxyParts {
         roots: TlsRoots::load().map_err(io::Error::other)?,
+        programs: Programs::default(),
         edge: EdgeMetrics::register(&mut registry),
         metrics: ProxyMetrics::register(&mut registry),
     };

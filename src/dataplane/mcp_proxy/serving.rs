@@ -9,11 +9,11 @@ use agentkube_mcp::{Access, json};
 use agentkube_plan::ProxyPlan;
 use tracing::warn;
 
+use super::ProxyParts;
 use super::guard::Guard;
 use super::sessions::Live;
 use super::upstream::{Upstream, access};
 use crate::source::Loaded;
-use crate::upstream::TlsRoots;
 
 /// One loaded plan, ready to serve.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Serving {
     pub(super) fn new(
         loaded: Arc<Loaded<ProxyPlan>>,
         before: Option<&Self>,
-        roots: &TlsRoots,
+        parts: &ProxyParts,
         own_key: &[u8],
     ) -> Self {
         let plan = &loaded.plan;
@@ -50,7 +50,7 @@ impl Serving {
                         plan,
                         config,
                         &loaded.secrets,
-                        roots,
+                        parts,
                         Arc::clone(&info),
                     ))
                 },

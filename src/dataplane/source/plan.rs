@@ -64,7 +64,7 @@ impl Plan for ProxyPlan {
     fn secrets(&self) -> Vec<&SecretEntry> {
         self.upstreams
             .iter()
-            .flat_map(|upstream| upstream.auth.secrets())
+            .flat_map(|upstream| upstream.secrets())
             .chain(self.session_keys.iter().flat_map(|keys| keys.entries()))
             .collect()
     }
@@ -74,7 +74,12 @@ impl Plan for ProxyPlan {
         self.upstreams.iter().try_for_each(|upstream| {
             match &upstream.kind {
                 UpstreamKind::Http { endpoint, .. } => check_url(&upstream.name, endpoint)?,
-                UpstreamKind::Absent { .. } => {}
+                UpstreamKind::Child { command, .. } if command.is_empty() => {
+                    return Err(format!("upstream {:?}: no program is named", upstream.name));
+                }
+                UpstreamKind::Absent { .. }
+                | UpstreamKind::Child { .. }
+                | UpstreamKind::Socket { .. } => {}
             }
             check_auth(&upstream.name, &upstream.auth)
         })

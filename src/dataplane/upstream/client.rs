@@ -17,7 +17,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::Service;
 
 use super::connect::{ConnectTimeout, Connector};
-use super::{Forbidden, TlsRoots};
+use super::local::LocalConnector;
+use super::{Forbidden, Local, TlsRoots};
 
 /// Idle connections kept for one upstream.
 const MAX_IDLE: usize = 1_024;
@@ -28,7 +29,12 @@ const IDLE: Duration = Duration::from_secs(55);
 
 /// Calls one upstream. Clones share the pool.
 #[derive(Clone)]
-pub struct UpstreamClient(Arc<Client<Connector, Full<Bytes>>>);
+pub struct UpstreamClient(Arc<Pool>);
+
+enum Pool {
+    Local(Client<LocalConnector, Full<Bytes>>),
+    Net(Client<Connector, Full<Bytes>>),
+}
 
 /// Why there is no head of an answer. Texts carry hosts and system errors, never
 /// anything from the request.
@@ -71,13 +77,26 @@ impl UpstreamClient {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_adaptive_window(true)
             .build(connector);
-        Self(Arc::new(client))
+        Self(Arc::new(Pool::Net(client)))
+    }
+
+    /// A client of a server on this machine; hosts in URIs mean nothing to it.
+    /// Connections cost nothing there, and are not kept.
+    #[must_use]
+    pub fn local(server: Local) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(LocalConnector(server));
+        Self(Arc::new(Pool::Local(client)))
     }
 
     /// Sends a request to its absolute URI; resolves with the head of the answer.
     /// Dropping the answer's body cancels the request.
     pub fn send(&self, request: Request<Full<Bytes>>) -> Sending {
-        Sending(self.0.request(request))
+        Sending(match &*self.0 {
+            Pool::Local(client) => client.request(request),
+            Pool::Net(client) => client.request(request),
+        })
     }
 }
 

@@ -9,12 +9,14 @@ mod address;
 mod breaker;
 mod client;
 mod connect;
+mod local;
 mod oauth;
 mod token;
 
 pub use address::{Forbidden, forbidden};
 pub use client::{SendError, UpstreamClient};
 pub use connect::TlsRoots;
+pub use local::Local;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use oauth::{Issued, NoToken, form, form_encoded, read_token};

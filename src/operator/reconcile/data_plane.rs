@@ -17,8 +17,9 @@ use super::{Context, ReconcileError};
 use crate::apply::{Applied, ApplyError, apply, remove};
 use crate::conditions::{Facts, Missing, NotApplied, Rollout};
 use crate::render::{self, Child, DataPlane, Owner};
-use crate::resolve::{MissingRef, Resolution};
+use crate::resolve::{MissingRef, Program, Resolution};
 use crate::shapes::PodShape;
+use crate::stores::Stores;
 
 /// While something is awaited from replicas.
 const SOON: Duration = Duration::from_secs(1);
@@ -44,6 +45,9 @@ pub(super) struct Plan {
     digest: PlanDigest,
     secrets: BTreeSet<SecretEntry>,
     missing: Vec<MissingRef>,
+    programs: Vec<Program>,
+    /// What the environments of the programs are made of: a change starts them anew.
+    environment: Option<String>,
 }
 
 /// What came of it.
@@ -67,7 +71,22 @@ impl Plan {
             digest,
             secrets: resolution.secrets,
             missing: resolution.missing,
+            programs: resolution.programs,
+            environment: None,
         })
+    }
+
+    /// With the versions of the Secrets that its programs take variables from.
+    pub(super) fn with_environment(mut self, stores: &Stores, namespace: &str) -> Self {
+        let programs = self.programs.iter();
+        let names: BTreeSet<String> = programs
+            .flat_map(|program| program.secrets().map(|(entry, _)| entry.name))
+            .collect();
+        let versions = names.iter().map(|name| version(stores, namespace, name));
+        let versions: Vec<String> = versions.collect();
+        self.environment =
+            (!versions.is_empty()).then(|| mounted(versions.iter().map(String::as_str)));
+        self
     }
 }
 
@@ -100,6 +119,8 @@ impl Job<'_> {
             digest: plan.digest.to_string(),
             secrets: &plan.secrets,
             has_clients: self.auth == ClientAuth::Apikey,
+            programs: &plan.programs,
+            environment: plan.environment.as_deref(),
         }
     }
 }
@@ -275,12 +296,7 @@ async fn nudge(
         .map(|entry| entry.name.as_str())
         .collect();
     for name in names {
-        let secret = ctx
-            .stores
-            .secrets
-            .get(&ObjectRef::new(name).within(job.namespace()));
-        let version = secret.and_then(|secret| secret.metadata.resource_version.clone());
-        parts.push(format!("{name}@{}", version.unwrap_or_default()));
+        parts.push(version(&ctx.stores, job.namespace(), name));
     }
     let value = mounted(parts.iter().map(String::as_str));
     for pod in pods {
@@ -294,11 +310,21 @@ async fn nudge(
     }
 }
 
+/// A Secret as it is now; also one that is not there.
+fn version(stores: &Stores, namespace: &str, name: &str) -> String {
+    let secret = stores.secrets.get(&ObjectRef::new(name).within(namespace));
+    let version = secret.and_then(|secret| secret.metadata.resource_version.clone());
+    format!("{name}@{}", version.unwrap_or_default())
+}
+
 /// Whether a replica serves what is mounted, as far as its report tells: the plan,
 /// the clients, and the credentials of every upstream whose Secret is there.
 fn follows(report: &DigestReport, plan: &Plan, table: Option<&Table>) -> bool {
     let clients = report.clients.as_ref().map(|clients| &clients.digest);
-    let is_missing = |upstream: &str| plan.missing.iter().any(|it| it.upstream == upstream);
+    let is_missing = |upstream: &str| {
+        let mut missing = plan.missing.iter();
+        missing.any(|it| it.by_plane && it.upstream == upstream)
+    };
     report.plan.digest == plan.digest
         && clients == table.map(|table| &table.digest)
         && report

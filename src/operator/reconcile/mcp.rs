@@ -34,7 +34,11 @@ pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action
         },
         unenforced: Vec::new(),
         plan: match mcp.parse() {
-            Ok(checked) => Ok(Plan::of(resolve::mcp(&checked, &*ctx.stores, Hops::Keyed))?),
+            Ok(checked) => {
+                let resolution = resolve::mcp(&checked, &*ctx.stores, Hops::Keyed);
+                let namespace = &checked.object.namespace;
+                Ok(Plan::of(resolution)?.with_environment(&ctx.stores, namespace))
+            }
             Err(errors) => Err(errors.iter().map(ToString::to_string).collect()),
         },
     };

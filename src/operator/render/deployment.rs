@@ -7,7 +7,7 @@ use agentkube_plan::{ADMIN_PORT, TRAFFIC_PORT};
 use serde_json::{Value, json};
 
 use super::pod::{container_security, metadata, pod_security, resources, scheduling};
-use super::{Child, ChildKind, DataPlane, Settings};
+use super::{Child, ChildKind, DataPlane, Settings, programs};
 
 /// Where the plan, the client table and the credentials are mounted.
 const PLAN_ROOT: &str = "/etc/agentkube";
@@ -20,7 +20,9 @@ pub(super) fn deployment(settings: &Settings, plane: &DataPlane<'_>) -> Child {
     let mut labels = names::labels(plane.kind, plane.object);
     // In a wired namespace the webhook would wire the gateway to itself.
     labels.insert(keys::WIRE.to_owned(), "false".to_owned());
-    let metadata = metadata(plane.pod_template, labels, BTreeMap::new());
+    let environment = plane.environment.map(str::to_owned);
+    let notes = environment.map(|value| (keys::ENVIRONMENT.to_owned(), value));
+    let metadata = metadata(plane.pod_template, labels, notes.into_iter().collect());
     plane.child(
         ChildKind::Deployment,
         plane.child_name(),
@@ -54,6 +56,10 @@ fn pod_spec(settings: &Settings, plane: &DataPlane<'_>) -> Value {
         "terminationGracePeriodSeconds": SETTLE_SECONDS + GRACE_SECONDS,
         "volumes": volumes(plane),
     });
+    let init = programs::init_containers(settings, plane);
+    if let (false, Some(spec)) = (init.is_empty(), spec.as_object_mut()) {
+        spec.insert("initContainers".to_owned(), json!(init));
+    }
     let spread = plane
         .pod_template
         .is_none_or(|template| template.affinity.is_none());
@@ -71,9 +77,12 @@ fn pod_spec(settings: &Settings, plane: &DataPlane<'_>) -> Value {
 }
 
 fn container(settings: &Settings, plane: &DataPlane<'_>) -> Value {
-    let mounts: Vec<Value> = volume_names(plane)
+    let mut mounts: Vec<Value> = volume_names(plane)
         .map(|name| json!({ "name": name, "mountPath": format!("{PLAN_ROOT}/{name}"), "readOnly": true }))
         .collect();
+    if !plane.programs.is_empty() {
+        mounts.push(programs::socket_mount());
+    }
     let probe = |path: &str| json!({ "httpGet": { "path": path, "port": "admin" } });
     let with = |mut probe: Value, fields: Value| {
         if let (Some(probe), Value::Object(fields)) = (probe.as_object_mut(), fields) {
@@ -136,6 +145,7 @@ fn volumes(plane: &DataPlane<'_>) -> Vec<Value> {
                 "projected": { "defaultMode": 0o440, "sources": secret_sources(plane) },
             }),
         })
+        .chain(programs::volumes(plane))
         .collect()
 }
 

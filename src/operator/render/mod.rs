@@ -8,6 +8,7 @@ mod deployment;
 mod labels;
 mod network_policy;
 mod pod;
+mod programs;
 mod service;
 mod supervised;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use agentkube_crds::shared::PodTemplate;
 use agentkube_plan::SecretEntry;
 
 use crate::Options;
+use crate::resolve::Program;
 
 /// What the installation decides for every data plane.
 #[derive(Clone, Debug)]
@@ -67,6 +69,10 @@ pub(crate) struct DataPlane<'a> {
     pub(crate) secrets: &'a BTreeSet<SecretEntry>,
     /// False with `auth.mode: none`: there is no client table.
     pub(crate) has_clients: bool,
+    /// Upstreams that are programs.
+    pub(crate) programs: &'a [Program],
+    /// Stands for the Secrets in the environments of those.
+    pub(crate) environment: Option<&'a str>,
 }
 
 /// The children of a data plane.

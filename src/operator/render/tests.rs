@@ -36,12 +36,18 @@ fn of_gateway(value: Value) -> Desired {
             plan: &plan,
             secrets: &resolution.secrets,
             has_clients: checked.auth == agentkube_plan::ClientAuth::Apikey,
+            programs: &[],
+            environment: None,
         },
     )
 }
 
 fn of_mcp() -> Desired {
-    let mcp: MCP = typed(mcp());
+    of_this_mcp(mcp())
+}
+
+fn of_this_mcp(mcp: Value) -> Desired {
+    let mcp: MCP = typed(mcp);
     let checked = mcp.parse().unwrap();
     let resolution = resolve::mcp(&checked, &FileIndex::default(), Hops::Keyed);
     let plan = serde_json::to_string(&resolution.plan).unwrap();
@@ -58,6 +64,8 @@ fn of_mcp() -> Desired {
             plan: &plan,
             secrets: &resolution.secrets,
             has_clients: true,
+            programs: &resolution.programs,
+            environment: None,
         },
     )
 }
@@ -83,6 +91,22 @@ fn the_children_of_a_gateway() {
 #[test]
 fn the_children_of_an_mcp() {
     insta::assert_yaml_snapshot!(bodies(&of_mcp()));
+}
+
+#[test]
+fn the_pod_of_an_mcp_with_a_program() {
+    let mut mcp = mcp();
+    mcp["spec"]["upstreams"] = json!([{
+        "name": "files", "kind": "stdio",
+        "stdio": {
+            "image": "registry.example/files:1", "command": ["server-files"], "args": ["/data"],
+            "env": [
+                { "name": "MODE", "value": "read" },
+                { "name": "TOKEN", "valueFrom": { "secretKeyRef": { "name": "files", "key": "token" } } },
+            ],
+        },
+    }]);
+    insta::assert_yaml_snapshot!(pod(&of_this_mcp(mcp)));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! namespace is called as a client of its own, with a key, and decides for
 //! itself: no Secret crosses a namespace.
 
-use agentkube_crds::mcp::{CheckedMcp, CheckedUpstream, McpReference};
+use agentkube_crds::mcp::{CheckedMcp, CheckedUpstream, McpReference, StdioServer};
 use agentkube_crds::shared::AuthMode;
 use agentkube_crds::{Kind, MCP, keys, names};
 use agentkube_plan::{
@@ -15,7 +15,7 @@ use agentkube_plan::{
 use agentkube_webhooks::cycle::{printed, way_back};
 use agentkube_webhooks::{Found, Lookup, Target, TargetRef};
 
-use super::{MissingRef, MissingWhat};
+use super::{MissingRef, MissingWhat, Program};
 
 /// What becomes of a reference to an MCP of another namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +38,31 @@ pub(super) struct Flat {
 pub(super) struct Row {
     pub(super) home: String,
     pub(super) upstream: ProxyUpstream,
+    /// Set for one that is to run in a container.
+    program: Option<StdioServer>,
 }
 
 impl Row {
-    /// The upstream as the plan of `object` names it.
-    pub(super) fn into_upstream(self, object: &ObjectName) -> ProxyUpstream {
-        let Self { home, mut upstream } = self;
-        if home != object.namespace {
-            for entry in upstream.auth.secrets_mut() {
+    /// The upstream as the plan of an object names it, with its program.
+    pub(super) fn into_upstream(self, checked: &CheckedMcp) -> (ProxyUpstream, Option<Program>) {
+        let Self {
+            home,
+            mut upstream,
+            program,
+        } = self;
+        if home != checked.object.namespace {
+            for entry in upstream.secrets_mut() {
                 entry.name = format!("{home}/{}", entry.name);
             }
         }
-        upstream
+        let program =
+            program.map(|server| Program::new(upstream.name.clone(), server, &checked.limits));
+        if let Some(program) = &program {
+            upstream.kind = UpstreamKind::Socket {
+                path: program.socket(),
+            };
+        }
+        (upstream, program)
     }
 }
 
@@ -62,9 +75,15 @@ impl Flat {
         for upstream in &checked.upstreams {
             match upstream {
                 CheckedUpstream::Mcp(reference) => flat.follow(checked, reference, lookup, hops),
+                CheckedUpstream::Program { upstream, server } => flat.rows.push(Row {
+                    home: checked.object.namespace.clone(),
+                    upstream: program(upstream, server, hops),
+                    program: in_container(server, hops).then(|| server.clone()),
+                }),
                 CheckedUpstream::Server(server) => flat.rows.push(Row {
                     home: checked.object.namespace.clone(),
                     upstream: server.clone(),
+                    program: None,
                 }),
             }
         }
@@ -86,7 +105,12 @@ impl Flat {
             } else {
                 let upstream = hop(&checked.object, reference, &target)?;
                 let home = home.clone();
-                Ok((vec![Row { home, upstream }], Vec::new()))
+                let row = Row {
+                    home,
+                    upstream,
+                    program: None,
+                };
+                Ok((vec![row], Vec::new()))
             }
         });
         match followed {
@@ -98,10 +122,12 @@ impl Flat {
                 self.rows.push(Row {
                     home: home.clone(),
                     upstream: absent(reference, &what),
+                    program: None,
                 });
                 self.absent.push(MissingRef {
                     upstream: reference.name.clone(),
                     what,
+                    by_plane: true,
                 });
             }
         }
@@ -220,6 +246,27 @@ fn hop(
         breaker: reference.breaker,
         through: Some(Vec::new()),
     })
+}
+
+/// A program is a child process where there are no containers.
+fn in_container(server: &StdioServer, hops: Hops) -> bool {
+    hops == Hops::Keyed && server.image.is_some()
+}
+
+/// The upstream of a program; without an image there is none in a cluster.
+fn program(upstream: &ProxyUpstream, server: &StdioServer, hops: Hops) -> ProxyUpstream {
+    let mut upstream = upstream.clone();
+    if hops == Hops::Keyed && !in_container(server, hops) {
+        upstream.kind = UpstreamKind::Absent {
+            reason: "in a cluster a stdio server needs an image".to_owned(),
+        };
+    } else if hops == Hops::Keyed {
+        // Its container reads them; the path of the socket follows from its name.
+        upstream.kind = UpstreamKind::Socket {
+            path: String::new(),
+        };
+    }
+    upstream
 }
 
 /// In place of what cannot be reached, so that it is reported and hides only

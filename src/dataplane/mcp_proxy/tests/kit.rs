@@ -20,6 +20,7 @@ use super::server::ToolServer;
 use crate::edge::{Body, EdgeMetrics};
 use crate::mcp_proxy::{Proxy, ProxyMetrics, ProxyParts};
 use crate::source::{MemorySource, Secrets};
+use crate::stdio::Programs;
 use crate::upstream::TlsRoots;
 
 /// The key of the client `team-a/agent`.
@@ -31,6 +32,7 @@ pub(super) const OTHER_KEY: &str = "another-key-of-16-or-more";
 pub(super) struct Tested {
     pub(super) proxy: Proxy,
     pub(super) source: MemorySource<ProxyPlan>,
+    pub(super) programs: Programs,
     pub(super) registry: Registry,
 }
 
@@ -135,8 +137,10 @@ pub(super) async fn serve_with(plan: ProxyPlan, mut secrets: Secrets) -> Tested 
     static ROOTS: OnceLock<TlsRoots> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| TlsRoots::load().unwrap()).clone();
     let mut registry = Registry::default();
+    let programs = Programs::default();
     let parts = ProxyParts {
         roots,
+        programs: programs.clone(),
         edge: EdgeMetrics::register(&mut registry),
         metrics: ProxyMetrics::register(&mut registry),
     };
@@ -145,6 +149,7 @@ pub(super) async fn serve_with(plan: ProxyPlan, mut secrets: Secrets) -> Tested 
     Tested {
         proxy,
         source,
+        programs,
         registry,
     }
 }

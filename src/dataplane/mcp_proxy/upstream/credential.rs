@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use agentkube_mcp::json;
-use agentkube_plan::{OAuth2, ProxyTimeouts, ProxyUpstream, SecretEntry, UpstreamAuth};
+use agentkube_plan::{
+    ChildVariable, OAuth2, ProxyTimeouts, ProxyUpstream, SecretEntry, UpstreamAuth, UpstreamKind,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -63,16 +65,20 @@ impl Credential {
             }
             auth => Proof::new(auth, secrets, &mut needles),
         };
+        let proof = proof.and_then(|proof| {
+            environment(config, secrets, &mut needles)
+                .map_or(Ok(proof), |entry| Err(Proof::Missing(entry.clone())))
+        });
         Self {
             proof: proof.unwrap_or_else(|lacking| lacking),
             needles: needles.into(),
-            values: values(&config.auth, secrets),
+            values: values(config, secrets),
         }
     }
 
     /// True when these Secrets give the same credential as those before.
-    pub(super) fn has_values_of(&self, auth: &UpstreamAuth, secrets: &Secrets) -> bool {
-        self.values == values(auth, secrets)
+    pub(super) fn has_values_of(&self, config: &ProxyUpstream, secrets: &Secrets) -> bool {
+        self.values == values(config, secrets)
     }
 
     /// Whether there is what is needed, known without asking anybody.
@@ -206,8 +212,34 @@ fn tokens(
     Ok(Proof::Token(tokens))
 }
 
-fn values(auth: &UpstreamAuth, secrets: &Secrets) -> Values {
-    let entries = auth.secrets();
+/// The values in a program's environment are secrets too. Answers the first that
+/// is missing and needed.
+fn environment<'c>(
+    config: &'c ProxyUpstream,
+    secrets: &Secrets,
+    needles: &mut Vec<Needle>,
+) -> Option<&'c SecretEntry> {
+    let UpstreamKind::Child { env, .. } = &config.kind else {
+        return None;
+    };
+    let mut missing = None;
+    for variable in env {
+        if let ChildVariable::Secret {
+            secret, optional, ..
+        } = variable
+        {
+            match secrets.get(secret) {
+                Some(value) => needles.extend(Needle::new(value)),
+                None if *optional => {}
+                None => missing = missing.or(Some(secret)),
+            }
+        }
+    }
+    missing
+}
+
+fn values(config: &ProxyUpstream, secrets: &Secrets) -> Values {
+    let entries = config.secrets();
     entries.map(|entry| secrets.get(entry).cloned()).collect()
 }
 
@@ -270,7 +302,7 @@ mod tests {
         Credential {
             proof: proof.unwrap_or_else(|lacking| lacking),
             needles: needles.into(),
-            values: values(&auth, &secrets),
+            values: Vec::new(),
         }
     }
 

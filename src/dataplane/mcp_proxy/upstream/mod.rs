@@ -11,6 +11,7 @@ mod exchange;
 mod grant;
 mod lane;
 mod link;
+mod reach;
 mod session;
 mod status;
 mod surface;
@@ -24,9 +25,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use agentkube_mcp::Id;
 use agentkube_mcp::session::Fingerprint;
-use agentkube_plan::{ProxyPlan, ProxyUpstream, UpstreamKind};
+use agentkube_plan::{ProxyPlan, ProxyUpstream};
 use arc_swap::ArcSwapOption;
-use http::Uri;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -37,11 +37,13 @@ use self::credential::Credential;
 use self::endpoint::Endpoint;
 use self::exchange::Wire;
 use self::lane::Connected;
+use self::reach::Reach;
 use self::status::Status;
 use self::surface::Surface;
+use super::ProxyParts;
 use super::party::Party;
 use crate::source::Secrets;
-use crate::upstream::{Breaker, TlsRoots, UpstreamClient};
+use crate::upstream::Breaker;
 
 pub(super) use self::catalogue::{Catalogue, Entry};
 pub(super) use self::changes::Wanted;
@@ -123,26 +125,23 @@ impl Upstream {
         plan: &ProxyPlan,
         config: &ProxyUpstream,
         secrets: &Secrets,
-        roots: &TlsRoots,
+        parts: &ProxyParts,
         client_info: Arc<str>,
     ) -> Self {
-        let (endpoint, absent) = match &config.kind {
-            UpstreamKind::Http { endpoint, .. } => (endpoint.as_str(), None),
-            UpstreamKind::Absent { reason } => ("", Some(reason.clone())),
-        };
-        // A plan whose endpoint is no URL is not loaded (`Plan::check`).
-        let uri = endpoint
-            .parse()
-            .unwrap_or_else(|_| Uri::from_static("http://invalid.invalid"));
+        let Reach {
+            client,
+            uri,
+            absent,
+        } = Reach::new(plan, config, secrets, parts);
         Self {
             name: config.name.clone(),
             surface: Surface::new(plan, config),
             absent,
             client_info,
             wire: Wire {
-                client: UpstreamClient::new(roots, config.timeouts.connect),
+                client,
                 endpoint: Arc::new(Endpoint::new(uri)),
-                credential: Credential::new(config, secrets, roots),
+                credential: Credential::new(config, secrets, &parts.roots),
                 limit: usize::try_from(plan.limits.message_bytes).unwrap_or(usize::MAX),
             },
             breaker: Breaker::new(config.breaker),
@@ -170,7 +169,7 @@ impl Upstream {
         self.config == *config
             && self.surface == Surface::new(plan, config)
             && self.wire.limit as u64 == plan.limits.message_bytes
-            && self.wire.credential.has_values_of(&config.auth, secrets)
+            && self.wire.credential.has_values_of(config, secrets)
     }
 
     /// An error when there is nothing to be asked, or no credential to ask with:

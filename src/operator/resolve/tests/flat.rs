@@ -232,3 +232,56 @@ fn a_ring_further_on_costs_only_what_lies_behind_it() {
     let said = resolution.missing[0].to_string();
     assert!(said.contains("team-a/b → team-a/c → team-a/b"), "{said}");
 }
+
+#[test]
+fn a_program_gets_a_container_in_a_cluster_and_is_a_child_elsewhere() {
+    let stdio = json!({
+        "name": "files", "kind": "stdio",
+        "stdio": {
+            "image": "files:1", "command": ["server"],
+            "env": [
+                { "name": "A", "valueFrom": { "secretKeyRef": { "name": "s", "key": "k" } } },
+                { "name": "B", "valueFrom": { "secretKeyRef": { "name": "t", "key": "k", "optional": true } } },
+            ],
+        },
+    });
+    let mut bare = stdio.clone();
+    bare["name"] = json!("bare");
+    bare["stdio"].as_object_mut().unwrap().remove("image");
+    let objects = [
+        object(
+            "team-a",
+            "a",
+            json!({ "upstreams": [reference("b", json!({ "name": "b" }))] }),
+        ),
+        object("team-a", "b", json!({ "upstreams": [stdio, bare] })),
+    ];
+    let cluster = resolved(&objects, Hops::Keyed);
+    let [program] = cluster.programs.as_slice() else {
+        panic!("one program")
+    };
+    assert_eq!(program.upstream, "b/files");
+    assert!(program.container().starts_with("stdio-b-files-"));
+    let kinds: Vec<_> = cluster.plan.upstreams.iter().map(|it| &it.kind).collect();
+    let socket = agentkube_plan::UpstreamKind::Socket {
+        path: program.socket(),
+    };
+    assert_eq!(*kinds[0], socket);
+    assert!(format!("{:?}", kinds[1]).contains("needs an image"));
+    let mounted = cluster.secrets.iter().any(|it| it.name == "s");
+    assert!(!mounted, "its container reads them, the proxy does not");
+    let missing: Vec<_> = cluster
+        .missing
+        .iter()
+        .map(|it| (it.upstream.as_str(), it.by_plane))
+        .collect();
+    assert_eq!(
+        missing,
+        [("b/files", false)],
+        "an optional one is not missed"
+    );
+
+    let here = resolved(&objects, Hops::Flattened);
+    assert!(here.programs.is_empty());
+    assert!(here.secrets.iter().any(|it| it.name == "s"));
+}
