@@ -35,7 +35,7 @@ fn look(us: Pid, before: &BTreeSet<i32>) -> BTreeSet<i32> {
         .filter_map(|pid| Pid::from_raw(*pid))
     {
         // Gone meanwhile is as good.
-        drop(waitpid(Some(pid), WaitOptions::NOHANG));
+        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
     }
     now.difference(before).copied().collect()
 }

@@ -158,7 +158,8 @@ async fn discover(
     let Some(call) = Call::begin(child, message, body, false).await else {
         return unavailable(Some(id), &NoChild::Ended);
     };
-    let answer = match timeout(PROBE, settled(call)).await {
+    let mut settling = Box::pin(settled(call));
+    let answer = match timeout(PROBE, &mut settling).await {
         Ok(Some(answer)) => answer,
         Ok(None) => {
             // Some end on what they do not know. Whether they start at all, the
@@ -168,23 +169,33 @@ async fn discover(
             return json(StatusCode::OK, message::failure(Some(id), &error));
         }
         Err(_) => {
+            // It may only be slow to start. So that its era is not mixed up, another
+            // child is greeted, unless this one answers first.
+            let (pool, child) = (Arc::clone(pool), Arc::clone(child));
+            pool.tasks.clone().spawn(async move {
+                if let Some(answer) = settling.await {
+                    settle_era(&pool, &child, &answer);
+                }
+            });
             let error = ErrorObject::unknown_method("server/discover");
             return json(StatusCode::OK, message::failure(Some(id), &error));
         }
     };
+    settle_era(pool, child, &answer);
+    json(StatusCode::OK, answer)
+}
+
+/// What a child said of its era decides what it is for.
+fn settle_era(pool: &Pool, child: &Arc<Child>, answer: &Bytes) {
     pool.note(true);
-    let read = Message::decode(&answer, MAX_DEPTH).ok();
+    let read = Message::decode(answer, MAX_DEPTH).ok();
     if let Verdict::Modern(_) = probe::verdict(StatusCode::OK, read.as_ref()) {
         let mut held = pool.held();
-        if held
-            .spare
-            .as_ref()
-            .is_some_and(|spare| Arc::ptr_eq(spare, child))
-        {
+        let spare = held.spare.as_ref();
+        if spare.is_some_and(|spare| Arc::ptr_eq(spare, child)) {
             held.modern = held.spare.take();
         }
     }
-    json(StatusCode::OK, answer)
 }
 
 async fn settled(mut call: Call) -> Option<Bytes> {
