@@ -67,26 +67,19 @@ fn json_name(name: &str) -> &str {
 }
 
 fn each(value: Value, depth: usize) -> Value {
-    match value {
-        Value::Object(members) => {
-            let members = members.into_iter();
-            Value::Object(
-                members
-                    .map(|(name, it)| (name, converted(it, depth)))
-                    .collect(),
-            )
-        }
-        other => other,
-    }
+    let Value::Object(members) = value else {
+        return value;
+    };
+    let members = members.into_iter();
+    let converted = members.map(|(name, it)| (name, converted(it, depth)));
+    Value::Object(converted.collect())
 }
 
 fn all(value: Value, depth: usize) -> Value {
-    match value {
-        Value::Array(items) => {
-            Value::Array(items.into_iter().map(|it| converted(it, depth)).collect())
-        }
-        other => other,
-    }
+    let Value::Array(items) = value else {
+        return value;
+    };
+    Value::Array(items.into_iter().map(|it| converted(it, depth)).collect())
 }
 
 fn number(value: Value) -> Value {

@@ -144,9 +144,9 @@ fn said(response: &RawValue) -> (Option<String>, bool) {
     let (Some((name, value)), None) = (only.next(), only.next()) else {
         return ((!members.is_empty()).then(|| whole.to_owned()), false);
     };
-    let text = || match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+    let text = || {
+        let said = value.as_str().map(str::to_owned);
+        said.unwrap_or_else(|| value.to_string())
     };
     match name.as_str() {
         "output" | "result" => (Some(text()), false),
