@@ -14,6 +14,8 @@ pub enum Dialect {
     /// Gemini, `POST /v1beta/models/{model}:generateContent` and
     /// `…:streamGenerateContent`.
     Gemini,
+    /// Ollama's own chat, `POST /api/chat`.
+    OllamaChat,
     /// OpenAI chat completions, `POST /v1/chat/completions`.
     OpenAiChat,
     /// OpenAI Responses, `POST /v1/responses`.
@@ -26,6 +28,7 @@ impl Dialect {
         Self::AnthropicMessages,
         Self::BedrockConverse,
         Self::Gemini,
+        Self::OllamaChat,
         Self::OpenAiChat,
         Self::OpenAiResponses,
     ];
@@ -37,6 +40,7 @@ impl Dialect {
             Self::AnthropicMessages => "anthropic-messages",
             Self::BedrockConverse => "bedrock-converse",
             Self::Gemini => "gemini",
+            Self::OllamaChat => "ollama-chat",
             Self::OpenAiChat => "openai-chat",
             Self::OpenAiResponses => "openai-responses",
         }
@@ -49,6 +53,7 @@ impl Dialect {
             Self::AnthropicMessages => "messages",
             Self::BedrockConverse => "converse",
             Self::Gemini => "generate_content",
+            Self::OllamaChat => "api_chat",
             Self::OpenAiChat => "chat_completions",
             Self::OpenAiResponses => "responses",
         }
@@ -61,9 +66,16 @@ impl Dialect {
             Self::AnthropicMessages => "Anthropic Messages",
             Self::BedrockConverse => "Bedrock Converse",
             Self::Gemini => "Gemini",
+            Self::OllamaChat => "Ollama chat",
             Self::OpenAiChat => "OpenAI chat completions",
             Self::OpenAiResponses => "OpenAI Responses",
         }
+    }
+
+    /// Whether a request that does not say so asks for a stream.
+    #[must_use]
+    pub fn streams_unasked(self) -> bool {
+        self == Self::OllamaChat
     }
 
     /// The content type of a streamed answer to a client.
@@ -85,6 +97,7 @@ impl Dialect {
             Self::AnthropicMessages => "/v1/messages",
             Self::BedrockConverse => "/model/{modelId}/converse",
             Self::Gemini => "/v1beta/models/{model}:generateContent",
+            Self::OllamaChat => "/api/chat",
             Self::OpenAiChat => "/v1/chat/completions",
             Self::OpenAiResponses => "/v1/responses",
         }

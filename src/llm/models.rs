@@ -1,5 +1,5 @@
-//! `GET /v1/models`, in the shapes of the dialects that share the path, and
-//! `GET /v1beta/models`.
+//! `GET /v1/models`, in the shapes of the dialects that share the path, `GET
+//! /v1beta/models`, and Ollama's `GET /api/tags`.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -59,6 +59,64 @@ struct GeminiModel<'a> {
     supported_generation_methods: [&'static str; 3],
 }
 
+#[derive(Serialize)]
+struct OllamaList<'a> {
+    models: Vec<OllamaModel<'a>>,
+}
+
+#[derive(Serialize)]
+struct OllamaModel<'a> {
+    name: &'a str,
+    model: &'a str,
+    modified_at: &'static str,
+    size: u64,
+    digest: &'static str,
+    details: OllamaDetails,
+}
+
+/// Of the file that a model is to Ollama; nothing is known of it here.
+#[derive(Default, Serialize)]
+struct OllamaDetails {
+    parent_model: &'static str,
+    format: &'static str,
+    family: &'static str,
+    families: [&'static str; 0],
+    parameter_size: &'static str,
+    quantization_level: &'static str,
+}
+
+#[derive(Serialize)]
+struct OllamaShown {
+    modelfile: &'static str,
+    parameters: &'static str,
+    template: &'static str,
+    details: OllamaDetails,
+    /// Empty, but never left out: clients insist on it.
+    model_info: Empty,
+    capabilities: [&'static str; 2],
+    modified_at: &'static str,
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+/// "May be set to an epoch value if the release date is unknown."
+const UNKNOWN_DATE: &str = "1970-01-01T00:00:00Z";
+
+/// The Ollama whose API this is: clients decide by it what they may ask for.
+const OLLAMA_VERSION: &str = "0.40.0";
+
+/// The body that says whose API this is.
+#[must_use]
+pub fn version() -> Bytes {
+    #[derive(Serialize)]
+    struct Version {
+        version: &'static str,
+    }
+    let version = OLLAMA_VERSION;
+    Bytes::from(json::to_line(&Version { version }))
+}
+
 /// The body that lists all of them, on one page.
 #[must_use]
 pub fn list(dialect: Dialect, models: &[Model<'_>]) -> Bytes {
@@ -71,6 +129,9 @@ pub fn list(dialect: Dialect, models: &[Model<'_>]) -> Bytes {
         }),
         Dialect::Gemini => json::to_line(&GeminiList {
             models: models.iter().map(gemini).collect(),
+        }),
+        Dialect::OllamaChat => json::to_line(&OllamaList {
+            models: models.iter().map(ollama).collect(),
         }),
         // Of Bedrock only the runtime is served here, which lists nothing.
         Dialect::BedrockConverse | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
@@ -88,6 +149,16 @@ pub fn show(dialect: Dialect, model: &Model<'_>) -> Bytes {
     Bytes::from(match dialect {
         Dialect::AnthropicMessages => json::to_line(&anthropic(model)),
         Dialect::Gemini => json::to_line(&gemini(model)),
+        Dialect::OllamaChat => json::to_line(&OllamaShown {
+            modelfile: "",
+            parameters: "",
+            template: "",
+            details: OllamaDetails::default(),
+            model_info: Empty {},
+            // What every model may be asked for here.
+            capabilities: ["completion", "tools"],
+            modified_at: UNKNOWN_DATE,
+        }),
         // Of Bedrock only the runtime is served here, which lists nothing.
         Dialect::BedrockConverse | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
             json::to_line(&openai(model))
@@ -112,13 +183,23 @@ fn gemini<'a>(model: &Model<'a>) -> GeminiModel<'a> {
     }
 }
 
+fn ollama<'a>(model: &Model<'a>) -> OllamaModel<'a> {
+    OllamaModel {
+        name: model.id,
+        model: model.id,
+        modified_at: UNKNOWN_DATE,
+        size: 0,
+        digest: "",
+        details: OllamaDetails::default(),
+    }
+}
+
 fn anthropic<'a>(model: &Model<'a>) -> AnthropicModel<'a> {
     AnthropicModel {
         r#type: "model",
         id: model.id,
         display_name: model.id,
-        // "May be set to an epoch value if the release date is unknown."
-        created_at: "1970-01-01T00:00:00Z",
+        created_at: UNKNOWN_DATE,
     }
 }
 
@@ -155,6 +236,24 @@ mod tests {
             list(Dialect::Gemini, &MODELS[1..]),
             r#"{"models":[{"name":"models/org/m:1","displayName":"org/m:1","supportedGenerationMethods":["generateContent","streamGenerateContent","countTokens"]}]}"#
         );
+    }
+
+    #[test]
+    fn ollama_clients_get_theirs() {
+        let details = r#""details":{"parent_model":"","format":"","family":"","families":[],"parameter_size":"","quantization_level":""}"#;
+        assert_eq!(
+            list(Dialect::OllamaChat, &MODELS[1..]),
+            format!(
+                r#"{{"models":[{{"name":"org/m:1","model":"org/m:1","modified_at":"1970-01-01T00:00:00Z","size":0,"digest":"",{details}}}]}}"#
+            )
+        );
+        assert_eq!(
+            show(Dialect::OllamaChat, &MODELS[1]),
+            format!(
+                r#"{{"modelfile":"","parameters":"","template":"",{details},"model_info":{{}},"capabilities":["completion","tools"],"modified_at":"1970-01-01T00:00:00Z"}}"#
+            )
+        );
+        assert_eq!(version(), r#"{"version":"0.40.0"}"#);
     }
 
     #[test]

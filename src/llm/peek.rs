@@ -13,7 +13,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::{ApiError, ErrorKind};
+use crate::{ApiError, Dialect, ErrorKind};
 
 /// Longest model name that is accepted: bytes.
 pub const MODEL_NAME_LIMIT: usize = 256;
@@ -25,6 +25,8 @@ pub struct Peeked {
     pub model: Option<String>,
     /// `stream`: false when absent or null.
     pub stream: bool,
+    /// `stream` is absent or null: the dialect decides.
+    pub(crate) silent: bool,
     /// `n`, how many choices were asked for: 1 when absent or no number.
     pub choices: u32,
     pub(crate) spans: Spans,
@@ -97,6 +99,14 @@ pub enum PeekError {
     },
 }
 
+impl Peeked {
+    /// Whether the body asks for a stream, in a dialect.
+    #[must_use]
+    pub fn streams(&self, dialect: Dialect) -> bool {
+        self.stream || (self.silent && dialect.streams_unasked())
+    }
+}
+
 impl PeekError {
     /// The 400 to answer with.
     #[must_use]
@@ -132,6 +142,7 @@ pub fn peek(body: &[u8]) -> Result<Peeked, PeekError> {
             .map(|raw| flag("stream", raw))
             .transpose()?
             .unwrap_or_default(),
+        silent: fields.stream.is_none_or(|raw| raw.get() == "null"),
         choices: fields.n.and_then(|raw| raw.get().parse().ok()).unwrap_or(1),
         spans: Spans {
             open,

@@ -34,6 +34,8 @@ pub struct Service {
     stream: &'static str,
     /// The tokens of a request, where that can be asked.
     count_tokens: Option<&'static str>,
+    /// Paths begin beside the version of the base URL, `/v1`, not below it.
+    beside_version: bool,
     /// Whether the model is a member of the body.
     pub model_in: ModelIn,
     /// A member that the body must have: its key and value, as JSON.
@@ -108,6 +110,7 @@ const CHAT: Service = Service {
     generate: "/chat/completions",
     stream: "/chat/completions",
     count_tokens: None,
+    beside_version: false,
     model_in: ModelIn::Body,
     body_member: None,
     client_query: true,
@@ -121,6 +124,7 @@ const MESSAGES: Service = Service {
     generate: "/v1/messages",
     stream: "/v1/messages",
     count_tokens: Some("/v1/messages/count_tokens"),
+    beside_version: false,
     model_in: ModelIn::Body,
     body_member: None,
     client_query: true,
@@ -135,6 +139,7 @@ const CONVERSE: Service = Service {
     generate: "/model/{model}/converse",
     stream: "/model/{model}/converse-stream",
     count_tokens: Some("/model/{model}/count-tokens"),
+    beside_version: false,
     model_in: ModelIn::Path,
     body_member: None,
     client_query: false,
@@ -148,6 +153,7 @@ const RESPONSES: Service = Service {
     generate: "/responses",
     stream: "/responses",
     count_tokens: None,
+    beside_version: false,
     model_in: ModelIn::Body,
     body_member: None,
     client_query: true,
@@ -182,6 +188,15 @@ const NO_CHAT: &[&str] = &[
     "o4-mini-deep-research*",
 ];
 
+/// Beside OpenAI's wires, whose base URL ends in `/v1`.
+const OLLAMA_CHAT: Service = Service {
+    dialect: Dialect::OllamaChat,
+    generate: "/api/chat",
+    stream: "/api/chat",
+    beside_version: true,
+    ..RESPONSES
+};
+
 const OPENAI: Profile = Profile {
     services: &[
         Service {
@@ -195,7 +210,7 @@ const OPENAI: Profile = Profile {
 };
 
 const OLLAMA: Profile = Profile {
-    services: &[CHAT, RESPONSES, MESSAGES_AT_V1],
+    services: &[CHAT, RESPONSES, MESSAGES_AT_V1, OLLAMA_CHAT],
     ..OPENAI
 };
 
@@ -338,6 +353,15 @@ impl Models {
 }
 
 impl Service {
+    /// What its paths are appended to, where this is the provider's base URL.
+    #[must_use]
+    pub fn base<'a>(&self, base: &'a str) -> &'a str {
+        match base.strip_suffix("/v1") {
+            Some(root) if self.beside_version => root,
+            _ => base,
+        }
+    }
+
     /// What is appended to the base URL; none where the provider has no such
     /// action.
     ///
@@ -504,5 +528,23 @@ mod tests {
         let chat = service("anthropic", Dialect::OpenAiChat);
         assert_eq!(chat.dialect, Dialect::AnthropicMessages);
         assert_eq!(Profile::of("mainframe"), None);
+    }
+
+    #[test]
+    fn ollamas_own_api_is_beside_its_openai_wire() {
+        let ollama = Profile::of("ollama").unwrap();
+        let own = ollama.service(Dialect::OllamaChat, "m");
+        assert_eq!(own.dialect, Dialect::OllamaChat);
+        let path = own.path(Action::Stream, "m").unwrap();
+        assert_eq!(path.as_deref(), Some("/api/chat"));
+        for (base, root) in [
+            ("http://gpu:11434/v1", "http://gpu:11434"),
+            ("http://gpu:11434/team/v1", "http://gpu:11434/team"),
+            ("http://gpu:11434", "http://gpu:11434"),
+        ] {
+            assert_eq!(own.base(base), root);
+            let chat = ollama.service(Dialect::OpenAiChat, "m");
+            assert_eq!(chat.base(base), base);
+        }
     }
 }

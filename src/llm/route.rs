@@ -18,6 +18,10 @@ pub enum Operation {
     ListModels,
     /// One served model or alias, by its name (percent-decoded).
     ShowModel(String),
+    /// The same by the name in the body.
+    ShowModelOfBody,
+    /// Whose API this is, and in which version.
+    Version,
 }
 
 /// What a path says of a request to a model, in dialects whose body does not.
@@ -63,13 +67,19 @@ pub enum RouteError {
     /// Nothing is served at this path.
     #[error(
         "no such path; this gateway serves POST /v1/chat/completions, POST /v1/responses, \
-         POST /v1/embeddings, POST /v1/messages, POST /v1beta/models/{{model}}:generateContent \
-         and GET /v1/models"
+         POST /v1/embeddings, POST /v1/messages, POST /api/chat, \
+         POST /v1beta/models/{{model}}:generateContent and GET /v1/models"
     )]
     NotFound {
         /// The dialect to answer in.
         dialect: Dialect,
     },
+    /// A part of Ollama's API that is not served.
+    #[error(
+        "not served; of Ollama's API this gateway has POST /api/chat, GET /api/tags, \
+         POST /api/show and GET /api/version"
+    )]
+    NotOfOllama,
 }
 
 impl RouteError {
@@ -80,6 +90,7 @@ impl RouteError {
             Self::MethodNotAllowed { dialect, .. }
             | Self::NotFound { dialect }
             | Self::NotKept { dialect } => *dialect,
+            Self::NotOfOllama => Dialect::OllamaChat,
         }
     }
 
@@ -88,7 +99,7 @@ impl RouteError {
     pub fn to_error(&self) -> ApiError {
         let kind = match self {
             Self::MethodNotAllowed { .. } => ErrorKind::MethodNotAllowed,
-            Self::NotFound { .. } | Self::NotKept { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NotKept { .. } | Self::NotOfOllama => ErrorKind::NotFound,
         };
         ApiError::new(kind, self.to_string())
     }
@@ -102,6 +113,7 @@ pub fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Route, 
     let dialect = dialect_of(path, headers);
     let served = served(path).ok_or_else(|| match path.strip_prefix("/v1/responses/") {
         Some(_) => RouteError::NotKept { dialect },
+        None if dialect == Dialect::OllamaChat => RouteError::NotOfOllama,
         None => RouteError::NotFound { dialect },
     })?;
     if *method != served.method {
@@ -166,6 +178,10 @@ fn served(path: &str) -> Option<Served> {
         };
     }
     match path {
+        "/api/chat" => generate("/api/chat"),
+        "/api/show" => served(Operation::ShowModelOfBody, Method::POST, "/api/show"),
+        "/api/tags" => served(Operation::ListModels, Method::GET, "/api/tags"),
+        "/api/version" => served(Operation::Version, Method::GET, "/api/version"),
         "/v1/chat/completions" => generate("/v1/chat/completions"),
         "/v1/messages" => generate("/v1/messages"),
         "/v1/messages/count_tokens" => served(
@@ -295,6 +311,9 @@ pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     }
     if path.starts_with("/model/") {
         return Dialect::BedrockConverse;
+    }
+    if path.starts_with("/api/") {
+        return Dialect::OllamaChat;
     }
     let of_responses = path
         .strip_prefix("/v1/responses")
@@ -467,6 +486,32 @@ mod tests {
             let error = refused.to_error();
             assert_eq!(error.status(refused.dialect()), 404);
             assert!(error.message().contains("`input`"));
+        }
+    }
+
+    #[test]
+    fn ollamas_api_is_served_as_far_as_a_gateway_can() {
+        let none = HeaderMap::new();
+        for (method, path, expected) in [
+            (
+                Method::POST,
+                "/api/chat",
+                Operation::Generate(Call::default()),
+            ),
+            (Method::GET, "/api/tags", Operation::ListModels),
+            (Method::POST, "/api/show", Operation::ShowModelOfBody),
+            (Method::GET, "/api/version", Operation::Version),
+        ] {
+            let found = route(&method, path, &none).unwrap();
+            assert_eq!(found.operation, expected);
+            assert_eq!(found.dialect, Dialect::OllamaChat);
+        }
+        for path in ["/api/generate", "/api/pull", "/api/embed", "/api/"] {
+            let refused = route(&Method::POST, path, &none).unwrap_err();
+            let error = refused.to_error();
+            assert_eq!(error.status(refused.dialect()), 404);
+            let body = error.body(refused.dialect());
+            assert!(body.starts_with(b"{\"error\":\"not served; of Ollama's"));
         }
     }
 

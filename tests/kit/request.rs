@@ -77,6 +77,9 @@ impl Request {
             ":streamgeneratecontent",
             ":streamrawpredict",
         ];
-        self.json()["stream"] == true || by_path.iter().any(|end| route.ends_with(end))
+        let said = &self.json()["stream"];
+        // Ollama streams unless it is told not to.
+        let unasked = route.ends_with("/api/chat") && said.is_null();
+        unasked || *said == true || by_path.iter().any(|end| route.ends_with(end))
     }
 }

@@ -37,7 +37,8 @@ def obj(kind, name, spec):
 
 def models(upstream):
     """A gateway with all providers; every behaviour is served by each, under
-    `<behaviour>-openai-*`, `<behaviour>-claude-*` and `<behaviour>-bedrock-*`."""
+    `<behaviour>-openai-*`, `<behaviour>-claude-*`, `<behaviour>-bedrock-*` and
+    `<behaviour>-ollama-*`."""
     return obj("LLMGateway", "models", {
         "upstreams": [
             {
@@ -63,6 +64,12 @@ def models(upstream):
                 "credentialsRef": {"name": "bedrock-key", "key": "api-key"},
                 "models": ["us.anthropic.claude-sonnet-4-5-20250929-v1:0"]
                 + [f"{b}-bedrock-*" for b in BEHAVIOURS],
+            },
+            {
+                "name": "ollama",
+                "provider": "ollama",
+                "endpoint": upstream,
+                "models": [f"{b}-ollama-*" for b in BEHAVIOURS],
             },
         ],
         "routing": {

@@ -20,15 +20,18 @@ impl Addresses {
         const ACTIONS: [Action; 3] = [Action::CountTokens, Action::Generate, Action::Stream];
         let host = host(&base.parse().ok()?)?;
         let services = profile.services().iter();
-        let templates = services.flat_map(|service| ACTIONS.map(|action| service.template(action)));
-        let fixed = templates.flatten().chain(profile.embeddings);
-        let fixed = fixed.filter(|template| version.is_none() && !template.contains('{'));
+        let paths = services.flat_map(|service| {
+            ACTIONS.map(|action| Some((service.base(base), service.template(action)?)))
+        });
+        let embeddings = profile.embeddings.map(|path| (base, path));
+        let fixed = paths.flatten().chain(embeddings);
+        let fixed = fixed.filter(|(_, template)| version.is_none() && !template.contains('{'));
         Some(Self {
             base: base.to_owned(),
             host,
             version: version.map(|version| format!("api-version={version}")),
             fixed: fixed
-                .filter_map(|path| Some((path, format!("{base}{path}").parse().ok()?)))
+                .filter_map(|(base, path)| Some((path, format!("{base}{path}").parse().ok()?)))
                 .collect(),
         })
     }
@@ -56,7 +59,7 @@ impl Addresses {
             let message = format!("no upstream of `{model}` can count tokens");
             return Err(ApiError::new(ErrorKind::NotFound, message));
         };
-        self.at(&path, query)
+        self.at(service.base(&self.base), &path, query)
     }
 
     /// The address for embeddings.
@@ -70,15 +73,15 @@ impl Addresses {
         query: &str,
     ) -> Result<Uri, ApiError> {
         let query = if service.is_bypass() { query } else { "" };
-        self.at(&service.path(model).map_err(unfit)?, query)
+        self.at(&self.base, &service.path(model).map_err(unfit)?, query)
     }
 
-    fn at(&self, path: &str, query: &str) -> Result<Uri, ApiError> {
+    fn at(&self, base: &str, path: &str, query: &str) -> Result<Uri, ApiError> {
         let fixed = self.fixed.iter().find(|(known, _)| *known == path);
         if let Some((_, uri)) = fixed.filter(|_| query.is_empty()) {
             return Ok(uri.clone());
         }
-        let mut joint = format!("{}{path}", self.base);
+        let mut joint = format!("{base}{path}");
         let queries = [query.strip_prefix('?'), self.version.as_deref()];
         for query in queries.into_iter().flatten() {
             joint.push(if joint.contains('?') { '&' } else { '?' });

@@ -109,7 +109,10 @@ impl Plane for GatewayPlane {
                     Operation::CountTokens(_) => Noun::Count,
                     Operation::Embed => Noun::Embed,
                     Operation::Generate(_) => Noun::Generate,
-                    Operation::ListModels | Operation::ShowModel(_) => Noun::Models,
+                    Operation::ListModels
+                    | Operation::ShowModel(_)
+                    | Operation::ShowModelOfBody
+                    | Operation::Version => Noun::Models,
                 },
             ),
             Err(_) => GatewayRoute::Api(dialect_of(path, request.headers()), Noun::Other),

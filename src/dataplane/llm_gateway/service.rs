@@ -133,6 +133,13 @@ impl<D: Dial> GatewayService<D> {
             Operation::Embed => (Call::default(), Action::Embed),
             Operation::ListModels => return Ok(list(&table, dialect)),
             Operation::ShowModel(name) => return show(&table, dialect, &name),
+            Operation::ShowModelOfBody => {
+                let mut held = self.bodies.hold();
+                let raw = collect_held(body, limit, &mut held).await?;
+                let peeked = peek(&raw).map_err(|error| error.to_error())?;
+                return show(&table, dialect, &peeked.model.unwrap_or_default());
+            }
+            Operation::Version => return Ok(json(models::version())),
         };
         if waits && body.size_hint().lower() > limit as u64 {
             return Err(CollectError::TooLarge { limit }.into());
@@ -141,7 +148,7 @@ impl<D: Dial> GatewayService<D> {
         let raw = collect_held(body, limit, &mut held).await?;
         let mut peeked = peek(&raw).map_err(|error| error.to_error())?;
         // Where the path names the model or the form, the body has no say.
-        peeked.stream = said.stream.unwrap_or(peeked.stream);
+        peeked.stream = said.stream.unwrap_or_else(|| peeked.streams(dialect));
         peeked.model = said.model.or(peeked.model);
         let action = match action {
             Action::Generate if peeked.stream => Action::Stream,
@@ -184,9 +191,11 @@ fn operation(head: &http::request::Parts) -> Result<Operation, GatewayError> {
         Err(error @ RouteError::MethodNotAllowed { allow, .. }) => {
             Err(GatewayError::Method(error.to_error(), allow))
         }
-        Err(error @ (RouteError::NotFound { .. } | RouteError::NotKept { .. })) => {
-            Err(error.to_error().into())
-        }
+        Err(
+            error @ (RouteError::NotFound { .. }
+            | RouteError::NotKept { .. }
+            | RouteError::NotOfOllama),
+        ) => Err(error.to_error().into()),
     }
 }
 

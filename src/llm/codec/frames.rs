@@ -2,14 +2,16 @@
 
 use bytes::Bytes;
 
-use crate::eventstream;
 use crate::sse::{self, Event, EventTooLarge, FrameKind};
+use crate::{eventstream, ndjson};
 
 /// How a wire frames its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// AWS's binary frames.
     EventStream,
+    /// Lines of JSON.
+    Ndjson,
     /// Server-sent events.
     Sse,
 }
@@ -77,6 +79,7 @@ impl Framing {
     pub fn content_type(self) -> &'static str {
         match self {
             Self::EventStream => "application/vnd.amazon.eventstream",
+            Self::Ndjson => "application/x-ndjson",
             Self::Sse => "text/event-stream",
         }
     }
@@ -85,6 +88,7 @@ impl Framing {
     pub(crate) fn reader(self, limit: usize) -> Box<dyn Frames> {
         match self {
             Self::EventStream => Box::new(eventstream::Decoder::new(limit)),
+            Self::Ndjson => Box::new(ndjson::Decoder::new(limit)),
             Self::Sse => Box::new(sse::Decoder::new(limit)),
         }
     }
@@ -93,6 +97,7 @@ impl Framing {
     pub(crate) fn event_of_rest(self, rest: &[u8]) -> Option<Event<'_>> {
         match self {
             Self::EventStream => None,
+            Self::Ndjson => ndjson::event(rest),
             Self::Sse => Event::parse(rest),
         }
     }
@@ -101,6 +106,7 @@ impl Framing {
     pub(crate) fn missing_end(self, rest: &[u8]) -> &'static [u8] {
         match self {
             Self::EventStream => b"",
+            Self::Ndjson => b"\n",
             // Behind a CR, one LF would only complete that line's end.
             Self::Sse if rest.ends_with(b"\n") => b"\n",
             Self::Sse => b"\n\n",

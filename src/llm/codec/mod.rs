@@ -14,7 +14,7 @@ pub(crate) use frames::{Frames, Piece};
 pub(crate) use ids::{Limits, ToolNames, fit};
 pub(crate) use provider::{Encoded, EventReader, ModelMember, ProviderWire, Unreadable, Watch};
 
-use crate::{Dialect, anthropic, bedrock, gemini, openai, responses};
+use crate::{Dialect, anthropic, bedrock, gemini, ollama, openai, responses};
 
 /// What can be done for clients of this dialect.
 pub(crate) fn client(dialect: Dialect) -> &'static dyn ClientWire {
@@ -22,6 +22,7 @@ pub(crate) fn client(dialect: Dialect) -> &'static dyn ClientWire {
         Dialect::AnthropicMessages => &anthropic::Wire,
         Dialect::BedrockConverse => &bedrock::Wire,
         Dialect::Gemini => &gemini::Wire,
+        Dialect::OllamaChat => &ollama::Wire,
         Dialect::OpenAiChat => &openai::Wire,
         Dialect::OpenAiResponses => &responses::Wire,
     }
@@ -33,6 +34,7 @@ pub(crate) fn provider(dialect: Dialect) -> &'static dyn ProviderWire {
         Dialect::AnthropicMessages => &anthropic::Wire,
         Dialect::BedrockConverse => &bedrock::Wire,
         Dialect::Gemini => &gemini::Wire,
+        Dialect::OllamaChat => &ollama::Wire,
         Dialect::OpenAiChat => &openai::Wire,
         Dialect::OpenAiResponses => &responses::Wire,
     }

@@ -18,6 +18,21 @@ fn the_fields_that_route_are_found_anywhere() {
 }
 
 #[test]
+fn ollamas_chats_stream_unless_they_say_no() {
+    for (body, unasked) in [
+        ("{}", true),
+        (r#"{"stream":null}"#, true),
+        (r#"{"stream":false}"#, false),
+    ] {
+        let peeked = peek(body.as_bytes()).unwrap();
+        assert_eq!(peeked.streams(Dialect::OllamaChat), unasked, "{body}");
+        assert!(!peeked.streams(Dialect::OpenAiChat), "{body}");
+    }
+    let asked = peek(br#"{"stream":true}"#).unwrap();
+    assert!(asked.streams(Dialect::OllamaChat) && asked.streams(Dialect::OpenAiChat));
+}
+
+#[test]
 fn escapes_in_keys_and_names_are_understood() {
     assert_eq!(
         model_of(r#"{"mod\u0065l":"gpt\u002d5"}"#).as_deref(),

@@ -1,6 +1,7 @@
 //! Every transcript through the tap, whole and split, complete and cut.
 
 mod heads;
+mod ollama;
 mod properties;
 mod verdicts;
 
@@ -64,7 +65,9 @@ fn watch(dialect: Dialect, options: TapOptions, pieces: &[&[u8]], end: End) -> S
 }
 
 fn dialect_of(fixture: &str) -> Dialect {
-    if fixture.starts_with("openai-responses/") {
+    if fixture.starts_with("ollama/") {
+        Dialect::OllamaChat
+    } else if fixture.starts_with("openai-responses/") {
         Dialect::OpenAiResponses
     } else if fixture.starts_with("openai/") {
         Dialect::OpenAiChat

@@ -35,7 +35,7 @@ impl Side {
     }
 }
 
-const SIDES: [Side; 5] = [
+const SIDES: [Side; 6] = [
     Side {
         dialect: Dialect::OpenAiChat,
         provider: "openai",
@@ -65,6 +65,12 @@ const SIDES: [Side; 5] = [
         provider: "vertex",
         transcripts: "gemini",
         streams: ".sse",
+    },
+    Side {
+        dialect: Dialect::OllamaChat,
+        provider: "ollama",
+        transcripts: "ollama",
+        streams: ".ndjson",
     },
 ];
 
@@ -104,7 +110,9 @@ fn least(client: Dialect, members: &str) -> Vec<u8> {
         }
         Dialect::BedrockConverse => r#""messages":[{"role":"user","content":[{"text":"Hi"}]}]"#,
         Dialect::Gemini => r#""contents":[{"role":"user","parts":[{"text":"Hi"}]}]"#,
-        Dialect::OpenAiChat => r#""messages":[{"role":"user","content":"Hi"}]"#,
+        Dialect::OllamaChat | Dialect::OpenAiChat => {
+            r#""messages":[{"role":"user","content":"Hi"}]"#
+        }
         Dialect::OpenAiResponses => r#""input":"Hi""#,
     };
     format!("{{{members}{asked}}}").into_bytes()

@@ -36,6 +36,7 @@ use crate::{Gate, Gates, Reply, Request};
 mod anthropic;
 mod bedrock;
 mod converse;
+mod ollama;
 mod openai;
 mod responses;
 
@@ -107,6 +108,8 @@ pub fn by_model(gates: Arc<Gates>) -> impl Fn(&Request) -> Reply + Send + Sync +
             &responses::DIALECT
         } else if route.ends_with("/messages") {
             &anthropic::DIALECT
+        } else if route.ends_with("/api/chat") {
+            &ollama::DIALECT
         } else if route.ends_with("/converse") || route.ends_with("/converse-stream") {
             &bedrock::DIALECT
         } else {

@@ -143,6 +143,10 @@ pub(super) fn messages(body: &Value) -> Request<Full<Bytes>> {
     post("/v1/messages", body.to_string())
 }
 
+pub(super) fn api_chat(body: &Value) -> Request<Full<Bytes>> {
+    post("/api/chat", body.to_string())
+}
+
 pub(super) fn clients() -> ClientTable {
     ClientTable {
         clients: vec![ClientEntry {
@@ -173,6 +177,10 @@ pub(super) fn openai(name: &str, upstream: &Upstream) -> GatewayUpstream {
 
 pub(super) fn anthropic(name: &str, upstream: &Upstream) -> GatewayUpstream {
     mk_upstream(name, Provider::Anthropic, upstream.url(""))
+}
+
+pub(super) fn ollama(name: &str, upstream: &Upstream) -> GatewayUpstream {
+    mk_upstream(name, Provider::Ollama, upstream.url("/v1"))
 }
 
 pub(super) fn mk_upstream(name: &str, provider: Provider, base_url: String) -> GatewayUpstream {

@@ -6,6 +6,7 @@ mod errors;
 mod failover;
 mod heads;
 mod kit;
+mod ollama;
 mod passthrough;
 mod providers;
 mod reload;

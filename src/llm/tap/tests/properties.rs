@@ -9,6 +9,7 @@ fn all() -> Vec<String> {
         fixtures::all("openai", ".sse"),
         fixtures::all("openai-responses", ".sse"),
         fixtures::all("anthropic", ".sse"),
+        fixtures::all("ollama", ".ndjson"),
     ]
     .concat()
 }
@@ -48,6 +49,14 @@ fn cut<'a>(input: &'a [u8], at: &[Index]) -> Vec<&'a [u8]> {
 
 fn borders(most: usize) -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 0..most)
+}
+
+/// The line ends that a framing knows.
+fn line_ends(fixture: &str) -> &'static [&'static str] {
+    match dialect_of(fixture).framing() {
+        crate::Framing::Sse => &["\n", "\r\n", "\r"],
+        _ => &["\n", "\r\n"],
+    }
 }
 
 /// The same stream with other line ends.
@@ -101,7 +110,7 @@ proptest! {
     fn line_ends_do_not_change_the_verdict(fixture in transcripts(), end in ends()) {
         let stream = fixtures::read(&fixture);
         let given = watch(dialect_of(&fixture), TapOptions::default(), &[&stream], end);
-        for line_end in ["\n", "\r\n", "\r"] {
+        for line_end in line_ends(&fixture) {
             let stream = with_line_ends(&stream, line_end.as_bytes());
             let other = watch(dialect_of(&fixture), TapOptions::default(), &[&stream], end);
             prop_assert_eq!(&other.outcome, &given.outcome);
@@ -117,7 +126,8 @@ proptest! {
         let stream = fixtures::read(&fixture);
         let part = &stream[..at.index(stream.len() + 1)];
         let seen = watch(dialect_of(&fixture), TapOptions::default(), &[part], End::Cut);
-        let marks: [&[u8]; 4] = [
+        let marks: [&[u8]; 5] = [
+            b"\"done\":true,\"",
             b"[DONE]",
             b"\"type\":\"message_stop\"",
             b"\"type\":\"response.completed\"",

@@ -10,13 +10,14 @@ use super::*;
 
 /// The models whose capabilities the table shows: one of each provider that takes
 /// much, and what it does not take is the wire's doing.
-const MODELS: [(Dialect, &str); 5] = [
+const MODELS: [(Dialect, &str); 6] = [
     (Dialect::AnthropicMessages, "claude-opus-4-5"),
     (
         Dialect::BedrockConverse,
         "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     ),
     (Dialect::Gemini, "gemini-3-flash-preview"),
+    (Dialect::OllamaChat, "qwen3"),
     (Dialect::OpenAiChat, "gpt-5.1"),
     (Dialect::OpenAiResponses, "gpt-5.1"),
 ];

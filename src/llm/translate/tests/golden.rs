@@ -68,6 +68,7 @@ fn lines(client: &Side) -> &'static str {
         | Dialect::Gemini
         | Dialect::OpenAiChat
         | Dialect::OpenAiResponses => "sse",
+        Dialect::OllamaChat => "ndjson",
     }
 }
 
@@ -151,6 +152,7 @@ fn streams_are_translated_as_reviewed() {
                 Dialect::AnthropicMessages
                 | Dialect::BedrockConverse
                 | Dialect::Gemini
+                | Dialect::OllamaChat
                 | Dialect::OpenAiResponses => "",
             };
             let body = fixtures::read(&path);

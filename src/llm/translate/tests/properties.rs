@@ -39,6 +39,7 @@ fn cut<'a>(input: &'a [u8], at: &[Index]) -> Vec<&'a [u8]> {
 fn has_terminator(text: &str) -> bool {
     [
         "data: [DONE]",
+        "\"done\":true,\"done_reason\"",
         "event: message_stop",
         "{\"messageStop\"",
         "\"finishReason\":",
