@@ -19,7 +19,8 @@ use super::{logging, process};
   agentkube gateway --plan /etc/agentkube
   agentkube mcp-proxy --plan /etc/agentkube
 
-DIR holds plan/plan.json, clients/clients.json and secrets/<secret>/<entry>.")]
+DIR holds plan/plan.json, clients/clients.json, secrets/<secret>/<entry> and, where
+models take something else than this build knows, capabilities/models.json.")]
 pub(crate) struct PlaneArgs {
     /// Directory of the mounted plan, client table and credentials
     #[arg(long, env = "AGENTKUBE_PLAN", value_name = "DIR")]

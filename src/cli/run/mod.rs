@@ -14,11 +14,12 @@ mod secrets;
 mod state;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use agentkube_dataplane::edge::Drain;
+use agentkube_dataplane::llm_gateway::Capabilities;
 
 pub(crate) use secrets::SecretFlag;
 
@@ -58,12 +59,25 @@ pub(crate) struct RunArgs {
     /// Where generated keys are kept [default: $XDG_STATE_HOME/agentkube]
     #[arg(long, env = "AGENTKUBE_STATE_DIR", value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// What models take, over what this build knows of them: JSON, followed as it changes
+    #[arg(long, env = "AGENTKUBE_CAPABILITIES", value_name = "FILE")]
+    capabilities: Option<PathBuf>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What models take; a file that was named is followed until the drain.
+fn capabilities(file: Option<&Path>, drain: &Drain) -> Result<Capabilities, String> {
+    let Some(path) = file else {
+        return Ok(Capabilities::default());
+    };
+    let capabilities = Capabilities::of_file(path)?;
+    tokio::spawn(capabilities.clone().follow(path.to_owned(), drain.clone()));
+    Ok(capabilities)
+}
 
 /// Serves until SIGTERM or Ctrl-C.
 pub(crate) fn main(args: RunArgs) -> ExitCode {
@@ -83,7 +97,8 @@ async fn run(args: RunArgs) -> Result<(), String> {
     };
 
     let drain = Drain::new(GRACE);
-    let mut planes = Planes::start(args.admin, args.listen, drain.clone())?;
+    let capabilities = capabilities(args.capabilities.as_deref(), &drain)?;
+    let mut planes = Planes::start(args.admin, args.listen, capabilities, drain.clone())?;
     report.served(&planes.replace(desired).await?);
     report.ready(planes.admin());
 

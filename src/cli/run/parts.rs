@@ -1,7 +1,7 @@
 //! What the planes of one process share: metrics, and how upstreams are reached.
 
 use agentkube_dataplane::edge::EdgeMetrics;
-use agentkube_dataplane::llm_gateway::{GatewayLimits, GatewayMetrics, GatewayParts};
+use agentkube_dataplane::llm_gateway::{Capabilities, GatewayLimits, GatewayMetrics, GatewayParts};
 use agentkube_dataplane::mcp_proxy::{ProxyMetrics, ProxyParts};
 use agentkube_dataplane::stdio::Programs;
 use agentkube_dataplane::upstream::TlsRoots;
@@ -14,11 +14,12 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The parts, and the registry of their metrics.
+    /// The parts, and the registry of their metrics. `capabilities`: what models
+    /// take.
     ///
     /// # Errors
     /// When the roots of trust cannot be loaded.
-    pub(super) fn new() -> Result<(Self, Registry), String> {
+    pub(super) fn new(capabilities: Capabilities) -> Result<(Self, Registry), String> {
         let mut registry = Registry::default();
         let dial = TlsRoots::load().map_err(|error| format!("TLS towards upstreams: {error}"))?;
         let edge = EdgeMetrics::register(&mut registry);
@@ -27,6 +28,7 @@ impl Parts {
             edge: edge.clone(),
             metrics: GatewayMetrics::register(&mut registry),
             limits: GatewayLimits::default(),
+            capabilities,
         };
         let proxy = ProxyParts {
             roots: dial,

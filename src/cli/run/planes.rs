@@ -7,7 +7,7 @@ use std::sync::Arc;
 use agentkube_crds::Kind;
 use agentkube_dataplane::admin::{Admin, PlaneStatus};
 use agentkube_dataplane::edge::{Drain, serve};
-use agentkube_dataplane::llm_gateway::Gateway;
+use agentkube_dataplane::llm_gateway::{Capabilities, Gateway};
 use agentkube_dataplane::mcp_proxy::Proxy;
 use agentkube_dataplane::source::MemorySource;
 use agentkube_plan::{GatewayPlan, Provider, ProxyPlan};
@@ -83,12 +83,18 @@ impl Change {
 }
 
 impl Planes {
-    /// Starts the admin server, and nothing else yet.
+    /// Starts the admin server, and nothing else yet. `capabilities`: what models
+    /// take.
     ///
     /// # Errors
     /// When no admin port can be bound, or TLS cannot be set up.
-    pub(super) fn start(admin: SocketAddr, listen: IpAddr, drain: Drain) -> Result<Self, String> {
-        let (parts, registry) = Parts::new()?;
+    pub(super) fn start(
+        admin: SocketAddr,
+        listen: IpAddr,
+        capabilities: Capabilities,
+        drain: Drain,
+    ) -> Result<Self, String> {
+        let (parts, registry) = Parts::new(capabilities)?;
         let bound = ports::bind(admin.ip(), admin.port())
             .map_err(|error| format!("cannot listen on {admin}: {error}"))?;
         let listener = listener(bound.listener)?;

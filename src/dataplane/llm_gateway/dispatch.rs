@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use agentkube_llm::capabilities::CapabilityTable;
 use agentkube_llm::custody::SignatureStore;
 use agentkube_llm::{Action, Dialect, Peeked};
 use agentkube_plan::Translation;
@@ -56,6 +57,8 @@ pub(super) struct ChatCall<C> {
     pub(super) budget: Arc<RetryBudget>,
     /// The room that `raw` takes.
     pub(super) _held: HeldBytes,
+    /// What models take.
+    pub(super) capabilities: Arc<CapabilityTable>,
 }
 
 /// Serves a request from the first upstream that can.
@@ -245,6 +248,7 @@ impl<C> ChatCall<C> {
                 Client::Named(name) => name,
             },
             store: &self.store,
+            capabilities: &self.capabilities,
             strict: self.table.loaded.plan.translation == Translation::Strict,
         }
     }

@@ -13,6 +13,7 @@
 
 mod attempt;
 mod budget;
+mod capabilities;
 mod clock;
 mod credential;
 mod dial;
@@ -48,6 +49,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tracing::info;
 
+pub use capabilities::{CAPABILITIES_FILE, Capabilities};
 pub use dial::Dial;
 pub use metrics::GatewayMetrics;
 pub use plane::{GatewayPlane, GatewayRoute};
@@ -91,6 +93,8 @@ pub struct GatewayParts<D = TlsRoots> {
     pub metrics: GatewayMetrics,
     /// Bounds.
     pub limits: GatewayLimits,
+    /// What models take.
+    pub capabilities: Capabilities,
 }
 
 /// One gateway: its service, its status, and what keeps it up to date. Clones are
@@ -172,6 +176,7 @@ impl<D: Dial> Gateway<D> {
                 Arc::clone(&self.store),
                 Arc::clone(&self.budget),
                 self.bodies.clone(),
+                self.parts.capabilities.clone(),
                 body,
             ),
         )

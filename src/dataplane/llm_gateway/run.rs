@@ -9,7 +9,9 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::{Gateway, GatewayLimits, GatewayMetrics, GatewayParts};
+use super::{
+    CAPABILITIES_FILE, Capabilities, Gateway, GatewayLimits, GatewayMetrics, GatewayParts,
+};
 use crate::admin::Admin;
 use crate::edge::{Drain, EdgeMetrics, serve};
 use crate::source::DirSource;
@@ -32,6 +34,7 @@ pub async fn run_gateway(
         edge: EdgeMetrics::register(&mut registry),
         metrics: GatewayMetrics::register(&mut registry),
         limits: GatewayLimits::default(),
+        capabilities: Capabilities::default(),
     };
     let admin_server = Admin::new(registry);
     // The admin server answers while traffic drains.
@@ -42,6 +45,10 @@ pub async fn run_gateway(
             .clone()
             .serve(admin, drain.clone(), stop.clone()),
     );
+
+    let file = dir.join("capabilities").join(CAPABILITIES_FILE);
+    let capabilities = parts.capabilities.clone();
+    tasks.spawn(capabilities.follow(file, drain.clone()));
 
     let source = DirSource::<GatewayPlan>::open(dir);
     let watch = source.watch();

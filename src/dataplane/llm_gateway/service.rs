@@ -18,6 +18,7 @@ use http_body::Body as HttpBody;
 use tower::Service;
 
 use super::budget::RetryBudget;
+use super::capabilities::Capabilities;
 use super::dial::Dial;
 use super::dice::Dice;
 use super::dispatch::{ChatCall, dispatch};
@@ -34,6 +35,7 @@ pub struct GatewayService<D: Dial> {
     store: Arc<dyn SignatureStore>,
     budget: Arc<RetryBudget>,
     bodies: BodyBudget,
+    capabilities: Capabilities,
     body_limit: usize,
 }
 
@@ -45,6 +47,7 @@ impl<D: Dial> Clone for GatewayService<D> {
             store: Arc::clone(&self.store),
             budget: Arc::clone(&self.budget),
             bodies: self.bodies.clone(),
+            capabilities: self.capabilities.clone(),
             body_limit: self.body_limit,
         }
     }
@@ -63,6 +66,7 @@ impl<D: Dial> GatewayService<D> {
         store: Arc<dyn SignatureStore>,
         budget: Arc<RetryBudget>,
         bodies: BodyBudget,
+        capabilities: Capabilities,
         body_limit: usize,
     ) -> Self {
         Self {
@@ -71,6 +75,7 @@ impl<D: Dial> GatewayService<D> {
             store,
             budget,
             bodies,
+            capabilities,
             body_limit,
         }
     }
@@ -167,6 +172,7 @@ impl<D: Dial> GatewayService<D> {
             raw,
             client,
             store: self.store,
+            capabilities: self.capabilities.load(),
             budget: self.budget,
             _held: held,
         };

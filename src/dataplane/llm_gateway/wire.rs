@@ -1,7 +1,7 @@
 //! What an upstream is sent and how its answer is read: the client's own bytes
 //! where both speak one dialect, a translation where they do not.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agentkube_llm::capabilities::CapabilityTable;
@@ -19,9 +19,6 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
 
 use super::embeddings::{self, Embeddings};
 use super::table::Candidate;
-
-/// What models take: data that is parsed once a process.
-static CAPABILITIES: LazyLock<CapabilityTable> = LazyLock::new(CapabilityTable::embedded);
 
 /// Of a client's headers, those that mean the same to a provider of another
 /// dialect.
@@ -46,6 +43,8 @@ pub(super) struct Asked<'a> {
     /// The client's name; empty for anybody.
     pub(super) tenant: &'a str,
     pub(super) store: &'a Arc<dyn SignatureStore>,
+    /// What models take.
+    pub(super) capabilities: &'a CapabilityTable,
     /// Refuse what cannot be carried.
     pub(super) strict: bool,
 }
@@ -280,7 +279,8 @@ impl Form {
         candidate: &Candidate<C>,
     ) -> Result<Self, ApiError> {
         let provider = candidate.upstream.spec.provider.as_str();
-        let capabilities = CAPABILITIES.of(provider, asked.served);
+        let names = [&*candidate.model, asked.served];
+        let capabilities = asked.capabilities.of_first_known(provider, &names);
         let translator = Translator::new(asked.dialect, service.dialect);
         let id = format!("agentkube-{:016x}", asked.nonce);
         let target = Target {

@@ -65,6 +65,34 @@ impl CapabilityTable {
         serde_json::from_str(json)
     }
 
+    /// Lays the entries of another table over these.
+    pub fn lay_over(&mut self, over: Self) {
+        self.version = over.version;
+        self.models.extend(over.models);
+    }
+
+    /// What a model takes that has several names, by the first of them that says
+    /// something: deployments and inference profiles are called as their owners
+    /// like.
+    #[must_use]
+    pub fn of_first_known(&self, provider: &str, names: &[&str]) -> ModelCapabilities {
+        let known = names.iter().find(|name| self.knows(provider, name));
+        self.of(
+            provider,
+            known.or(names.first()).copied().unwrap_or_default(),
+        )
+    }
+
+    /// True when an entry is about this model, and not about all of them.
+    fn knows(&self, provider: &str, model: &str) -> bool {
+        let model = model.to_ascii_lowercase();
+        let mut entries = self.models.iter();
+        entries.any(|entry| {
+            let mut globs = entry.names.iter().filter(|glob| *glob != "*");
+            entry.is_of(provider) && globs.any(|glob| matches(glob, &model))
+        })
+    }
+
     /// What a model of a provider (`openai`, `anthropic`, `bedrock` …) takes.
     #[must_use]
     pub fn of(&self, provider: &str, model: &str) -> ModelCapabilities {
@@ -86,10 +114,12 @@ impl CapabilityTable {
 }
 
 impl Entry {
+    fn is_of(&self, provider: &str) -> bool {
+        self.providers.is_empty() || self.providers.iter().any(|name| name == provider)
+    }
+
     fn applies(&self, provider: &str, model: &str) -> bool {
-        let of_provider =
-            self.providers.is_empty() || self.providers.iter().any(|name| name == provider);
-        of_provider && self.names.iter().any(|glob| matches(glob, model))
+        self.is_of(provider) && self.names.iter().any(|glob| matches(glob, model))
     }
 
     fn lay_over(&self, found: &mut ModelCapabilities) {

@@ -55,6 +55,75 @@ fn opus_4_7_takes_neither_sampling_nor_a_budget() {
 }
 
 #[test]
+fn what_is_newer_than_the_table_is_taken_for_the_newest_in_it() {
+    let claude = of("anthropic", "claude-opus-6-1");
+    assert!(claude.refuses(Parameter::Temperature) && !claude.prefill);
+    assert_eq!(claude.thinking, ThinkingStyle::AdaptiveByDefault);
+    let gpt = of("openai", "gpt-6.1");
+    assert_eq!(gpt.max_tokens_field, MaxTokensField::MaxCompletionTokens);
+    assert!(gpt.refuses(Parameter::Temperature));
+    assert!(!gpt.refuses(Parameter::ReasoningEffort));
+    assert_eq!(gpt.nearest(Effort::XHigh), Effort::XHigh);
+}
+
+#[test]
+fn what_is_older_keeps_its_rules() {
+    for model in [
+        "claude-3-7-sonnet-20250219",
+        "claude-opus-4-20250514",
+        "claude-haiku-4-5",
+    ] {
+        let claude = of("anthropic", model);
+        assert!(!claude.refuses(Parameter::Temperature), "{model}");
+        assert!(claude.prefill, "{model}");
+        assert_eq!(claude.thinking, ThinkingStyle::Budget, "{model}");
+    }
+    // Since 4.6 no turn of the model is continued.
+    for model in ["claude-opus-4-6", "claude-sonnet-4-6", "claude-opus-4-7"] {
+        assert!(!of("anthropic", model).prefill, "{model}");
+    }
+    let oss = of("openai", "gpt-oss-120b");
+    assert_eq!(oss.max_tokens_field, MaxTokensField::MaxTokens);
+    assert!(!oss.refuses(Parameter::Temperature) && !oss.refuses(Parameter::ReasoningEffort));
+}
+
+#[test]
+fn the_first_name_that_says_something_counts() {
+    let table = CapabilityTable::embedded();
+    for names in [
+        ["prod-1", "gpt-4o"],
+        ["gpt-4o", "smart"],
+        // What the upstream calls it comes first.
+        ["gpt-4o", "gpt-5.1"],
+    ] {
+        let found = table.of_first_known("azure-openai", &names);
+        assert_eq!(found, of("azure-openai", "gpt-4o"), "{names:?}");
+    }
+    let arn = "arn:aws:bedrock:us-east-1:1:application-inference-profile/x1y2";
+    let found = table.of_first_known("bedrock", &[arn, "claude-opus-4-7"]);
+    assert_eq!(found, of("bedrock", "claude-opus-4-7"));
+    let nobody = table.of_first_known("openai", &["a", "b"]);
+    assert_eq!(nobody, of("openai", "a"));
+}
+
+#[test]
+fn another_table_is_laid_over() {
+    let over = r#"{"version":"ours","models":[
+        {"names":["gpt-4o*"],"providers":["openai"],"refuses":["seed"]},
+        {"names":["tuned-*"],"max_tokens_field":"max_completion_tokens"}]}"#;
+    let mut table = CapabilityTable::embedded();
+    table.lay_over(CapabilityTable::parse(over).unwrap());
+    assert_eq!(table.version, "ours");
+    let gpt = table.of("openai", "gpt-4o-mini");
+    assert_eq!(gpt.refuses, [Parameter::Seed]);
+    assert_eq!(gpt.max_tokens_field, MaxTokensField::MaxCompletionTokens);
+    let tuned = table.of("vllm", "tuned-7");
+    assert_eq!(tuned.max_tokens_field, MaxTokensField::MaxCompletionTokens);
+    let opus = table.of("anthropic", "claude-opus-4-7");
+    assert_eq!(opus, of("anthropic", "claude-opus-4-7"));
+}
+
+#[test]
 fn every_claude_has_a_limit_of_output_to_ask_for() {
     assert_eq!(
         of("anthropic", "claude-3-5-haiku-20241022").default_max_tokens,

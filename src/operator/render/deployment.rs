@@ -11,6 +11,9 @@ use super::{Child, ChildKind, DataPlane, Settings, programs};
 
 /// Where the plan, the client table and the credentials are mounted.
 const PLAN_ROOT: &str = "/etc/agentkube";
+/// The ConfigMap of a namespace that says what models take, where they take something
+/// else than a build knows.
+const CAPABILITIES: &str = "agentkube-capabilities";
 /// Endpoints are taken out of Services while a Pod that ends still serves.
 const SETTLE_SECONDS: u32 = 5;
 /// Time for answers under way, after [`SETTLE_SECONDS`].
@@ -117,8 +120,10 @@ fn container(settings: &Settings, plane: &DataPlane<'_>) -> Value {
 }
 
 fn volume_names(plane: &DataPlane<'_>) -> impl Iterator<Item = &'static str> {
+    let is_gateway = plane.command() == "gateway";
     [
         Some("plan"),
+        is_gateway.then_some("capabilities"),
         plane.has_clients.then_some("clients"),
         (!plane.secrets.is_empty()).then_some("secrets"),
     ]
@@ -126,12 +131,17 @@ fn volume_names(plane: &DataPlane<'_>) -> impl Iterator<Item = &'static str> {
     .flatten()
 }
 
-/// Everything that comes from Secrets is optional: a missing one is a condition
-/// and a 503 for whoever needs it, never a Pod that does not start.
+/// Everything that others write is optional: a missing Secret is a condition and a
+/// 503 for whoever needs it, never a Pod that does not start. What models take is
+/// written by whoever runs the namespace, for all of its gateways.
 fn volumes(plane: &DataPlane<'_>) -> Vec<Value> {
     volume_names(plane)
         .map(|name| match name {
             "plan" => json!({ "name": name, "configMap": { "name": plane.child_name() } }),
+            "capabilities" => json!({
+                "name": name,
+                "configMap": { "name": CAPABILITIES, "optional": true },
+            }),
             "clients" => json!({
                 "name": name,
                 "secret": {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::edge::{Body, EdgeMetrics};
-use crate::llm_gateway::{Gateway, GatewayLimits, GatewayMetrics, GatewayParts};
+use crate::llm_gateway::{Capabilities, Gateway, GatewayLimits, GatewayMetrics, GatewayParts};
 use crate::source::{MemorySource, Secrets};
 use crate::upstream::TlsRoots;
 
@@ -54,6 +54,7 @@ impl Rig {
                 bodies: 128 * 1024,
                 in_flight: 64,
             },
+            capabilities: Capabilities::default(),
         };
         let source = MemorySource::new(plan, &clients(), secrets).unwrap();
         let gateway = Gateway::start(source.watch(), parts).await.unwrap();
