@@ -273,6 +273,7 @@ const GEMINI_ON_VERTEX: Service = Service {
     generate: "/publishers/google/models/{model}:generateContent",
     stream: "/publishers/google/models/{model}:streamGenerateContent?alt=sse",
     count_tokens: Some("/publishers/google/models/{model}:countTokens"),
+    beside_version: false,
     model_in: ModelIn::Path,
     body_member: None,
     client_query: false,
