@@ -58,6 +58,7 @@ mod bedrock;
 pub mod capabilities;
 mod classify;
 mod codec;
+pub mod count;
 pub mod custody;
 mod dialect;
 mod dropped;

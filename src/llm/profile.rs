@@ -343,6 +343,19 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// The wire in which the tokens of a client's request are counted; none where the
+    /// provider does not count.
+    #[must_use]
+    pub fn counting(&self, client: Dialect, model: &str) -> Option<&'static Service> {
+        let takes =
+            |service: &&Service| service.count_tokens.is_some() && service.models.contains(model);
+        let mut own = self.services.iter().filter(takes);
+        own.find(|service| service.dialect == client)
+            .or_else(|| self.services.iter().find(takes))
+    }
+}
+
 impl Models {
     fn contains(self, model: &str) -> bool {
         match self {

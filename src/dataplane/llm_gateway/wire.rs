@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agentkube_llm::capabilities::CapabilityTable;
+use agentkube_llm::count::{CountRequest, not_counted};
 use agentkube_llm::custody::{
     SignatureStore, strip_marked, strip_sealed, strip_wrapped, unwrap_ids,
 };
 use agentkube_llm::{
-    Action, ApiError, Dialect, End, ErrorKind, Failure, Head, ModelIn, Outcome, Peeked, Rewritten,
-    Served, Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport,
-    answer, model_in_path, rewrite, with_member,
+    Action, ApiError, Dialect, End, Failure, Head, ModelIn, Outcome, Peeked, Rewritten, Served,
+    Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport, answer,
+    model_in_path, rewrite, with_member,
 };
 use bytes::Bytes;
 use http::Uri;
@@ -63,6 +64,8 @@ pub(super) enum Form {
         choices: u32,
         served: Served,
     },
+    /// A count of tokens, in another wire.
+    Counted(Box<(Translator, CountRequest)>),
     /// Embeddings, in another wire.
     Embeddings(Box<Embeddings>),
     Translated(Box<(Translator, Translated)>),
@@ -80,7 +83,11 @@ impl Wire {
         candidate: &Candidate<C>,
     ) -> Result<Self, ApiError> {
         let upstream = &candidate.upstream;
-        let service = upstream.profile.service(asked.dialect, &candidate.model);
+        let mut service = upstream.profile.service(asked.dialect, &candidate.model);
+        if asked.action == Action::CountTokens {
+            let counting = upstream.profile.counting(asked.dialect, &candidate.model);
+            service = counting.ok_or_else(|| not_counted(asked.served))?;
+        }
         if asked.action == Action::Embed {
             let (uri, form) = embeddings::prepare(asked, candidate)?;
             return Ok(Self { uri, service, form });
@@ -100,20 +107,21 @@ impl Wire {
                 form: Form::bypass(asked, service, &candidate.model),
             });
         }
-        if asked.action == Action::CountTokens {
-            let message = format!("no upstream of `{}` can count tokens", asked.served);
-            return Err(ApiError::new(ErrorKind::NotFound, message));
-        }
+        let form = match asked.action {
+            Action::CountTokens => Form::counted(asked, service, candidate)?,
+            _ => Form::translated(asked, service, candidate)?,
+        };
         Ok(Self {
             uri: address(asked.action)?,
             service,
-            form: Form::translated(asked, service, candidate)?,
+            form,
         })
     }
 
     pub(super) fn body(&self) -> Bytes {
         match &self.form {
             Form::Bypass { body, .. } => body.body.clone(),
+            Form::Counted(both) => both.1.body.clone(),
             Form::Embeddings(embeddings) => embeddings.body(),
             Form::Translated(both) => both.1.body.clone(),
         }
@@ -145,7 +153,7 @@ impl Wire {
     pub(super) fn headers(&self, client: &HeaderMap) -> HeaderMap {
         let streams = match &self.form {
             Form::Bypass { .. } => return client.clone(),
-            Form::Embeddings(_) => false,
+            Form::Counted(_) | Form::Embeddings(_) => false,
             Form::Translated(both) => both.1.stream,
         };
         let accept = match streams {
@@ -169,7 +177,7 @@ impl Wire {
     pub(super) fn must_stream(&self) -> Option<bool> {
         match &self.form {
             Form::Bypass { .. } => None,
-            Form::Embeddings(_) => Some(false),
+            Form::Counted(_) | Form::Embeddings(_) => Some(false),
             Form::Translated(both) => Some(both.1.stream),
         }
     }
@@ -195,7 +203,7 @@ impl Wire {
                 AnswerTap::Passing(Box::new(tap))
             }
             // Never streamed.
-            Form::Embeddings(_) => {
+            Form::Counted(_) | Form::Embeddings(_) => {
                 let tap = Tap::new(Dialect::OpenAiChat, TapOptions::default());
                 AnswerTap::Passing(Box::new(tap))
             }
@@ -217,6 +225,7 @@ impl Wire {
         bytes: Bytes,
     ) -> Result<(Bytes, UsageReport), Failure> {
         match &self.form {
+            Form::Counted(both) => Ok((both.0.counted(&bytes)?, UsageReport::Absent)),
             Form::Embeddings(embeddings) => embeddings.answer(head, &bytes),
             Form::Bypass { served, .. } => {
                 let usage = answer::read(self.service.dialect, &bytes)?.usage;
@@ -234,7 +243,7 @@ impl Wire {
     pub(super) fn beginning(&self, bytes: Bytes) -> Bytes {
         match &self.form {
             Form::Bypass { served, .. } => served.answer(bytes),
-            Form::Embeddings(_) | Form::Translated(_) => bytes,
+            Form::Counted(_) | Form::Embeddings(_) | Form::Translated(_) => bytes,
         }
     }
 
@@ -243,6 +252,7 @@ impl Wire {
     pub(super) fn dropped(&self) -> Option<HeaderValue> {
         let dropped = match &self.form {
             Form::Bypass { .. } => return None,
+            Form::Counted(both) => &both.1.dropped,
             Form::Embeddings(embeddings) => embeddings.dropped(),
             Form::Translated(both) => &both.1.dropped,
         };
@@ -271,6 +281,23 @@ impl Form {
             choices: asked.peeked.choices,
             served: Served::new(service.dialect, asked.served),
         }
+    }
+
+    fn counted<C>(
+        asked: &Asked<'_>,
+        service: &Service,
+        candidate: &Candidate<C>,
+    ) -> Result<Self, ApiError> {
+        let provider = candidate.upstream.spec.provider.as_str();
+        let capabilities = CAPABILITIES.of(provider, asked.served);
+        let translator = Translator::new(asked.dialect, service.dialect);
+        let target = Target {
+            store: Some(Arc::clone(asked.store)),
+            tenant: asked.tenant,
+            ..Target::new(&candidate.model, &capabilities)
+        };
+        let counted = translator.count(asked.raw, &target)?;
+        Ok(Self::Counted(Box::new((translator, counted))))
     }
 
     fn translated<C>(

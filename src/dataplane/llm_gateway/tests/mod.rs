@@ -4,6 +4,7 @@ mod balance;
 mod bedrock;
 mod errors;
 mod failover;
+mod gemini;
 mod heads;
 mod kit;
 mod ollama;

@@ -92,6 +92,15 @@ async fn input_tokens_are_counted_where_the_upstream_can() {
     assert_eq!(answer.json()["input_tokens"], 11);
     assert_eq!(upstream.requests()[0].path, path);
     let rig = Rig::new(plan(vec![anthropic("claude", &upstream)])).await;
+    let answer = rig.call(post(path, body.clone())).await;
+    assert_eq!(answer.json()["input_tokens"], 11);
+    let counted = &upstream.requests()[1];
+    assert_eq!(counted.path, "/v1/messages/count_tokens");
+    assert_eq!(counted.json()["messages"][0]["content"][0]["text"], "Hi");
+    assert_eq!(counted.json().get("max_tokens"), None);
+    let mut deaf = openai("primary", &upstream);
+    deaf.provider = Provider::Ollama;
+    let rig = Rig::new(plan(vec![deaf])).await;
     let answer = rig.call(post(path, body)).await;
     assert_eq!(answer.status, 404);
     assert!(
@@ -99,7 +108,7 @@ async fn input_tokens_are_counted_where_the_upstream_can() {
         "{}",
         answer.message()
     );
-    assert_eq!(upstream.requests().len(), 1);
+    assert_eq!(upstream.requests().len(), 2);
 }
 
 #[tokio::test]
