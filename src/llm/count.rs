@@ -41,9 +41,10 @@ impl Translator {
         let key = match self.provider() {
             Dialect::Gemini => "totalTokens",
             Dialect::BedrockConverse => "inputTokens",
-            Dialect::AnthropicMessages | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-                "input_tokens"
-            }
+            Dialect::AnthropicMessages
+            | Dialect::OllamaChat
+            | Dialect::OpenAiChat
+            | Dialect::OpenAiResponses => "input_tokens",
         };
         let found = skim::find(body, key.as_bytes()).and_then(|at| body.get(at));
         let count = found.and_then(|raw| std::str::from_utf8(raw).ok()?.parse::<u64>().ok());
@@ -55,7 +56,7 @@ impl Translator {
             Dialect::OpenAiResponses => {
                 format!("{{\"object\":\"response.input_tokens\",\"input_tokens\":{count}}}")
             }
-            Dialect::AnthropicMessages | Dialect::OpenAiChat => {
+            Dialect::AnthropicMessages | Dialect::OllamaChat | Dialect::OpenAiChat => {
                 format!("{{\"input_tokens\":{count}}}")
             }
         }))
@@ -80,7 +81,7 @@ fn asked(client: Dialect, body: &Bytes) -> Result<Bytes, ApiError> {
         Dialect::Gemini => {
             Ok(within(body, "generateContentRequest").unwrap_or_else(|| body.clone()))
         }
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => Ok(body.clone()),
+        Dialect::OllamaChat | Dialect::OpenAiChat | Dialect::OpenAiResponses => Ok(body.clone()),
     }
 }
 
@@ -114,7 +115,7 @@ fn counted_of(provider: Dialect, body: &[u8]) -> Bytes {
             Bytes::from(parts.concat())
         }
         Dialect::Gemini => only(&["contents", "systemInstruction", "tools"]),
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => only(&[
+        Dialect::OllamaChat | Dialect::OpenAiChat | Dialect::OpenAiResponses => only(&[
             "model",
             "input",
             "instructions",

@@ -289,7 +289,8 @@ impl Form {
         candidate: &Candidate<C>,
     ) -> Result<Self, ApiError> {
         let provider = candidate.upstream.spec.provider.as_str();
-        let capabilities = CAPABILITIES.of(provider, asked.served);
+        let names = [&*candidate.model, asked.served];
+        let capabilities = asked.capabilities.of_first_known(provider, &names);
         let translator = Translator::new(asked.dialect, service.dialect);
         let target = Target {
             store: Some(Arc::clone(asked.store)),
