@@ -136,6 +136,10 @@ def test_what_we_answer_the_client_can_read(dialect, path):
 def test_what_we_stream_the_client_can_read(dialect, path):
     for event in events(path):
         if not is_error(event) and event.get("type") != "ping":
+            # The SDK knows the bytes of a token in whole answers, and insists on them
+            # there, but not in these events.
+            if str(event.get("type")).startswith("response.output_text."):
+                event = without_known(event, ["bytes"])
             assert findings(EVENTS, dialect, event) == [], event
 
 

@@ -187,8 +187,9 @@ fn a_disruption_budget_is_there_only_with_several_replicas() {
 fn nothing_secret_is_needed_for_a_start_and_nothing_is_in_the_config_map() {
     let desired = of_gateway(gateway());
     let volumes = pod(&desired)["spec"]["volumes"].clone();
-    let secrets = volumes[2]["projected"]["sources"].clone();
-    assert_eq!(volumes[1]["secret"]["optional"], json!(true));
+    let secrets = volumes[3]["projected"]["sources"].clone();
+    assert_eq!(volumes[1]["configMap"]["optional"], json!(true));
+    assert_eq!(volumes[2]["secret"]["optional"], json!(true));
     assert_eq!(secrets[0]["secret"]["optional"], json!(true));
     assert_eq!(
         secrets[0]["secret"]["items"][0]["path"],
@@ -204,7 +205,7 @@ fn nothing_secret_is_needed_for_a_start_and_nothing_is_in_the_config_map() {
         .collect();
     assert_eq!(
         names,
-        ["plan", "secrets"],
+        ["plan", "capabilities", "secrets"],
         "without keys there is no client table"
     );
 }
