@@ -135,6 +135,10 @@ def test_what_we_answer_the_client_can_read(dialect, path):
 @pytest.mark.parametrize(("dialect", "path"), goldens("stream", ".*"))
 def test_what_we_stream_the_client_can_read(dialect, path):
     for event in events(path):
+        if event.get("type") == "response.output_text.done":
+            # The whole has what chat completions say of a token; the SDK's type of this
+            # event has less.
+            event = without_known(event, ["bytes"])
         if not is_error(event) and event.get("type") != "ping":
             # The SDK knows the bytes of a token in whole answers, and insists on them
             # there, but not in these events.

@@ -37,6 +37,13 @@ pub(super) fn read(word: &str, called: bool) -> FinishReason {
         "STOP" if called => FinishReason::ToolCalls,
         "STOP" => FinishReason::Stop,
         "MAX_TOKENS" => FinishReason::Length,
+        // No other dialect has a word for these; the nearest says that the answer is
+        // not whole.
+        "MALFORMED_FUNCTION_CALL"
+        | "MALFORMED_RESPONSE"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MISSING_THOUGHT_SIGNATURE" => FinishReason::Length,
         word if FILTERED.contains(&word) => FinishReason::ContentFilter,
         // In small letters, as the words of the other dialects are.
         other => FinishReason::Other(other.to_ascii_lowercase()),
@@ -69,7 +76,7 @@ mod tests {
             assert_eq!(read(word, false), FinishReason::ContentFilter, "{word}");
         }
         let malformed = read("MALFORMED_FUNCTION_CALL", false);
-        assert_eq!(word(&malformed), "MALFORMED_FUNCTION_CALL");
+        assert_eq!(malformed, FinishReason::Length);
         assert_eq!(read("STOP", true), FinishReason::ToolCalls);
     }
 

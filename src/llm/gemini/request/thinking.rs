@@ -84,7 +84,9 @@ fn level(effort: Effort, to: &mut Encode<'_>) -> String {
     word(nearest)
 }
 
+/// `ThinkingLevel` ends at `XHIGH`.
 fn word(effort: Effort) -> String {
+    let effort = effort.min(Effort::XHigh);
     effort.as_str().to_ascii_uppercase()
 }
 
