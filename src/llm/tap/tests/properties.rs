@@ -55,7 +55,7 @@ fn borders(most: usize) -> impl Strategy<Value = Vec<Index>> {
 fn line_ends(fixture: &str) -> &'static [&'static str] {
     match dialect_of(fixture).framing() {
         crate::Framing::Sse => &["\n", "\r\n", "\r"],
-        _ => &["\n", "\r\n"],
+        crate::Framing::EventStream | crate::Framing::Ndjson => &["\n", "\r\n"],
     }
 }
 
