@@ -61,6 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "the zombie is what is tested")]
     fn what_nobody_waits_for_is_reaped_at_the_second_look() {
         let child = std::process::Command::new("true").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();

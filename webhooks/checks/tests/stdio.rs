@@ -27,14 +27,21 @@ fn a_program_needs_an_image_in_a_cluster_only() {
     let cluster = judged(&program(None, 1), None, &index, Mode::Cluster);
     assert_eq!(cluster.errors.len(), 1);
     assert_eq!(cluster.errors[0].field, "spec.upstreams[0].stdio.image");
-    for (object, mode) in [
-        (program(Some("a:1"), 1), Mode::Cluster),
-        (program(None, 1), Mode::Local),
-    ] {
-        let verdict = judged(&object, None, &index, mode);
-        assert_eq!(lines(&verdict.errors), [""; 0]);
-        assert_eq!(lines(&verdict.warnings), [""; 0]);
-    }
+    let local = judged(&program(None, 1), None, &index, Mode::Local);
+    assert_eq!(lines(&local.errors), [""; 0]);
+    assert_eq!(lines(&local.warnings), [""; 0]);
+}
+
+#[test]
+fn who_may_run_an_image_is_not_asked_yet_and_that_is_said() {
+    let index = FileIndex::default();
+    let verdict = judged(&program(Some("a:1"), 1), None, &index, Mode::Cluster);
+    assert_eq!(lines(&verdict.errors), [""; 0]);
+    let said = lines(&verdict.warnings).join("\n");
+    assert!(
+        said.ends_with("the right to create Pods is not checked yet"),
+        "{said}"
+    );
 }
 
 #[test]
