@@ -167,8 +167,11 @@ def test_a_stream_that_breaks_off_is_never_completed(client, model, behaviour, s
             arrived.append(event)
     except openai.APIError:
         pass
-    assert [e.delta for e in arrived if e.type == "response.output_text.delta"] == PIECES[:1]
     assert "response.completed" not in kinds(arrived)
+    if behaviour == "cut" and not arrived:
+        # The reset took with it what had not been read: nothing came, and that was said.
+        return
+    assert [e.delta for e in arrived if e.type == "response.output_text.delta"] == PIECES[:1]
     assert arrived[-1].type in ("error", "response.failed")
 
 

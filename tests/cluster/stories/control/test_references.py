@@ -23,8 +23,8 @@ def server(name):
     return {"name": name, "kind": "http", "endpoint": f"http://{name}.example.com/mcp"}
 
 
-def reference(name, **target):
-    return {"name": name, "kind": "mcpRef", "mcpRef": target}
+def reference(upstream, **target):
+    return {"name": upstream, "kind": "mcpRef", "mcpRef": target}
 
 
 def plan(ns, name):
