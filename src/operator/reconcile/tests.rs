@@ -21,6 +21,8 @@ use crate::render::Settings;
 use crate::stores::Stores;
 use crate::testing::{self, FakeApi};
 
+mod client_keys;
+mod session_keys;
 mod supervised;
 
 const GATEWAY: &str = "/apis/agentkube.io/v1alpha1/namespaces/platform/llmgateways/shared-gateway";
@@ -234,44 +236,6 @@ async fn an_unchanged_cluster_sees_no_write_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_key_of_sessions_is_made_once_and_rotated_when_it_is_old() {
-    let api = FakeApi::default();
-    api.put(MCP, testing::mcp());
-    Fresh::on(&api, 1).await.mcp().await;
-    let path = "/api/v1/namespaces/team-a/secrets/github-tools-mcp-sessions";
-    let made = api.get(path).unwrap();
-    let current = made["data"]["current"].clone();
-    assert!(current.is_string());
-    assert!(made["data"].get("previous").is_none());
-    Fresh::on(&api, 1).await.mcp().await;
-    assert_eq!(api.get(path).unwrap(), made);
-
-    let mut old = made;
-    old["metadata"]["annotations"]["agentkube.io/session-key-since"] = json!("1000000000");
-    api.put(path, old);
-    Fresh::on(&api, 1).await.mcp().await;
-    let rotated = api.get(path).unwrap();
-    assert_eq!(rotated["data"]["previous"], current);
-    assert_ne!(rotated["data"]["current"], current);
-}
-
-#[tokio::test]
-async fn a_secret_of_that_name_that_is_not_ours_is_no_key() {
-    let api = FakeApi::default();
-    api.put(MCP, testing::mcp());
-    let path = "/api/v1/namespaces/team-a/secrets/github-tools-mcp-sessions";
-    let foreign = json!({
-        "metadata": { "name": "github-tools-mcp-sessions", "namespace": "team-a" },
-        "data": { "current": "eA==" },
-    });
-    api.put(path, foreign);
-    Fresh::on(&api, 1).await.mcp().await;
-    assert_eq!(api.get(path).unwrap()["data"]["current"], "eA==");
-    let told = condition(&api, MCP, "Programmed");
-    assert_eq!(told, ("False".to_owned(), "NameTaken".to_owned()));
-}
-
-#[tokio::test]
 async fn a_secret_that_comes_later_turns_the_condition_without_touching_the_gateway() {
     let api = api_with_gateway();
     look(&api, 1).await;
@@ -364,153 +328,6 @@ async fn it_is_programmed_only_when_the_replica_reports_this_plan() {
         (&status["upstreams"][0]["state"], &status["readyReplicas"]),
         (&json!("Healthy"), &json!(1))
     );
-}
-
-#[tokio::test]
-async fn a_key_is_handed_out_only_after_the_replica_knows_it() {
-    let mut tasks = JoinSet::new();
-    let (replica, port) = Replica::start(&mut tasks).await;
-    let api = api_with_gateway();
-    add_replica(&api);
-    add_wired_pod(&api);
-    replica.serves(
-        &PlanDigest::of(b"x"),
-        Some(&PlanDigest::of(b"an earlier table")),
-    );
-    let fresh = Fresh::on(&api, port).await;
-    fresh.gateway().await;
-    assert!(api.get(KEY).is_none(), "a first call would meet a 401");
-    let known = table(&api);
-    assert!(
-        String::from_utf8(known.clone())
-            .unwrap()
-            .contains("apps/worker")
-    );
-    replica.serves(&PlanDigest::of(b"x"), Some(&PlanDigest::of(&known)));
-    fresh.gateway().await;
-    let secret = api.get(KEY).unwrap();
-    assert_eq!(
-        secret["metadata"]["ownerReferences"][0]["uid"],
-        json!("worker-uid")
-    );
-    assert_eq!(
-        table(&api),
-        known,
-        "the key that was promised is the key that was handed out"
-    );
-    look(&api, port).await;
-    assert_eq!(
-        table(&api),
-        known,
-        "a restarted operator reads the hash from the Secret"
-    );
-}
-
-#[tokio::test]
-async fn a_key_comes_at_once_when_no_replica_is_ready() {
-    let api = api_with_gateway();
-    add_wired_pod(&api);
-    look(&api, 1).await;
-    assert!(api.get(KEY).is_some());
-}
-
-#[tokio::test]
-async fn a_pod_that_waits_for_its_key_is_woken_once_when_it_is_there() {
-    let api = api_with_gateway();
-    add_wired_pod(&api);
-    let woken = || {
-        let mut writes = api.writes();
-        writes.retain(|write| write.contains("/pods/"));
-        writes
-    };
-    look(&api, 1).await;
-    assert_eq!(woken(), ["PATCH /api/v1/namespaces/apps/pods/p/status"]);
-    look(&api, 1).await;
-    assert_eq!(woken(), [""; 0]);
-}
-
-#[tokio::test]
-async fn a_secret_that_has_the_name_of_a_key_is_never_adopted() {
-    let api = api_with_gateway();
-    add_wired_pod(&api);
-    let theirs = json!({
-        "metadata": { "name": KEY.rsplit('/').next().unwrap(), "namespace": "apps" },
-        "data": { "api-key": "aS1hbS1ub3QtYS1rZXktb2YtYWdlbnRrdWJl" },
-    });
-    api.put(KEY, theirs.clone());
-    look(&api, 1).await;
-    assert_eq!(api.get(KEY).unwrap()["data"], theirs["data"]);
-    assert!(
-        !String::from_utf8(table(&api))
-            .unwrap()
-            .contains("apps/worker"),
-        "their key is no key"
-    );
-    assert_eq!(condition(&api, GATEWAY, "ClientsAccepted").1, "KeysIgnored");
-}
-
-#[tokio::test]
-async fn short_and_shared_client_keys_are_ignored_and_said() {
-    let api = api_with_gateway();
-    let secret = |name: &str, key: &str| {
-        use base64::Engine as _;
-        let data = base64::engine::general_purpose::STANDARD.encode(key);
-        api.put(
-            &format!("/api/v1/namespaces/platform/secrets/{name}"),
-            json!({
-                "metadata": {
-                    "name": name, "namespace": "platform",
-                    "labels": { "agentkube.io/client-of": "shared-gateway" },
-                },
-                "data": { "api-key": data },
-            }),
-        );
-    };
-    secret("a", "sixteen-characters-or-more");
-    secret("b", "sixteen-characters-or-more");
-    secret("c", "short");
-    look(&api, 1).await;
-    let table: Value = serde_json::from_slice(&table(&api)).unwrap();
-    let names: Vec<_> = table["clients"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["name"].clone())
-        .collect();
-    assert_eq!(names, ["a"]);
-    let object = api.get(GATEWAY).unwrap();
-    let said = object["status"]["conditions"].to_string();
-    assert!(
-        said.contains("Secret \\\"b\\\"") && said.contains("Secret \\\"c\\\""),
-        "{said}"
-    );
-    assert!(!said.contains("sixteen"), "the key itself is never said");
-}
-
-#[tokio::test]
-async fn the_keys_of_a_target_that_is_gone_are_taken_back() {
-    let api = api_with_gateway();
-    add_wired_pod(&api);
-    look(&api, 1).await;
-    let fresh = Fresh::on(&api, 1).await;
-    sweep::once(&fresh.ctx).await.unwrap();
-    assert!(api.get(KEY).is_some(), "its target is there");
-    api.remove(GATEWAY);
-    let fresh = Fresh::on(&api, 1).await;
-    sweep::once(&fresh.ctx).await.unwrap();
-    assert!(api.get(KEY).is_none());
-}
-
-#[tokio::test]
-async fn without_client_keys_there_is_no_table_and_no_key() {
-    let api = api_with_gateway();
-    add_wired_pod(&api);
-    look(&api, 1).await;
-    let mut open = api.get(GATEWAY).unwrap();
-    open["spec"]["auth"]["mode"] = json!("none");
-    api.put(GATEWAY, open);
-    look(&api, 1).await;
-    assert!(api.get(KEY).is_none(), "nobody needs it any more");
 }
 
 #[tokio::test]
