@@ -19,6 +19,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+import gemini
+
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -253,6 +255,8 @@ class Clouds:
     def vertex(self, request, path, body):
         self.verify_token(request, "google")
         called = json.loads(body)
+        if "/publishers/google/" in path:
+            return self.gemini(path, called)
         expect(called.pop("anthropic_version", "") == "vertex-2023-10-16", 400, "version")
         place, _, action = path.rpartition("/models/")
         expect(place == "/vertex/v1/projects/project/locations/eu/publishers/anthropic", 404, path)
@@ -265,6 +269,16 @@ class Clouds:
         expect(verb == streams, 400, f"{verb} of {called}")
         called["model"] = urllib.parse.unquote(model)
         return self.forward("/v1/messages", json.dumps(called).encode())
+
+    def gemini(self, path, called):
+        place, _, action = path.rpartition("/models/")
+        expect(place == "/vertex/v1/projects/project/locations/eu/publishers/google", 404, path)
+        model, _, verb = action.partition(":")
+        try:
+            kind, answer = gemini.answer(urllib.parse.unquote(model), verb, called)
+        except gemini.Wrong as wrong:
+            raise Refused(400, str(wrong)) from wrong
+        return 200, {"content-type": kind}, answer
 
     # Microsoft
 

@@ -1,11 +1,15 @@
 """Bedrock, Vertex AI and Azure OpenAI, by Secret and by workload identity: the
 doors verify what the clouds would, and the SDKs must not notice."""
 
+import json
+
 import anthropic
 import openai
 import pytest
+from google import genai
 
 import clouds
+import gemini
 import manifests
 from rig import Agentkube, http
 
@@ -71,6 +75,8 @@ def gateways(folder, cloud, platform):
         vertex("vertex-key", cloud.url, ref("google", "key.json")),
         vertex("vertex-external", cloud.url, ref("google", "external.json")),
         vertex("vertex-workload", cloud.url, {}),
+        {**vertex("gemini-3-pro", cloud.url, ref("google", "key.json")),
+         "modelNames": {"gemini-3-pro": "gemini-3-pro-preview"}},
         azure("azure-key", cloud.url, ref("azure", "key")),
         azure("azure-legacy", cloud.url, {**ref("azure", "key"), "apiVersion": "2024-10-21"}),
         azure("azure-workload", cloud.url, {}),
@@ -199,3 +205,75 @@ def test_a_pod_without_an_identity_is_told_what_it_lacks(gateways, model, lacks)
     assert lacks in message and "write credentialsRef" in message
     # The others are well.
     assert chat(gateway, "azure-key") == TEXT
+
+
+WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}}
+
+
+@pytest.fixture
+def google(gateways):
+    gateway = gateways["web"]
+    options = genai.types.HttpOptions(base_url=gateway["url"])
+    return genai.Client(api_key=gateway["key"], http_options=options)
+
+
+def test_googles_sdk_passes_to_gemini(google, cloud):
+    cloud.refused.clear()
+    answer = google.models.generate_content(model="gemini-3-pro", contents="Hello?")
+    assert answer.text == "".join(gemini.PIECES), cloud.refused
+    assert answer.model_version == "gemini-3-pro", "the name that is served"
+    assert answer.usage_metadata.total_token_count == 18
+    stream = google.models.generate_content_stream(model="gemini-3-pro", contents="Hello?")
+    assert [chunk.text for chunk in stream] == gemini.PIECES
+    assert google.models.count_tokens(model="gemini-3-pro", contents="Hello?").total_tokens == 11
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_openais_sdk_carries_the_signatures_of_gemini(gateways, cloud, stream):
+    """Gemini 3 refuses a call that comes back without what it was signed with, and
+    this client sends back nothing but the calls."""
+    cloud.refused.clear()
+    gateway = gateways["web"]
+    tools = [{"type": "function", "function": {"name": "get_weather", "parameters": WEATHER}}]
+    with openai.OpenAI(
+        base_url=f"{gateway['url']}/v1", api_key=gateway["key"], max_retries=0
+    ) as client:
+        asked = {"model": "gemini-3-pro", "tools": tools}
+        if stream:
+            with client.chat.completions.stream(messages=MESSAGES, **asked) as events:
+                for _ in events:
+                    pass
+                said = events.get_final_completion().choices[0].message
+        else:
+            said = client.chat.completions.create(messages=MESSAGES, **asked).choices[0].message
+        calls = [
+            {"id": call.id, "type": "function",
+             "function": {"name": call.function.name, "arguments": call.function.arguments}}
+            for call in said.tool_calls
+        ]
+        assert [json.loads(call["function"]["arguments"]) for call in calls] == gemini.CALLS
+        results = [{"role": "tool", "tool_call_id": call["id"], "content": "18"} for call in calls]
+        turns = [*MESSAGES, {"role": "assistant", "tool_calls": calls}, *results]
+        answer = client.chat.completions.create(messages=turns, **asked)
+    assert answer.choices[0].message.content == "2 answers.", cloud.refused
+    assert cloud.refused == []
+
+
+def test_anthropics_sdk_carries_the_signatures_of_gemini(gateways, cloud):
+    cloud.refused.clear()
+    gateway = gateways["web"]
+    tools = [{"name": "get_weather", "input_schema": WEATHER}]
+    with anthropic.Anthropic(
+        base_url=gateway["url"], auth_token=gateway["key"], api_key=None, max_retries=0
+    ) as client:
+        asked = {"model": "gemini-3-pro", "max_tokens": 100, "tools": tools}
+        said = client.messages.create(messages=MESSAGES, **asked)
+        results = [
+            {"type": "tool_result", "tool_use_id": block.id, "content": "18"}
+            for block in said.content if block.type == "tool_use"
+        ]
+        turns = [*MESSAGES, {"role": "assistant", "content": said.content},
+                 {"role": "user", "content": results}]
+        answer = client.messages.create(messages=turns, **asked)
+    assert answer.content[0].text == "2 answers.", cloud.refused
+    assert cloud.refused == []
