@@ -102,6 +102,7 @@ pub use failure::{Failure, FailureKind, ProviderMessage};
 pub use path::InvalidSegment;
 pub use peek::{MODEL_NAME_LIMIT, PeekError, Peeked, peek};
 pub use profile::{Action, InvalidKey, KeyHeader, ModelIn, Profile, Service};
+pub use responses::refuse_kept;
 pub use rewrite::{Rewritten, StreamUsage, model_in_path, rewrite, with_member};
 pub use route::{Call, Operation, Route, RouteError, dialect_of, route};
 pub use served::Served;

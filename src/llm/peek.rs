@@ -64,8 +64,9 @@ pub(crate) enum StreamOptions {
 /// A body that cannot be routed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeekError {
-    /// A field is there twice: which one would the upstream believe?
-    #[error("the body has the field `{field}` twice")]
+    /// A field is there twice, or in another spelling: which one would the upstream
+    /// believe?
+    #[error("the body has the field `{field}` twice, or not in small letters")]
     Duplicate {
         /// The field.
         field: &'static str,
@@ -249,16 +250,84 @@ struct Fields<'a> {
     duplicate: Option<&'static str>,
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
+/// The key of a member.
 enum Key {
+    Known(Known),
+    /// Not spelled as one of those, and some servers would still read it so: Go's
+    /// `encoding/json` takes keys in any case, and the last one wins.
+    Alike(&'static str),
+    Other,
+}
+
+#[derive(Clone, Copy)]
+enum Known {
     Model,
     Stream,
     StreamOptions,
     IncludeUsage,
     N,
-    #[serde(other)]
-    Other,
+}
+
+impl Known {
+    const ALL: [Self; 5] = [
+        Self::Model,
+        Self::Stream,
+        Self::StreamOptions,
+        Self::IncludeUsage,
+        Self::N,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Stream => "stream",
+            Self::StreamOptions => "stream_options",
+            Self::IncludeUsage => "include_usage",
+            Self::N => "n",
+        }
+    }
+}
+
+impl Key {
+    fn of(text: &str) -> Self {
+        let same = |known: &Known| known.name() == text;
+        if let Some(known) = Known::ALL.into_iter().find(same) {
+            return Self::Known(known);
+        }
+        let alike = Known::ALL
+            .into_iter()
+            .find(|known| folds_to(text, known.name()));
+        alike.map_or(Self::Other, |known| Self::Alike(known.name()))
+    }
+}
+
+/// As `encoding/json` folds keys: besides ASCII, a long s and the sign of kelvin.
+fn folds_to(text: &str, name: &str) -> bool {
+    let folded = text.chars().map(|c| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    });
+    folded.eq(name.chars())
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Key, E> {
+                Ok(Key::of(text))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
 }
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -283,19 +352,25 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         };
         while let Some(key) = map.next_key::<Key>()? {
             fields.empty = false;
-            let (name, slot) = match key {
-                Key::Model => ("model", &mut fields.model),
-                Key::Stream => ("stream", &mut fields.stream),
-                Key::StreamOptions => ("stream_options", &mut fields.stream_options),
-                Key::IncludeUsage => ("include_usage", &mut fields.include_usage),
-                Key::N => ("n", &mut fields.n),
-                Key::Other => {
+            let known = match key {
+                Key::Known(known) => known,
+                Key::Alike(_) | Key::Other => {
+                    if let Key::Alike(name) = key {
+                        fields.duplicate = Some(name);
+                    }
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
             };
+            let slot = match known {
+                Known::Model => &mut fields.model,
+                Known::Stream => &mut fields.stream,
+                Known::StreamOptions => &mut fields.stream_options,
+                Known::IncludeUsage => &mut fields.include_usage,
+                Known::N => &mut fields.n,
+            };
             if slot.replace(map.next_value()?).is_some() {
-                fields.duplicate = Some(name);
+                fields.duplicate = Some(known.name());
             }
         }
         Ok(fields)

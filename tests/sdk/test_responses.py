@@ -43,14 +43,14 @@ def kinds(events):
 
 def test_a_response_passes_with_the_providers_key(client, gateway, upstream, model):
     name = model("plain-openai")
-    answer = ask(client, name, previous_response_id="resp_kept_by_openai")
+    answer = ask(client, name, prompt_cache_key="ours")
     assert answer.output_text == "".join(PIECES)
     assert (answer.usage.input_tokens, answer.usage.output_tokens) == (11, 7)
     request = upstream.request(name)
     assert request["path"].startswith("/v1/responses")
     assert request["headers"]["authorization"] == f"Bearer {manifests.OPENAI_KEY}"
     assert gateway["key"] not in json.dumps(request), "the client's key stays here"
-    assert json.loads(request["body"])["previous_response_id"] == "resp_kept_by_openai"
+    assert json.loads(request["body"])["prompt_cache_key"] == "ours"
 
 
 def test_a_stream_passes_event_by_event(client, upstream, model):
@@ -194,10 +194,12 @@ def test_what_a_provider_refuses_is_an_error_of_the_sdk(
         list(ask(client, model(f"{behaviour}-{side}"), stream=streams))
 
 
-def test_what_nobody_keeps_is_refused_by_name(client, model):
-    with pytest.raises(openai.BadRequestError) as error:
-        ask(client, model("plain-claude"), previous_response_id="resp_1")
-    assert error.value.param == "previous_response_id"
+@pytest.mark.parametrize("side", ["openai", "claude"])
+def test_what_nobody_keeps_is_refused_by_name(client, model, side):
+    for field, value in [("previous_response_id", "resp_1"), ("background", True)]:
+        with pytest.raises(openai.BadRequestError) as error:
+            ask(client, model(f"plain-{side}"), **{field: value})
+        assert error.value.param == field
     with pytest.raises(openai.NotFoundError) as error:
         client.responses.retrieve("resp_1")
     assert "`input`" in error.value.message

@@ -76,6 +76,8 @@ where
         read.map_err(|_| CollectError::Stalled)?
     };
     if let Err(CollectError::TooLarge { .. } | CollectError::Full) = result {
+        // What was read of it is gone already.
+        held.release();
         Box::pin(discard(body)).await;
     }
     result

@@ -1,4 +1,5 @@
-//! The memory that all request bodies under way may take together.
+//! The memory that all request bodies under way may take together, as they came:
+//! what is made of them for an upstream comes on top.
 //!
 //! Each is bounded, and so is their number, but a few thousand of the largest
 //! would be more than any pod has.
@@ -68,11 +69,19 @@ impl HeldBytes {
     }
 }
 
+impl HeldBytes {
+    /// Gives back all of it.
+    pub(super) fn release(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        if let Some(budget) = &self.budget {
+            budget.taken.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Drop for HeldBytes {
     fn drop(&mut self) {
-        if let Some(budget) = &self.budget {
-            budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
-        }
+        self.release();
     }
 }
 

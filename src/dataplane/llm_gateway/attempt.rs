@@ -48,7 +48,7 @@ pub(super) async fn attempt<D: Dial>(
 ) -> Result<Response<Body>, Failed> {
     let upstream = &candidate.upstream;
     let timeouts = &upstream.spec.timeouts;
-    let mut settlement = Settlement::open(candidate);
+    let mut settlement = Settlement::open(candidate, outbound.wire.counts());
     let mut clock = Clock::start(timeouts.first_token);
     let wire = outbound.wire;
     // Pinned here, so that waiting for it does not hold it a second time.

@@ -29,6 +29,8 @@ pub struct Capabilities(Arc<ArcSwap<CapabilityTable>>);
 struct Follower {
     path: PathBuf,
     seen: Option<Vec<u8>>,
+    /// Why it could not be read the last time.
+    unread: Option<io::ErrorKind>,
     table: Capabilities,
 }
 
@@ -60,6 +62,7 @@ impl Capabilities {
         let mut follower = Follower {
             path,
             seen: None,
+            unread: None,
             table: self,
         };
         let mut ticks = tokio::time::interval(POLL);
@@ -105,9 +108,16 @@ impl Follower {
         let found = match fs::read(&self.path) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            // What cannot be read now is still what it was.
-            Err(_) => return,
+            Err(error) => {
+                // What cannot be read now is still what it was.
+                if self.unread != Some(error.kind()) {
+                    warn!(file = %self.path.display(), %error, "model capabilities not read");
+                }
+                self.unread = Some(error.kind());
+                return;
+            }
         };
+        self.unread = None;
         if found == self.seen {
             return;
         }
@@ -144,6 +154,7 @@ mod tests {
         let mut follower = Follower {
             path: path.clone(),
             seen: None,
+            unread: None,
             table: table.clone(),
         };
         follower.poll();

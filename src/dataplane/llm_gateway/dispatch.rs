@@ -75,7 +75,9 @@ pub(super) async fn dispatch<D: Dial>(
         tried: Vec::new(),
     };
     let mut unsayable = None;
-    let last = candidates.len() - 1;
+    // One without credentials is nobody to go on to.
+    let usable = |it: &&Candidate<D::Client>| !matches!(it.upstream.key, Key::Missing(..));
+    let last = candidates.iter().rposition(usable).unwrap_or_default();
     for (place, candidate) in candidates.into_iter().enumerate() {
         // Another upstream may speak the client's own dialect.
         let wire = match Wire::prepare(&asked, candidate) {
@@ -214,7 +216,7 @@ fn note<C>(candidate: &Candidate<C>, failed: &Failed) {
         return;
     }
     let now = Instant::now();
-    if failed.kind.trips_breaker() {
+    if failed.trips_breaker() {
         candidate.slot.breaker.failed(now);
     } else {
         // No answer for us, but one: it is up.

@@ -22,6 +22,8 @@ pub(super) struct Failed {
     pub(super) refusal: Option<Box<Refusal>>,
     /// The provider's words, for the client only.
     pub(super) told: Option<ProviderMessage>,
+    /// It refuses this model, or this request, and says nothing about the next.
+    forbidden: bool,
 }
 
 /// The kinds of failure that routing tells apart.
@@ -57,6 +59,7 @@ impl Failed {
             retry_after: None,
             refusal: None,
             told: None,
+            forbidden: false,
         }
     }
 
@@ -81,12 +84,19 @@ impl Failed {
         Self {
             retry_after: failure.retry_after,
             told: failure.message,
+            forbidden: status == StatusCode::FORBIDDEN,
             ..Self::new(kind, kind.sentence(&said, &spec.credentials))
         }
     }
 }
 
 impl Failed {
+    /// Whether it says that the upstream is not well. A 403 may be about one model of
+    /// many, which a client chose: it must not take the others from everybody.
+    pub(super) fn trips_breaker(&self) -> bool {
+        self.kind.trips_breaker() && !self.forbidden
+    }
+
     /// Forgets the provider's words where they quote our key: some repeat what
     /// they were sent.
     pub(super) fn without_key(mut self, key: &Key) -> Self {
@@ -153,7 +163,7 @@ impl Kind {
 
     /// Whether it says that the upstream is not well. A rate limit is ours, and a
     /// bad request the client's.
-    pub(super) fn trips_breaker(self) -> bool {
+    fn trips_breaker(self) -> bool {
         match self {
             Self::BadRequest | Self::NotFound | Self::Quota | Self::RateLimited => false,
             Self::Connect

@@ -29,6 +29,7 @@ fn is_clients_own(name: &str) -> bool {
             | "x-api-key"
             | "api-key"
             | "x-goog-api-key"
+            | "x-goog-user-project"
             | "openai-organization"
             | "openai-project"
             | "cookie"
@@ -121,6 +122,7 @@ mod tests {
             ("x-api-key", "a"),
             ("api-key", "a"),
             ("x-goog-api-key", "a"),
+            ("x-goog-user-project", "a"),
             ("cookie", "a"),
             ("connection", "keep-alive, X-Hop"),
             ("x-hop", "a"),

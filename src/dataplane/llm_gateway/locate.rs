@@ -72,7 +72,9 @@ impl Addresses {
         model: &str,
         query: &str,
     ) -> Result<Uri, ApiError> {
-        let query = if service.is_bypass() { query } else { "" };
+        // Azure's deployments have a version of their own in it.
+        let passes = service.is_bypass() && self.version.is_none();
+        let query = if passes { query } else { "" };
         self.at(&self.base, &service.path(model).map_err(unfit)?, query)
     }
 

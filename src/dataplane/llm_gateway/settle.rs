@@ -18,16 +18,19 @@ struct Account {
     health: Arc<Health>,
     since: Instant,
     usage: UsageReport,
+    /// Its answer costs no tokens.
+    is_free: bool,
 }
 
 impl Settlement {
-    pub(super) fn open<C>(candidate: &Candidate<C>) -> Self {
+    pub(super) fn open<C>(candidate: &Candidate<C>, is_free: bool) -> Self {
         candidate.slot.enter();
         Self(Some(Account {
             slot: Arc::clone(&candidate.slot),
             health: Arc::clone(&candidate.upstream.health),
             since: Instant::now(),
             usage: UsageReport::Absent,
+            is_free,
         }))
     }
 
@@ -73,7 +76,9 @@ impl Settlement {
             _ => {}
         }
         account.slot.metrics.attempted(outcome);
-        account.slot.metrics.used(account.usage, complete);
+        if !account.is_free {
+            account.slot.metrics.used(account.usage, complete);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use agentkube_llm::custody::{
 use agentkube_llm::{
     Action, ApiError, Dialect, End, Failure, Head, ModelIn, Outcome, Peeked, Rewritten, Served,
     Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport, answer,
-    model_in_path, rewrite, with_member,
+    model_in_path, refuse_kept, rewrite, with_member,
 };
 use bytes::Bytes;
 use http::Uri;
@@ -55,6 +55,8 @@ pub(super) struct Wire {
     uri: Uri,
     service: &'static Service,
     form: Form,
+    /// Its answer is a number of tokens, and costs none.
+    counts: bool,
 }
 
 pub(super) enum Form {
@@ -90,7 +92,12 @@ impl Wire {
         }
         if asked.action == Action::Embed {
             let (uri, form) = embeddings::prepare(asked, candidate)?;
-            return Ok(Self { uri, service, form });
+            return Ok(Self {
+                uri,
+                service,
+                form,
+                counts: false,
+            });
         }
         let translates = service.dialect != asked.dialect;
         // A query of another dialect means nothing.
@@ -101,10 +108,14 @@ impl Wire {
                 .of(service, action, &candidate.model, query)
         };
         if !translates {
+            if service.dialect == Dialect::OpenAiResponses {
+                refuse_kept(asked.raw, !asked.tenant.is_empty())?;
+            }
             return Ok(Self {
                 uri: address(asked.action)?,
                 service,
                 form: Form::bypass(asked, service, &candidate.model),
+                counts: asked.action == Action::CountTokens,
             });
         }
         let form = match asked.action {
@@ -115,6 +126,7 @@ impl Wire {
             uri: address(asked.action)?,
             service,
             form,
+            counts: asked.action == Action::CountTokens,
         })
     }
 
@@ -125,6 +137,11 @@ impl Wire {
             Form::Embeddings(embeddings) => embeddings.body(),
             Form::Translated(both) => both.1.body.clone(),
         }
+    }
+
+    /// True when tokens are only counted.
+    pub(super) fn counts(&self) -> bool {
+        self.counts
     }
 
     pub(super) fn uri(&self) -> &Uri {
@@ -298,6 +315,9 @@ impl Form {
             ..Target::new(&candidate.model, &capabilities)
         };
         let counted = translator.count(asked.raw, &target)?;
+        if let Some(refusal) = counted.dropped.refusal().filter(|_| asked.strict) {
+            return Err(refusal);
+        }
         Ok(Self::Counted(Box::new((translator, counted))))
     }
 

@@ -22,7 +22,9 @@ pub fn unwrap_ids(body: &Bytes) -> Option<Bytes> {
     let mut out: Option<Vec<u8>> = None;
     let mut from = 0;
     for at in SEALED.find_iter(body) {
-        if at < from {
+        // Behind a backslash the quote is a part of some text, not the beginning of one.
+        let escaped = at.checked_sub(1).and_then(|at| body.get(at)) == Some(&b'\\');
+        if at < from || escaped {
             continue;
         }
         let rest = body.get(at + 1..).unwrap_or_default();

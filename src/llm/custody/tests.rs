@@ -255,6 +255,8 @@ fn sealed_ids_are_unwrapped_before_an_upstream_of_the_clients_dialect() {
         None
     );
     assert_eq!(unwrap_ids(&Bytes::from_static(br#"{"id":"ak1_"#)), None);
+    let quoted = Bytes::from_static(br#"{"content":"log: {\"id\":\"ak2_toolu_1\"}"}"#);
+    assert_eq!(unwrap_ids(&quoted), None, "a text about an id is no id");
 }
 
 #[test]

@@ -13,9 +13,8 @@ mod encoder;
 mod headers;
 
 pub use decoder::Decoder;
+pub(crate) use encoder::write_event;
 pub use encoder::{event, exception};
-#[expect(unused_imports, reason = "the dialect that streams so comes next")]
-pub(crate) use encoder::{write_event, write_exception};
 
 /// Both lengths and their checksum: bytes.
 const PRELUDE: usize = 12;

@@ -163,7 +163,7 @@ fn every_refusal_is_a_400_that_names_the_field() {
     assert_eq!(error.status(crate::Dialect::OpenAiChat), 400);
     assert_eq!(
         error.body(crate::Dialect::OpenAiChat),
-        r#"{"error":{"message":"the body has the field `model` twice","type":"invalid_request_error","param":"model","code":null}}"#
+        r#"{"error":{"message":"the body has the field `model` twice, or not in small letters","type":"invalid_request_error","param":"model","code":null}}"#
     );
 }
 
@@ -177,4 +177,20 @@ proptest! {
     fn no_json_like_text_panics(body in r#"[{}\[\]",: \\utruefalsn0-9mode]{0,60}"#) {
         let _ = peek(body.as_bytes());
     }
+}
+
+#[test]
+fn a_key_that_some_servers_would_take_for_another_is_refused() {
+    for body in [
+        r#"{"model":"allowed","Model":"forbidden"}"#,
+        r#"{"MODEL":"forbidden"}"#,
+        "{\"model\":\"m\",\"\u{17f}tream\":true}",
+        r#"{"model":"m","stream_options":{"Include_Usage":true}}"#,
+    ] {
+        assert!(
+            matches!(peek(body.as_bytes()), Err(PeekError::Duplicate { .. })),
+            "{body}"
+        );
+    }
+    assert!(peek(r#"{"model":"m","models":1,"modèle":2}"#.as_bytes()).is_ok());
 }

@@ -4,6 +4,7 @@
 mod echo;
 mod error;
 mod events;
+mod kept;
 mod names;
 mod namespaces;
 mod output;
@@ -14,6 +15,8 @@ mod response;
 mod stream;
 mod usage;
 mod writer;
+
+pub use kept::refuse_kept;
 
 use bytes::Bytes;
 

@@ -5,8 +5,8 @@
 
 use agentkube_fuzz::Input;
 use agentkube_llm::capabilities::CapabilityTable;
-use agentkube_llm::custody::unwrap_ids;
-use agentkube_llm::{StreamUsage, Target, Translator, peek, rewrite};
+use agentkube_llm::custody::{strip_marked, strip_sealed, unwrap_ids};
+use agentkube_llm::{StreamUsage, Target, Translator, model_in_path, peek, rewrite};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
@@ -21,7 +21,14 @@ fuzz_target!(|data: &[u8]| {
         let again = peek(&rewritten).expect("what was rewritten can be peeked into");
         assert_eq!(again.model.as_deref(), Some("other/model:1"));
         assert_eq!(again.stream, peeked.stream);
-        let _ = unwrap_ids(&rewritten);
+        for ours in [unwrap_ids(&rewritten), strip_marked(&rewritten), strip_sealed(&rewritten)] {
+            if let Some(body) = ours {
+                serde_json::from_slice::<&RawValue>(&body).expect("what is left is JSON");
+            }
+        }
+        let member = Some(("anthropic_version", "\"v\""));
+        let placed = model_in_path(&rewritten, member);
+        serde_json::from_slice::<&RawValue>(&placed).expect("a body of JSON");
     }
     let capabilities = CapabilityTable::embedded().of("fuzz", "m");
     let translator = Translator::new(input.client, input.provider);

@@ -79,7 +79,8 @@ impl Key {
                 session_token,
             } => {
                 let (id, secret) = (read(access_key_id)?, read(secret_access_key)?);
-                let session = read(session_token).ok();
+                let session = secrets.get(session_token).map(|_| read(session_token));
+                let session = session.transpose()?;
                 let signer = Signer::new(region, id, secret, session);
                 Ok(Self::Signed(Arc::new(signer)))
             }

@@ -48,7 +48,7 @@ impl<C: Calls> Client<C> {
         failed.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, failed: Option<String>) {
+    pub(super) fn note(&self, failed: Option<String>) {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 

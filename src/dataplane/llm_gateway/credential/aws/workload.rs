@@ -78,6 +78,8 @@ async fn given<C: Calls>(
     provider: impl ProvideCredentials,
     client: &Client<C>,
 ) -> Result<Credentials, String> {
+    // What became of an earlier call says nothing about this one.
+    client.note(None);
     let found = provider
         .provide_credentials()
         .with_subscriber(NoSubscriber::default())
