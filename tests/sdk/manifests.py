@@ -74,6 +74,8 @@ def models(upstream):
         ],
         "routing": {
             "defaultModel": "gpt-5.1",
+            # Most of these tests ask for failures, and none is about leaving alone.
+            "breaker": {"failures": 1000},
             "modelMap": [
                 {"from": "fast", "to": "gpt-5.1-mini"},
                 {"from": "haiku", "to": "claude-haiku-4-5"},

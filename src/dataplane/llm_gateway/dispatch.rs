@@ -2,8 +2,8 @@
 //!
 //! An upstream that breaks or errs is tried again a little later; one that is
 //! slow, full or refuses us is left for the next one at once, and tried again
-//! only when there is none. Nothing is retried once the first event of an answer
-//! is on its way, nor what is the client's own fault; nor more than a fifth of all
+//! only when there is none. Nothing is retried once the first content of an
+//! answer is on its way, nor what is the client's own fault; nor more than a fifth of all
 //! requests, when an upstream is down.
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,11 +23,27 @@ use super::sessions::Live;
 pub(super) const OURS: Fingerprint = *b"agentk";
 
 /// The questions of this process that wait for an answer.
-#[derive(Default)]
 pub(super) struct Desk {
     next: AtomicU64,
-    waiting: Arc<Mutex<HashMap<String, oneshot::Sender<String>>>>,
+    waiting: Arc<Mutex<HashMap<String, Asked>>>,
     address: OnceLock<SocketAddr>,
+}
+
+/// A question that waits, and who was asked.
+struct Asked {
+    scope: String,
+    send: oneshot::Sender<String>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            // Another process may have had this address: its numbers are not ours.
+            next: AtomicU64::new(RandomState::new().hash_one(0_u8)),
+            waiting: Arc::default(),
+            address: OnceLock::new(),
+        }
+    }
 }
 
 /// Where an answer belongs.
@@ -68,7 +85,8 @@ impl Desk {
         let id = sealer.name(Purpose::Ask, &live.scope(), &ask.encode())?;
         let (send, receive) = oneshot::channel();
         let waiting = Arc::clone(&self.waiting);
-        lock(&waiting).insert(number.clone(), send);
+        let scope = live.scope();
+        lock(&waiting).insert(number.clone(), Asked { scope, send });
         let place = Waiting { number, waiting };
         Some((id, async move {
             let answer = receive.await.unwrap_or_default();
@@ -85,10 +103,15 @@ impl Desk {
         }
     }
 
-    /// Gives an answer to who waits for it; false when nobody does.
-    pub(super) fn deliver(&self, number: &str, text: String) -> bool {
-        let waiting = lock(&self.waiting).remove(number);
-        waiting.is_some_and(|waiting| waiting.send(text).is_ok())
+    /// Gives a session's answer to who waits for it; false when nobody does, or when
+    /// another session was asked.
+    pub(super) fn deliver(&self, live: &Live, number: &str, text: String) -> bool {
+        let scope = live.scope();
+        let mut waiting = lock(&self.waiting);
+        let asked = waiting.get(number).is_some_and(|it| it.scope == scope);
+        let asked = asked.then(|| waiting.remove(number)).flatten();
+        drop(waiting);
+        asked.is_some_and(|asked| asked.send.send(text).is_ok())
     }
 }
 
@@ -101,7 +124,7 @@ impl fmt::Debug for Desk {
 /// Forgets a question that nobody waits for any more.
 struct Waiting {
     number: String,
-    waiting: Arc<Mutex<HashMap<String, oneshot::Sender<String>>>>,
+    waiting: Arc<Mutex<HashMap<String, Asked>>>,
 }
 
 impl Drop for Waiting {

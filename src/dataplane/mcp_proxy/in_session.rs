@@ -18,13 +18,25 @@ use super::reply::Reply;
 use super::sessions::Live;
 use super::upstream::{Lane, Upstream, UpstreamError};
 
+/// The levels of RFC 5424 (2025-11-25, Logging).
+const LEVELS: [&str; 8] = [
+    "debug",
+    "info",
+    "notice",
+    "warning",
+    "error",
+    "critical",
+    "alert",
+    "emergency",
+];
+
 /// Takes a client's answer to the upstream, or to the replica, that asked.
 pub(super) async fn answer(caller: &Caller<'_>, message: &Message<'_>) -> Reply {
-    if let Some(ask) = ours(caller, message) {
+    if let Some((live, ask)) = ours(caller, message) {
         return match caller.state.desk.place(&ask) {
             Place::Here => {
                 let text = message.object().edit().finish();
-                taken(caller.state.desk.deliver(&ask.id, text))
+                taken(caller.state.desk.deliver(live, &ask.id, text))
             }
             Place::At(address) => peer::pass_on(caller, address, message).await,
         };
@@ -51,10 +63,10 @@ pub(super) async fn answer(caller: &Caller<'_>, message: &Message<'_>) -> Reply 
 }
 
 /// The question of our own that this answers.
-fn ours(caller: &Caller<'_>, message: &Message<'_>) -> Option<AskToken> {
+fn ours<'c>(caller: &'c Caller<'_>, message: &Message<'_>) -> Option<(&'c Live, AskToken)> {
     let (live, id) = caller.party.session().zip(message.id())?;
     let ask = question::asked(&caller.serving.sealer, live, id.as_json())?;
-    (ask.from.upstream == desk::OURS).then_some(ask)
+    (ask.from.upstream == desk::OURS).then_some((&**live, ask))
 }
 
 /// 202 for an answer that somebody waited for.
@@ -69,8 +81,10 @@ pub(super) fn taken(taken: bool) -> Reply {
 
 /// `logging/setLevel`: to every upstream that logs.
 pub(super) async fn set_level(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>) -> Reply {
-    let Some(level) = message.param("level") else {
-        let error = ErrorObject::new(error::INVALID_PARAMS, "params.level must be a string");
+    let level = message.param("level");
+    let Some(level) = level.filter(|level| LEVELS.contains(&level.as_ref())) else {
+        let text = format!("params.level must be one of {}", LEVELS.join(", "));
+        let error = ErrorObject::new(error::INVALID_PARAMS, text);
         return failure(caller, id, &error);
     };
     let Some(live) = caller.party.session() else {

@@ -126,7 +126,14 @@ impl Job<'_> {
 }
 
 /// Serves an object as far as that goes, and says how far.
-pub(super) async fn serve(ctx: &Context, job: &Job<'_>) -> Result<Seen, ReconcileError> {
+///
+/// `prepared`: what must be there before the children are; if it is not, they stay as
+/// they are.
+pub(super) async fn serve(
+    ctx: &Context,
+    job: &Job<'_>,
+    prepared: Result<(), ReconcileError>,
+) -> Result<Seen, ReconcileError> {
     let mut facts = Facts {
         unenforced: job.unenforced.clone(),
         ..Facts::default()
@@ -140,7 +147,11 @@ pub(super) async fn serve(ctx: &Context, job: &Job<'_>) -> Result<Seen, Reconcil
         Err(invalid) => facts.invalid.clone_from(invalid),
         Ok(plan) => {
             facts.missing = plan.missing.iter().map(missing).collect();
-            match write(ctx, job, plan, &clients).await {
+            let written = match prepared {
+                Ok(()) => write(ctx, job, plan, &clients).await,
+                Err(error) => Err(error),
+            };
+            match written {
                 Ok(written) => table = written,
                 Err(error) => facts.not_applied = Some(condition(error)?),
             }

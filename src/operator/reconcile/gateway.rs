@@ -46,7 +46,7 @@ pub(super) async fn reconcile(
             Err(errors) => Err(errors.iter().map(ToString::to_string).collect()),
         },
     };
-    let seen = serve(&ctx, &job).await?;
+    let seen = serve(&ctx, &job, Ok(())).await?;
     let previous = gateway.status.clone().unwrap_or_default();
     let conditions = dated(
         conditions(&seen.facts),

@@ -9,7 +9,7 @@ use agentkube_plan::{ClientAuth, UpstreamReport};
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
-use super::data_plane::{Job, Plan, Seen, condition, serve};
+use super::data_plane::{Job, Plan, Seen, serve};
 use super::{Context, ReconcileError, session_keys, status};
 use crate::conditions::data_plane as conditions;
 use crate::conditions::{dated, turned};
@@ -42,12 +42,9 @@ pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action
             Err(errors) => Err(errors.iter().map(ToString::to_string).collect()),
         },
     };
-    // Before the Pods that read them.
+    // Before the Pods that read them: a key of somebody else's would seal for them.
     let keys = session_keys::settle(&ctx, &mcp).await;
-    let mut seen = serve(&ctx, &job).await?;
-    if let Err(error) = keys {
-        seen.facts.not_applied = Some(condition(error)?);
-    }
+    let seen = serve(&ctx, &job, keys).await?;
     let previous = mcp.status.clone().unwrap_or_default();
     let conditions = dated(
         conditions(&seen.facts),

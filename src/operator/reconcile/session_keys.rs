@@ -50,7 +50,7 @@ pub(super) async fn settle(ctx: &Context, mcp: &MCP) -> Result<(), ReconcileErro
         }
         .into());
     }
-    if now - since(&shape).unwrap_or(now) < ROTATION {
+    if !is_old(&shape.metadata, now) {
         return Ok(());
     }
     rotate(&secrets, &name, now).await
@@ -95,6 +95,10 @@ async fn rotate(secrets: &Api<Secret>, name: &str, now: i64) -> Result<(), Recon
     let Some(secret) = secrets.get_opt(name).await? else {
         return Ok(());
     };
+    // What the watch has not shown yet: rotated twice, the key before would be lost.
+    if !is_old(&secret.metadata, now) {
+        return Ok(());
+    }
     let current = secret.data.as_ref().and_then(|data| data.get("current"));
     let patch = json!({
         "metadata": {
@@ -127,12 +131,10 @@ fn is_of(shape: &SecretShape, owner: &Owner) -> bool {
     references.into_iter().any(|it| it.uid == owner.uid)
 }
 
-fn since(shape: &SecretShape) -> Option<i64> {
-    shape
-        .metadata
-        .annotations
-        .as_ref()?
-        .get(SINCE)?
-        .parse()
-        .ok()
+/// True when it is time for another key. A Secret that does not say since when it has
+/// its key may have it for ever.
+fn is_old(metadata: &ObjectMeta, now: i64) -> bool {
+    let since = metadata.annotations.as_ref().and_then(|it| it.get(SINCE));
+    let since = since.and_then(|text| text.parse::<i64>().ok());
+    since.is_none_or(|since| now.saturating_sub(since) >= ROTATION)
 }

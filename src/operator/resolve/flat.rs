@@ -66,15 +66,28 @@ impl Row {
     }
 }
 
+/// Upstreams that one MCP may come to, those of the MCPs that it names included.
+/// References multiply: without a bound a few small objects would make a plan that no
+/// memory holds.
+const MOST_UPSTREAMS: usize = 256;
+
 impl Flat {
     pub(super) fn of(checked: &CheckedMcp, lookup: &dyn Lookup, hops: Hops) -> Self {
+        Self::within(checked, lookup, hops, &mut 0)
+    }
+
+    /// `count` is how many rows were made so far, in the whole tree of references.
+    fn within(checked: &CheckedMcp, lookup: &dyn Lookup, hops: Hops, count: &mut usize) -> Self {
         let mut flat = Self {
             rows: Vec::new(),
             absent: Vec::new(),
         };
         for upstream in &checked.upstreams {
+            *count += 1;
             match upstream {
-                CheckedUpstream::Mcp(reference) => flat.follow(checked, reference, lookup, hops),
+                CheckedUpstream::Mcp(reference) => {
+                    flat.follow(checked, reference, lookup, hops, count);
+                }
                 CheckedUpstream::Program { upstream, server } => flat.rows.push(Row {
                     home: checked.object.namespace.clone(),
                     upstream: program(upstream, server, hops),
@@ -96,12 +109,18 @@ impl Flat {
         reference: &McpReference,
         lookup: &dyn Lookup,
         hops: Hops,
+        count: &mut usize,
     ) {
         let home = &checked.object.namespace;
-        let found = find(&checked.object, reference, lookup, hops);
+        let found = if *count > MOST_UPSTREAMS {
+            Err(too_many())
+        } else {
+            find(&checked.object, reference, lookup, hops)
+        };
         let followed = found.and_then(|target| {
             if *home == reference.target.namespace || hops == Hops::Flattened {
-                flattened(checked, reference, lookup, hops).map(|flat| (flat.rows, flat.absent))
+                flattened(checked, reference, lookup, hops, count)
+                    .map(|flat| (flat.rows, flat.absent))
             } else {
                 let upstream = hop(&checked.object, reference, &target)?;
                 let home = home.clone();
@@ -169,12 +188,20 @@ fn find(
     }
 }
 
+fn too_many() -> MissingWhat {
+    let why = format!(
+        "with the MCPs that are named it comes to more than {MOST_UPSTREAMS} upstreams: name fewer"
+    );
+    MissingWhat::Mcp("TooManyUpstreams", why)
+}
+
 /// The upstreams of another MCP in place of the reference.
 fn flattened(
     checked: &CheckedMcp,
     reference: &McpReference,
     lookup: &dyn Lookup,
     hops: Hops,
+    count: &mut usize,
 ) -> Result<Flat, MissingWhat> {
     let name = &reference.target;
     let mcp = lookup.mcp(&name.namespace, &name.name);
@@ -185,7 +212,7 @@ fn flattened(
             format!("MCP \"{name}\" cannot be served itself"),
         )
     })?;
-    let mut flat = Flat::of(&other, lookup, hops);
+    let mut flat = Flat::within(&other, lookup, hops, count);
     for Row { upstream, .. } in &mut flat.rows {
         let mut levels = upstream.through.take();
         let prefix = match levels {
@@ -294,7 +321,7 @@ pub(crate) fn client(object: &ObjectName) -> String {
 
 fn shorter(one: ProxyTimeouts, other: ProxyTimeouts) -> ProxyTimeouts {
     ProxyTimeouts {
-        connect: one.connect,
+        connect: one.connect.min(other.connect),
         idle: one.idle.min(other.idle),
         total: one.total.min(other.total),
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agentkube_mcp::session::{AskToken, Fingerprint, UpstreamToken};
-use agentkube_mcp::{Id, json, message};
+use agentkube_mcp::{Id, Kind, MAX_DEPTH, Message, error, json, message};
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use tokio::time::timeout;
@@ -139,7 +139,16 @@ impl Upstream {
     ) -> Result<(), UpstreamError> {
         let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
         let answer = self.question(party, method, &clock, |_| params.to_owned());
-        answer.await.map(drop)
+        let (_, answer) = answer.await?;
+        let message = Message::decode(&answer, MAX_DEPTH)
+            .map_err(|error| UpstreamError::Garbled(error.to_string()))?;
+        match message.kind() {
+            Kind::Error { error: text, .. } => Err(UpstreamError::Rpc {
+                method,
+                code: error::code_of(text).unwrap_or_default(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Delivers a client's answer to a question of this upstream.

@@ -234,6 +234,27 @@ fn a_ring_further_on_costs_only_what_lies_behind_it() {
 }
 
 #[test]
+fn references_that_multiply_end_before_memory_does() {
+    let all = |upstream: &dyn Fn(usize) -> Value| (0..64).map(upstream).collect::<Vec<_>>();
+    let named = |n: usize| {
+        let next = format!("m{}", n + 1);
+        all(&|i| reference(&format!("r{i}"), json!({ "name": next })))
+    };
+    let mut objects: Vec<Value> = (0..6)
+        .map(|n| object("team-a", &format!("m{n}"), json!({ "upstreams": named(n) })))
+        .collect();
+    let servers = all(&|i| server(&format!("s{i}")));
+    objects.push(object("team-a", "m6", json!({ "upstreams": servers })));
+    let resolution = resolved(&objects, Hops::Keyed);
+    assert!(
+        resolution.plan.upstreams.len() < 1024,
+        "{}",
+        resolution.plan.upstreams.len()
+    );
+    assert!(kinds(&resolution).contains(&"TooManyUpstreams"));
+}
+
+#[test]
 fn a_program_gets_a_container_in_a_cluster_and_is_a_child_elsewhere() {
     let stdio = json!({
         "name": "files", "kind": "stdio",
