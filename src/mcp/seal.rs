@@ -6,6 +6,7 @@
 //! client, or for one use, opens for no other.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -35,15 +36,22 @@ impl Purpose {
 }
 
 /// The keys of one MCP object: seals with the current one, opens with either.
-pub struct Sealer(Vec<LessSafeKey>);
+pub struct Sealer(Vec<Keys>);
+
+struct Keys {
+    seal: LessSafeKey,
+    /// Makes the nonces of names: whoever does not have it can neither try a guess of
+    /// what was sealed, nor look for two names of one nonce.
+    nonce: hmac::Key,
+}
 
 impl Sealer {
     /// A sealer of these secrets; `None` when the current one is too short. The
     /// previous one opens what was sealed before a rotation.
     #[must_use]
     pub fn new(current: &[u8], previous: Option<&[u8]>) -> Option<Self> {
-        let previous = previous.and_then(key);
-        Some(Self([key(current)?].into_iter().chain(previous).collect()))
+        let previous = previous.and_then(keys);
+        Some(Self([keys(current)?].into_iter().chain(previous).collect()))
     }
 
     /// A sealer without a key: nothing is sealed and nothing opens.
@@ -65,7 +73,7 @@ impl Sealer {
         let mut sealed = plain.to_vec();
         let aad = Aad::from(aad(purpose, owner));
         let once = Nonce::assume_unique_for_key(nonce);
-        let key = self.0.first()?;
+        let key = &self.0.first()?.seal;
         key.seal_in_place_append_tag(once, aad, &mut sealed).ok()?;
         let mut whole = nonce.to_vec();
         whole.append(&mut sealed);
@@ -76,12 +84,12 @@ impl Sealer {
     /// compared.
     #[must_use]
     pub fn name(&self, purpose: Purpose, owner: &str, plain: &[u8]) -> Option<String> {
-        let mut hash = Sha256::new();
-        hash.update(aad(purpose, owner));
-        hash.update([0]);
-        hash.update(plain);
-        let hash = hash.finalize();
-        let nonce = *hash.first_chunk::<NONCE_LEN>()?;
+        let mut tag = hmac::Context::with_key(&self.0.first()?.nonce);
+        tag.update(&aad(purpose, owner));
+        tag.update(&[0]);
+        tag.update(plain);
+        let tag = tag.sign();
+        let nonce = *tag.as_ref().first_chunk::<NONCE_LEN>()?;
         self.seal(purpose, owner, nonce, plain)
     }
 
@@ -95,7 +103,7 @@ impl Sealer {
             let mut sealed = sealed.to_vec();
             let aad = Aad::from(aad(purpose, owner));
             let nonce = Nonce::assume_unique_for_key(*nonce);
-            let plain = key.open_in_place(nonce, aad, &mut sealed).ok()?;
+            let plain = key.seal.open_in_place(nonce, aad, &mut sealed).ok()?;
             Some(plain.to_vec())
         })
     }
@@ -107,15 +115,22 @@ impl std::fmt::Debug for Sealer {
     }
 }
 
-fn key(secret: &[u8]) -> Option<LessSafeKey> {
+fn keys(secret: &[u8]) -> Option<Keys> {
     if secret.len() < MIN_SECRET {
         return None;
     }
-    let mut hash = Sha256::new();
-    hash.update(b"agentkube mcp sessions v1\0");
-    hash.update(secret);
-    let key = UnboundKey::new(&AES_256_GCM, &hash.finalize()).ok()?;
-    Some(LessSafeKey::new(key))
+    let derived = |label: &[u8]| {
+        let mut hash = Sha256::new();
+        hash.update(label);
+        hash.update(secret);
+        hash.finalize()
+    };
+    let seal = derived(b"agentkube mcp sessions v1\0");
+    let nonce = derived(b"agentkube mcp nonces v1\0");
+    Some(Keys {
+        seal: LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &seal).ok()?),
+        nonce: hmac::Key::new(hmac::HMAC_SHA256, &nonce),
+    })
 }
 
 fn aad(purpose: Purpose, owner: &str) -> Vec<u8> {

@@ -178,7 +178,13 @@ impl Asker {
         if let Some(live) = &route.own {
             return Some(route.questions(live).notification(message));
         }
-        match message.method()? {
+        let method = message.method()?;
+        if method != "notifications/progress" && route.upstream.is_program() {
+            // On stdio nothing says about which of the calls it is, and this one may be
+            // another client's.
+            return None;
+        }
+        match method {
             "notifications/progress" => {
                 let params = message.params()?;
                 // Only the token of this call: a shared session may carry others.

@@ -48,6 +48,21 @@ pub(super) struct Child {
     used: Mutex<Instant>,
 }
 
+/// How long what a program left in its pipes is read after it ended.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Reads a pipe to its end, or until the program has ended for a while: a daemon that
+/// it started in a session of its own may keep the pipe for ever.
+async fn drained(ended: CancellationToken, read: impl Future<Output = ()>) {
+    tokio::select! {
+        () = read => {}
+        () = async {
+            ended.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        } => {}
+    }
+}
+
 impl Child {
     /// Starts the program, as a process group of its own.
     ///
@@ -79,8 +94,10 @@ impl Child {
         });
         info!(upstream = %launch.name, pid = process.id(), "program started");
         tasks.spawn(write(stdin, unread, child.stop.clone()));
-        tasks.spawn(Arc::clone(&child).read(stdout, launch.clone()));
-        tasks.spawn(log(stderr, launch.name.clone()));
+        let read = Arc::clone(&child).read(stdout, launch.clone());
+        tasks.spawn(drained(child.ended.clone(), read));
+        let log = log(stderr, launch.name.clone());
+        tasks.spawn(drained(child.ended.clone(), log));
         tasks.spawn(Arc::clone(&child).watch(process, group, launch.name.clone()));
         Ok(child)
     }

@@ -81,7 +81,11 @@ fn sidecar(program: &Program) -> Value {
         "securityContext": container_security(false),
         "volumeMounts": [
             { "name": PROGRAM.0, "mountPath": PROGRAM.1, "readOnly": true },
-            { "name": SOCKET_VOLUME, "mountPath": SOCKETS },
+            {
+                "name": SOCKET_VOLUME,
+                "mountPath": program.socket_directory(),
+                "subPath": program.container(),
+            },
             { "name": home(program), "mountPath": HOME },
         ],
     })

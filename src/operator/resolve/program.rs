@@ -6,7 +6,7 @@ use agentkube_crds::mcp::StdioServer;
 use agentkube_plan::{ProxyLimits, SecretEntry};
 use sha2::{Digest, Sha256};
 
-/// Where the sockets of programs are, in all containers of the Pod.
+/// Where the sockets of programs are; only the proxy sees all of it.
 pub(crate) const SOCKETS: &str = "/run/agentkube";
 
 /// A program that a proxy reaches at a socket.
@@ -47,10 +47,17 @@ impl Program {
         format!("{name}-{digest}")
     }
 
+    /// Where its container has its socket: a directory that the others do not see,
+    /// or one program could take the place of another.
+    #[must_use]
+    pub fn socket_directory(&self) -> String {
+        format!("{SOCKETS}/{}", self.container())
+    }
+
     /// The socket that it is reached at.
     #[must_use]
     pub fn socket(&self) -> String {
-        format!("{SOCKETS}/{}.sock", self.container())
+        format!("{}/mcp.sock", self.socket_directory())
     }
 
     /// The Secret entries in its environment, and whether it can do without.

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use agentkube_mcp::Id;
 use agentkube_mcp::session::Fingerprint;
-use agentkube_plan::{ProxyPlan, ProxyUpstream};
+use agentkube_plan::{ProxyPlan, ProxyUpstream, UpstreamKind};
 use arc_swap::ArcSwapOption;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -120,6 +120,14 @@ struct Lost<'a> {
 }
 
 impl Upstream {
+    /// True for one that speaks stdio, here or in another container.
+    pub(super) fn is_program(&self) -> bool {
+        matches!(
+            self.config.kind,
+            UpstreamKind::Child { .. } | UpstreamKind::Socket { .. }
+        )
+    }
+
     /// The upstream of this row of a plan.
     pub(super) fn new(
         plan: &ProxyPlan,
