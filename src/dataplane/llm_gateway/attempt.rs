@@ -27,6 +27,10 @@ use crate::edge::Body;
 /// client, so that one that is cut can fail over. More is passed on as it comes.
 const WHOLE: usize = 4 * 1024 * 1024;
 
+/// Of an answer that is translated, which has to be read as a whole: pictures and
+/// embeddings are large.
+const TRANSLATED: usize = 32 * 1024 * 1024;
+
 /// Of a refusal.
 const REFUSAL: usize = 1024 * 1024;
 
@@ -208,9 +212,11 @@ impl<C> Exchange<'_, C> {
                     }
                 }
             }
-            if whole.len() > WHOLE {
-                if self.wire.is_translated() {
-                    let what = format!("the provider's answer is larger than {} MiB", WHOLE >> 20);
+            let translated = self.wire.is_translated();
+            if whole.len() > if translated { TRANSLATED } else { WHOLE } {
+                if translated {
+                    let limit = TRANSLATED >> 20;
+                    let what = format!("the provider's answer is larger than {limit} MiB");
                     return Err(Failed::new(Kind::ServerError, what));
                 }
                 self.settlement.first_token();
