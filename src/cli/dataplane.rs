@@ -1,14 +1,14 @@
 //! `agentkube gateway` and `agentkube mcp-proxy`: what data-plane Pods run.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use agentkube_dataplane::edge::Drain;
 use agentkube_dataplane::llm_gateway::run_gateway;
-use agentkube_dataplane::mcp_proxy::run_proxy;
-use agentkube_plan::{ADMIN_PORT, TRAFFIC_PORT};
+use agentkube_dataplane::mcp_proxy::{home, run_proxy};
+use agentkube_plan::{ADMIN_PORT, RELAY_PORT, TRAFFIC_PORT};
 use tokio::net::TcpListener;
 
 use super::{logging, process};
@@ -41,6 +41,32 @@ pub(crate) struct PlaneArgs {
     grace: u64,
 }
 
+/// Arguments of `agentkube mcp-proxy`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProxyArgs {
+    #[command(flatten)]
+    plane: PlaneArgs,
+    /// Address where other replicas hand on requests of sessions that live here
+    #[arg(long, env = "AGENTKUBE_RELAY", value_name = "ADDR", default_value_t = any(RELAY_PORT))]
+    relay: SocketAddr,
+    /// Address of this Pod; without it sessions on stdio live in every replica anew
+    #[arg(
+        long,
+        env = "AGENTKUBE_POD_IP",
+        value_name = "IP",
+        requires = "pod_uid"
+    )]
+    pod_ip: Option<IpAddr>,
+    /// UID of this Pod
+    #[arg(
+        long,
+        env = "AGENTKUBE_POD_UID",
+        value_name = "UID",
+        requires = "pod_ip"
+    )]
+    pod_uid: Option<String>,
+}
+
 /// Serves an LLMGateway until SIGTERM.
 pub(crate) fn gateway(args: PlaneArgs) -> ExitCode {
     serve(
@@ -52,11 +78,25 @@ pub(crate) fn gateway(args: PlaneArgs) -> ExitCode {
 }
 
 /// Serves an MCP until SIGTERM.
-pub(crate) fn mcp_proxy(args: PlaneArgs) -> ExitCode {
+pub(crate) fn mcp_proxy(args: ProxyArgs) -> ExitCode {
+    let ProxyArgs {
+        plane,
+        relay,
+        pod_ip,
+        pod_uid,
+    } = args;
     serve(
-        args,
+        plane,
         async |PlaneArgs { plan, .. }, traffic, admin, drain| {
-            run_proxy(&plan, traffic, admin, drain).await
+            let relay = match pod_ip.zip(pod_uid) {
+                Some((ip, uid)) => {
+                    let listener = TcpListener::bind(relay).await?;
+                    let port = listener.local_addr()?.port();
+                    Some((listener, home(&uid, SocketAddr::new(ip, port))))
+                }
+                None => None,
+            };
+            run_proxy(&plan, traffic, admin, relay, drain).await
         },
     )
 }
@@ -88,5 +128,5 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 }
 
 const fn any(port: u16) -> SocketAddr {
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port)
+    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port)
 }

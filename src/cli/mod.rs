@@ -45,7 +45,7 @@ enum Command {
     /// The data plane of an LLMGateway
     Gateway(dataplane::PlaneArgs),
     /// The data plane of an MCP
-    McpProxy(dataplane::PlaneArgs),
+    McpProxy(dataplane::ProxyArgs),
     /// Run a program once, as PID 1 of an agent's container
     Supervise(supervise::SuperviseArgs),
     /// Copy this program to a file, without a shell

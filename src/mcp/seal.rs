@@ -19,6 +19,8 @@ const MIN_SECRET: usize = 16;
 pub enum Purpose {
     /// The id of a question that an upstream asks a client.
     Ask,
+    /// What one replica hands on to another.
+    Relay,
     /// The id of a legacy session.
     Session,
     /// `requestState` of a modern result.
@@ -29,6 +31,7 @@ impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
             Self::Ask => b"ask\0",
+            Self::Relay => b"relay\0",
             Self::Session => b"session\0",
             Self::State => b"state\0",
         }
@@ -70,6 +73,19 @@ impl Sealer {
         nonce: [u8; NONCE_LEN],
         plain: &[u8],
     ) -> Option<String> {
+        let whole = self.seal_bytes(purpose, owner, nonce, plain)?;
+        Some(URL_SAFE_NO_PAD.encode(whole))
+    }
+
+    /// As [`Sealer::seal`], where any bytes can be carried.
+    #[must_use]
+    pub fn seal_bytes(
+        &self,
+        purpose: Purpose,
+        owner: &str,
+        nonce: [u8; NONCE_LEN],
+        plain: &[u8],
+    ) -> Option<Vec<u8>> {
         let mut sealed = plain.to_vec();
         let aad = Aad::from(aad(purpose, owner));
         let once = Nonce::assume_unique_for_key(nonce);
@@ -77,7 +93,7 @@ impl Sealer {
         key.seal_in_place_append_tag(once, aad, &mut sealed).ok()?;
         let mut whole = nonce.to_vec();
         whole.append(&mut sealed);
-        Some(URL_SAFE_NO_PAD.encode(whole))
+        Some(whole)
     }
 
     /// Seals so that the same always gives the same text: for names, which are
@@ -97,7 +113,12 @@ impl Sealer {
     /// owner.
     #[must_use]
     pub fn open(&self, purpose: Purpose, owner: &str, text: &str) -> Option<Vec<u8>> {
-        let whole = URL_SAFE_NO_PAD.decode(text).ok()?;
+        self.open_bytes(purpose, owner, &URL_SAFE_NO_PAD.decode(text).ok()?)
+    }
+
+    /// What [`Sealer::seal_bytes`] sealed.
+    #[must_use]
+    pub fn open_bytes(&self, purpose: Purpose, owner: &str, whole: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = whole.split_first_chunk::<NONCE_LEN>()?;
         self.0.iter().find_map(|key| {
             let mut sealed = sealed.to_vec();

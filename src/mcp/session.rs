@@ -1,6 +1,8 @@
 //! What a legacy session id says once it is open, and what the id of a question
 //! to a client says: both are carried by the client, sealed (see [`crate::seal`]).
 
+use std::net::SocketAddr;
+
 use crate::version::Version;
 
 /// Longest session id, in characters. Reverse proxies take header lines of 8 KiB.
@@ -9,14 +11,29 @@ pub const MAX_SESSION_ID: usize = 4_096;
 /// So many bytes of plaintext make an id of that length: nonce, tag, Base64.
 const MAX_PLAIN: usize = MAX_SESSION_ID / 4 * 3 - 28;
 
-/// The first byte of both forms.
-const FORMAT: u8 = 1;
+/// The first byte of a session; that of 1 had no home.
+const SESSION_FORMAT: u8 = 2;
+
+/// The first byte of a question.
+const ASK_FORMAT: u8 = 1;
 
 /// Tells an upstream from the others, and from one of that name at another place.
 pub type Fingerprint = [u8; 6];
 
 /// Tells a session from the others.
 pub type SessionTag = [u8; 12];
+
+/// Tells a Pod from every other one, also from a later one at its address.
+pub type PodTag = [u8; 8];
+
+/// The Pod that holds what a session has nowhere else: children on stdio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Which Pod.
+    pub pod: PodTag,
+    /// Where it takes what other replicas hand on.
+    pub address: SocketAddr,
+}
 
 /// A legacy session of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +46,8 @@ pub struct SessionToken {
     pub version: Version,
     /// What the client can do, as JSON text.
     pub capabilities: String,
+    /// Where it must be served; `None` when any replica can.
+    pub home: Option<Home>,
     /// The sessions that were opened for it.
     pub upstreams: Vec<UpstreamToken>,
 }
@@ -58,11 +77,12 @@ impl SessionToken {
     /// long are left out: a replica opens them anew.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![FORMAT];
+        let mut out = vec![SESSION_FORMAT];
         out.extend(self.tag);
         out.extend(self.opened.to_be_bytes());
         text(&mut out, self.version.as_str());
         text(&mut out, &self.capabilities);
+        Home::write(self.home.as_ref(), &mut out);
         for upstream in &self.upstreams {
             let before = out.len();
             upstream.write(&mut out);
@@ -77,7 +97,7 @@ impl SessionToken {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
-        if reader.array::<1>()? != [FORMAT] {
+        if reader.array::<1>()? != [SESSION_FORMAT] {
             return None;
         }
         let mut token = Self {
@@ -85,12 +105,32 @@ impl SessionToken {
             opened: u64::from_be_bytes(reader.array()?),
             version: Version::parse(&reader.text()?)?,
             capabilities: reader.text()?,
+            home: Home::read(&mut reader)?,
             upstreams: Vec::new(),
         };
         while !reader.0.is_empty() {
             token.upstreams.push(UpstreamToken::read(&mut reader)?);
         }
         Some(token)
+    }
+}
+
+impl Home {
+    fn write(home: Option<&Self>, out: &mut Vec<u8>) {
+        let Some(Self { pod, address }) = home else {
+            return text(out, "");
+        };
+        text(out, &address.to_string());
+        out.extend(pod);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Option<Self>> {
+        let address = reader.text()?;
+        if address.is_empty() {
+            return Some(None);
+        }
+        let (address, pod) = (address.parse().ok()?, reader.array()?);
+        Some(Some(Self { pod, address }))
     }
 }
 
@@ -114,7 +154,7 @@ impl AskToken {
     /// The token as bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![FORMAT];
+        let mut out = vec![ASK_FORMAT];
         self.from.write(&mut out);
         text(&mut out, &self.id);
         out
@@ -124,7 +164,7 @@ impl AskToken {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
-        if reader.array::<1>()? != [FORMAT] {
+        if reader.array::<1>()? != [ASK_FORMAT] {
             return None;
         }
         let from = UpstreamToken::read(&mut reader)?;
@@ -178,7 +218,23 @@ mod tests {
             opened: 1_700_000_000,
             version: Version::V2025_06_18,
             capabilities: r#"{"sampling":{}}"#.to_owned(),
+            home: None,
             upstreams,
+        }
+    }
+
+    #[test]
+    fn a_session_knows_its_home_again() {
+        for address in ["10.244.0.7:9091", "[fd00::7]:9091"] {
+            let home = Some(Home {
+                pod: [8; 8],
+                address: address.parse().unwrap(),
+            });
+            let token = SessionToken {
+                home,
+                ..token(vec![upstream(1, "x".to_owned())])
+            };
+            assert_eq!(SessionToken::decode(&token.encode()), Some(token));
         }
     }
 

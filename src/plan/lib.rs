@@ -55,6 +55,9 @@ pub const CLIENTS_FILE: &str = "clients.json";
 pub const TRAFFIC_PORT: u16 = 8080;
 /// The container port of the admin server.
 pub const ADMIN_PORT: u16 = 9090;
+/// The container port where the replicas of an MCP hand on to each other what only
+/// one of them can serve; no Service has it.
+pub const RELAY_PORT: u16 = 9091;
 
 /// The object that a plan was made from, for logs, metrics and messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

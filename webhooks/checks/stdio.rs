@@ -11,8 +11,6 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
     if subject.is_local() {
         return;
     }
-    let replicas = subject.spec().get("replicas").number();
-    let several = replicas.is_some_and(|replicas| replicas > 1);
     for upstream in subject.upstreams() {
         let stdio = upstream.get("stdio");
         if !stdio.is_set() {
@@ -26,10 +24,6 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
             let message = "who may write an MCP may run this image: the right to create Pods \
                            is not checked yet";
             out.warn(&stdio.get("image"), Reason::Forbidden, message);
-        }
-        if several {
-            let message = "a session lives in one Pod; another replica starts a fresh process";
-            out.warn(&upstream.get("kind"), Reason::Invalid, message);
         }
     }
 }

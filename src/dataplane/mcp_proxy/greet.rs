@@ -48,7 +48,17 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
          \"serverInfo\":{info}{instructions}}}"
     );
     let reply = Reply::result(id, &caller.serving.redact(result.into()));
-    let session = caller.state.sessions.seal(&caller.serving.sealer, &live);
+    // Whichever replica is asked next, the children on stdio are here.
+    let bound = caller
+        .serving
+        .upstreams
+        .iter()
+        .any(|it| it.binds_sessions());
+    let home = caller.state.relays.here().filter(|_| bound);
+    let session = caller
+        .state
+        .sessions
+        .seal(&caller.serving.sealer, &live, home);
     match session.and_then(|session| HeaderValue::try_from(session).ok()) {
         Some(session) => reply.opening(session),
         None => reply,

@@ -27,6 +27,7 @@ mod party;
 mod peer;
 mod pieces;
 mod place;
+mod pod_relay;
 mod proxy;
 mod question;
 mod relay;
@@ -44,6 +45,7 @@ mod upstream;
 mod tests;
 
 pub use metrics::ProxyMetrics;
+pub use pod_relay::{Relayed, RelayedPlane, home};
 pub use proxy::{Proxy, ProxyParts};
 pub use route::{ProxyError, ProxyPlane, Route};
 pub use run::run_proxy;

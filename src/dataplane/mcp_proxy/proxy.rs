@@ -6,15 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agentkube_mcp::method::ListKind;
+use agentkube_mcp::session::Home;
 use agentkube_plan::{DigestReport, ProxyPlan};
 use arc_swap::ArcSwapOption;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::calls::Calls;
 use super::desk::Desk;
 use super::metrics::ProxyMetrics;
 use super::party::Party;
+use super::pod_relay::{Relayed, RelayedPlane, Relays};
 use super::route::ProxyPlane;
 use super::service::ProxyService;
 use super::serving::Serving;
@@ -68,10 +71,14 @@ pub(super) struct State {
     parts: ProxyParts,
     serving: ArcSwapOption<Serving>,
     pub(super) sessions: Sessions,
+    /// Calls under way, however they came.
+    pub(super) calls: Calls,
     /// Our own questions to clients.
     pub(super) desk: Desk,
     /// Towards other replicas.
     pub(super) peers: UpstreamClient,
+    /// Sessions that only one Pod can serve.
+    pub(super) relays: Relays,
     /// Seals the sessions of a plan without keys.
     own_key: Vec<u8>,
     /// Cancelled when streams without an end must end.
@@ -93,8 +100,10 @@ impl Proxy {
             watch,
             serving: ArcSwapOption::empty(),
             sessions: Sessions::default(),
+            calls: Calls::default(),
             desk: Desk::default(),
             peers: UpstreamClient::new(&parts.roots, PEER_TIMEOUT),
+            relays: Relays::new(&parts.roots),
             parts,
             own_key: own_key(),
             closing: CancellationToken::new(),
@@ -108,12 +117,26 @@ impl Proxy {
         self.0.desk.listens_on(address);
     }
 
-    /// What [`edge::serve`] serves. Clones and later calls share everything but
-    /// the bound on calls under way.
+    /// What [`edge::serve`] serves. Clones and later calls share everything.
     #[must_use]
     pub fn service(&self) -> Stack<ProxyPlane, ProxyService> {
         let service = ProxyService::new(Arc::clone(&self.0));
         edge::stack(ProxyPlane, self.0.metrics.clone(), MAX_REQUESTS, service)
+    }
+
+    /// Says which Pod this is: sessions with children on stdio are served here
+    /// from now on, whichever replica is asked.
+    pub fn lives_at(&self, home: Home) {
+        self.0.relays.lives_at(home);
+    }
+
+    /// What is served at the address of [`Proxy::lives_at`]: requests that other
+    /// replicas hand on, and nothing else.
+    #[must_use]
+    pub fn relayed(&self) -> Stack<RelayedPlane, Relayed> {
+        let service = Relayed::new(Arc::clone(&self.0));
+        let metrics = self.0.metrics.clone();
+        edge::stack(RelayedPlane, metrics, MAX_REQUESTS, service)
     }
 
     /// For the admin server.

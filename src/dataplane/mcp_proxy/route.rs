@@ -17,12 +17,14 @@ pub enum Route {
     Livez,
     /// The MCP endpoint.
     Mcp,
+    /// What another replica handed on.
+    Relayed,
     /// Anything else.
     Unknown,
 }
 
 impl RouteLabel for Route {
-    const ALL: &'static [Self] = &[Self::Livez, Self::Mcp, Self::Unknown];
+    const ALL: &'static [Self] = &[Self::Livez, Self::Mcp, Self::Relayed, Self::Unknown];
 
     fn index(self) -> usize {
         self as usize
@@ -32,6 +34,7 @@ impl RouteLabel for Route {
         match self {
             Self::Livez => "livez",
             Self::Mcp => "mcp",
+            Self::Relayed => "relayed",
             Self::Unknown => "unknown",
         }
     }
@@ -64,6 +67,12 @@ pub enum ProxyError {
     /// 404.
     #[error("nothing is served here; the MCP endpoint is /mcp")]
     NotFound,
+    /// 403.
+    #[error("only replicas of this MCP are served here")]
+    NoReplica,
+    /// 502.
+    #[error("the replica that serves this session broke off; whether it acted is not known")]
+    Broken,
     /// 503.
     #[error("no plan is loaded yet")]
     NoPlan,
@@ -87,7 +96,8 @@ impl ProxyError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Self::Foreign(_) => StatusCode::FORBIDDEN,
+            Self::Foreign(_) | Self::NoReplica => StatusCode::FORBIDDEN,
+            Self::Broken => StatusCode::BAD_GATEWAY,
             Self::Body(CollectError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(CollectError::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(CollectError::Cut) => StatusCode::BAD_REQUEST,
@@ -130,7 +140,7 @@ impl Plane for ProxyPlane {
             Fault::Failed(error) => error,
         };
         let code = match error {
-            ProxyError::NoPlan | ProxyError::Overloaded => INTERNAL_ERROR,
+            ProxyError::NoPlan | ProxyError::Overloaded | ProxyError::Broken => INTERNAL_ERROR,
             _ => INVALID_REQUEST,
         };
         let object = ErrorObject::new(code, error.to_string());

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use agentkube_mcp::session::Home;
 use agentkube_plan::ProxyPlan;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -17,7 +18,8 @@ use crate::stdio::Programs;
 use crate::upstream::TlsRoots;
 
 /// Serves the proxy whose plan lies in `dir`, with its admin server, until the
-/// drain. Without a plan it waits for one: alive, not ready.
+/// drain. Without a plan it waits for one: alive, not ready. With a `relay` it has
+/// replicas, which hand on to it there what lives in this Pod.
 ///
 /// # Errors
 /// When TLS towards upstreams cannot be set up.
@@ -25,6 +27,7 @@ pub async fn run_proxy(
     dir: &Path,
     traffic: TcpListener,
     admin: TcpListener,
+    relay: Option<(TcpListener, Home)>,
     drain: Drain,
 ) -> io::Result<()> {
     let mut registry = Registry::default();
@@ -52,8 +55,15 @@ pub async fn run_proxy(
             proxy.listens_on(address);
         }
         let service = proxy.service();
+        let replicas = TaskTracker::new();
+        if let Some((listener, home)) = relay {
+            proxy.lives_at(home);
+            replicas.spawn(serve(listener, proxy.relayed(), drain.clone()));
+        }
+        replicas.close();
         tasks.spawn(proxy.follow(drain.clone()));
         serve(traffic, service, drain).await;
+        replicas.wait().await;
     }
     info!("drained");
     stop.start();

@@ -7,17 +7,18 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as HttpBody;
 use tower::Service;
 
 use agentkube_mcp::inbound::{self, Session};
+use agentkube_mcp::session::Home;
 use agentkube_mcp::{
     Body as Messages, Era, ErrorObject, Granted, MAX_DEPTH, Message, Version, error, header,
     message,
 };
 
-use super::calls::Calls;
+use super::calls::Call;
 use super::dispatch::{Caller, dispatch};
 use super::party::Party;
 use super::proxy::State;
@@ -25,22 +26,16 @@ use super::reply::{self, Reply};
 use super::route::{ProxyError, Route};
 use super::serving::Serving;
 use super::sessions::{self, Live};
-use super::stream;
+use super::{pod_relay, stream};
 use crate::edge::{Body, Routed, Tally, collect};
 
 /// The proxy's own service, inside the shared layers.
 #[derive(Clone)]
-pub struct ProxyService {
-    state: Arc<State>,
-    calls: Calls,
-}
+pub struct ProxyService(Arc<State>);
 
 impl ProxyService {
     pub(super) fn new(state: Arc<State>) -> Self {
-        Self {
-            state,
-            calls: Calls::default(),
-        }
+        Self(state)
     }
 }
 
@@ -67,36 +62,54 @@ where
     fn call(&mut self, routed: Routed<Route, B>) -> Answering {
         match routed.route {
             Route::Livez => Box::pin(ready(Ok(Response::new(Body::full("ok\n"))))),
-            Route::Unknown => Box::pin(ready(Err(ProxyError::NotFound))),
-            Route::Mcp => {
-                let state = Arc::clone(&self.state);
-                Box::pin(answer(state, self.calls.clone(), routed.request))
-            }
+            Route::Unknown | Route::Relayed => Box::pin(ready(Err(ProxyError::NotFound))),
+            Route::Mcp => Box::pin(answer(Arc::clone(&self.0), routed.request)),
         }
     }
 }
 
-async fn answer<B>(
-    state: Arc<State>,
-    calls: Calls,
-    request: Request<B>,
-) -> Result<Response<Body>, ProxyError>
+/// How a request came here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From the client itself.
+    Direct,
+    /// Another replica handed it on: it is not handed on again.
+    Relayed,
+}
+
+async fn answer<B>(state: Arc<State>, request: Request<B>) -> Result<Response<Body>, ProxyError>
 where
     B: HttpBody<Data = Bytes>,
 {
     let serving = state.serving().ok_or(ProxyError::NoPlan)?;
     serving.guard.check(&request)?;
+    let client = serving.loaded.clients.authenticate(request.headers())?;
+    serve(&state, &serving, client.name(), Way::Direct, request).await
+}
+
+/// Serves a request of this client, which was authenticated.
+pub(super) async fn serve<B>(
+    state: &Arc<State>,
+    serving: &Arc<Serving>,
+    client: &str,
+    way: Way,
+    request: Request<B>,
+) -> Result<Response<Body>, ProxyError>
+where
+    B: HttpBody<Data = Bytes>,
+{
     let (head, body) = request.into_parts();
-    let client = serving.loaded.clients.authenticate(&head.headers)?;
     let site = Site {
-        state: &state,
-        serving: &serving,
-        granted: &serving.access.of(client.name()),
-        client: client.name(),
+        state,
+        serving,
+        granted: &serving.access.of(client),
+        client,
+        way,
+        uri: &head.uri,
         headers: &head.headers,
     };
     if head.method != Method::POST {
-        return site.session_request(&head.method);
+        return site.session_request(&head.method).await;
     }
     if !is_json(&head.headers) {
         return Err(ProxyError::ContentType);
@@ -106,9 +119,8 @@ where
         return Err(ProxyError::NotAcceptable);
     }
     let limits = &serving.loaded.plan.limits;
-    let call = calls
-        .begin(limits.concurrent_calls)
-        .ok_or(ProxyError::Overloaded)?;
+    let call = state.calls.begin(limits.concurrent_calls);
+    let call = call.ok_or(ProxyError::Overloaded)?;
     let limit = usize::try_from(limits.message_bytes).unwrap_or(usize::MAX);
     let body = collect(body, limit).await?;
     match Messages::decode(&body, MAX_DEPTH) {
@@ -121,7 +133,10 @@ where
                     return Ok(reply::json(refusal.status, text));
                 }
             };
-            let party = site.party(session, &message)?;
+            let party = match site.seat_of(session, &message)? {
+                Seat::Here(party) => party,
+                Seat::At(home) => return site.hand_on(home, &head.method, &body, call).await,
+            };
             let tally = Tally::default();
             let caller = site.caller(session, &party, &tally);
             let reply = dispatch(&caller, &message, Some(call)).await;
@@ -129,7 +144,11 @@ where
             response.body_mut().count_by(tally);
             Ok(response)
         }
-        Ok(Messages::Batch(messages)) => batch(site, messages).await,
+        // Each of its messages is of the session that the request names.
+        Ok(Messages::Batch(messages)) => match site.session() {
+            Ok(Seat::At(home)) => site.hand_on(home, &head.method, &body, call).await,
+            _ => batch(site, messages).await,
+        },
     }
 }
 
@@ -140,34 +159,79 @@ struct Site<'a> {
     serving: &'a Arc<Serving>,
     granted: &'a Granted<'a>,
     client: &'a str,
+    way: Way,
+    uri: &'a Uri,
     headers: &'a HeaderMap,
 }
 
+/// Where a request is served.
+enum Seat<T> {
+    Here(T),
+    /// In the Pod that its session lives in.
+    At(Home),
+}
+
 impl<'a> Site<'a> {
-    /// Whose message it is. A legacy client that names a session must be in it;
-    /// one that names none is served where that needs no session.
-    fn party(&self, session: Session, message: &Message<'_>) -> Result<Party, ProxyError> {
+    /// Whose message it is, and where. A legacy client that names a session must
+    /// be in it; one that names none is served where that needs no session.
+    fn seat_of(&self, session: Session, message: &Message<'_>) -> Result<Seat<Party>, ProxyError> {
         if session.era() == Era::Modern {
-            return Ok(Party::Modern);
+            return Ok(Seat::Here(Party::Modern));
         }
         if message.method() == Some("initialize") {
-            return Ok(Party::Legacy);
+            return Ok(Seat::Here(Party::Legacy));
         }
-        Ok(self.session()?.map_or(Party::Legacy, Party::Session))
+        Ok(match self.session()? {
+            Seat::Here(live) => Seat::Here(live.map_or(Party::Legacy, Party::Session)),
+            Seat::At(home) => Seat::At(home),
+        })
+    }
+
+    /// As [`Site::seat_of`], for a message that is served here.
+    fn party(&self, session: Session, message: &Message<'_>) -> Result<Party, ProxyError> {
+        match self.seat_of(session, message)? {
+            Seat::Here(party) => Ok(party),
+            Seat::At(_) => Err(ProxyError::Session),
+        }
     }
 
     /// The session that the headers name.
-    fn session(&self) -> Result<Option<Arc<Live>>, ProxyError> {
+    fn session(&self) -> Result<Seat<Option<Arc<Live>>>, ProxyError> {
         let Some(id) = self.headers.get(header::SESSION_ID) else {
-            return Ok(None);
+            return Ok(Seat::Here(None));
         };
         let plan = &self.serving.loaded.plan;
         let owner = sessions::owner(&plan.object, self.client);
         let id = id.to_str().map_err(|_| ProxyError::Session)?;
-        let sealer = &self.serving.sealer;
         let sessions = &self.state.sessions;
-        let live = sessions.find(sealer, &owner, id, plan.limits.sessions);
-        live.map(Some).ok_or(ProxyError::Session)
+        let token = sessions.open(&self.serving.sealer, &owner, id);
+        let token = token.ok_or(ProxyError::Session)?;
+        match token.home {
+            Some(home) if !self.state.relays.is_here(home) => match self.way {
+                Way::Direct => Ok(Seat::At(home)),
+                Way::Relayed => Err(ProxyError::Session),
+            },
+            _ => {
+                let live = sessions.find(&token, &owner, plan.limits.sessions);
+                Ok(Seat::Here(Some(live)))
+            }
+        }
+    }
+
+    /// Has the request served where its session lives.
+    async fn hand_on(
+        &self,
+        home: Home,
+        method: &Method,
+        body: &Bytes,
+        call: impl Into<Option<Call>>,
+    ) -> Result<Response<Body>, ProxyError> {
+        let mut request = Request::new(body.clone());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        let (state, serving) = (self.state, self.serving);
+        pod_relay::to(state, serving, home, self.client, &request, call.into()).await
     }
 
     fn caller<'c>(&self, session: Session, party: &'c Party, tally: &'c Tally) -> Caller<'c>
@@ -188,7 +252,7 @@ impl<'a> Site<'a> {
 
     /// GET and DELETE: a legacy session's stream and its end. 2026-07-28 has
     /// neither, and without a session there is no stream.
-    fn session_request(&self, method: &Method) -> Result<Response<Body>, ProxyError> {
+    async fn session_request(&self, method: &Method) -> Result<Response<Body>, ProxyError> {
         let version = self.headers.get(header::PROTOCOL_VERSION);
         let version = version.and_then(|version| Version::parse(version.to_str().ok()?));
         if version.is_some_and(|version| version.era() == Era::Modern) {
@@ -197,7 +261,10 @@ impl<'a> Site<'a> {
         if !matches!(*method, Method::GET | Method::DELETE) {
             return Err(ProxyError::Method);
         }
-        let live = self.session()?.ok_or(ProxyError::Method)?;
+        let live = match self.session()? {
+            Seat::Here(live) => live.ok_or(ProxyError::Method)?,
+            Seat::At(home) => return self.hand_on(home, method, &Bytes::new(), None).await,
+        };
         if *method == Method::DELETE {
             self.serving.end_links(&live);
             self.state.sessions.end(&live);

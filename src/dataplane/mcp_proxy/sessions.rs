@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agentkube_mcp::Version;
 use agentkube_mcp::seal::{Purpose, Sealer};
-use agentkube_mcp::session::{Fingerprint, SessionTag, SessionToken};
+use agentkube_mcp::session::{Fingerprint, Home, SessionTag, SessionToken};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -79,13 +79,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn random<const N: usize>() -> Option<[u8; N]> {
+pub(super) fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).ok()?;
     Some(bytes)
 }
 
-fn now() -> u64 {
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs()
 }
@@ -105,6 +106,7 @@ impl Sessions {
                 opened: now(),
                 version,
                 capabilities: capabilities.to_owned(),
+                home: None,
                 upstreams: Vec::new(),
             },
             owner,
@@ -116,36 +118,33 @@ impl Sessions {
         })
     }
 
-    /// The session of this id; `None` when it is none of this owner's, too old,
-    /// or was ended here.
-    pub(super) fn find(
-        &self,
-        sealer: &Sealer,
-        owner: &str,
-        id: &str,
-        limit: u32,
-    ) -> Option<Arc<Live>> {
+    /// What an id says; `None` when it is none of this owner's, too old, or its
+    /// session was ended here.
+    pub(super) fn open(&self, sealer: &Sealer, owner: &str, id: &str) -> Option<SessionToken> {
         let plain = sealer.open(Purpose::Session, owner, id)?;
         let token = SessionToken::decode(&plain)?;
         let old = now().saturating_sub(token.opened) > LIFETIME.as_secs();
-        if old || locked(&self.ended).tags.contains(&token.tag) {
-            return None;
-        }
+        let ended = old || locked(&self.ended).tags.contains(&token.tag);
+        (!ended).then_some(token)
+    }
+
+    /// The session of an id that was opened.
+    pub(super) fn find(&self, token: &SessionToken, owner: &str, limit: u32) -> Arc<Live> {
         let mut all = locked(&self.live);
         if let Some(live) = all.get(&token.tag) {
             *locked(&live.used) = Instant::now();
-            return Some(Arc::clone(live));
+            return Arc::clone(live);
         }
-        let live = Arc::new(Live::new(&token, owner.to_owned()));
+        let live = Arc::new(Live::new(token, owner.to_owned()));
         // Above the bound it is served all the same, and not remembered.
         if all.len() < limit as usize {
             all.insert(live.tag, Arc::clone(&live));
         }
-        Some(live)
+        live
     }
 
     /// The id of a session, with the upstreams' sessions that are open now.
-    pub(super) fn seal(&self, sealer: &Sealer, live: &Live) -> Option<String> {
+    pub(super) fn seal(&self, sealer: &Sealer, live: &Live, home: Option<Home>) -> Option<String> {
         let mut upstreams: Vec<_> = locked(&live.links)
             .iter()
             .filter_map(|(upstream, link)| link.token(*upstream))
@@ -156,6 +155,7 @@ impl Sessions {
             opened: live.opened,
             version: live.version,
             capabilities: live.capabilities.to_string(),
+            home,
             upstreams,
         };
         sealer.seal(Purpose::Session, &live.owner, random()?, &token.encode())
@@ -290,8 +290,9 @@ mod tests {
                 r#"{"roots":{}}"#,
             )
             .unwrap();
-        let id = one.seal(&sealer(), &live).unwrap();
-        let found = other.find(&sealer(), "me", &id, 10).unwrap();
+        let id = one.seal(&sealer(), &live, None).unwrap();
+        let token = other.open(&sealer(), "me", &id).unwrap();
+        let found = other.find(&token, "me", 10);
         assert_eq!(&*found.capabilities, r#"{"roots":{}}"#);
         assert_eq!(found.scope(), live.scope());
     }
@@ -302,11 +303,11 @@ mod tests {
         let live = sessions
             .begin(10, "me".to_owned(), Version::LATEST_LEGACY, "{}")
             .unwrap();
-        let id = sessions.seal(&sealer(), &live).unwrap();
-        assert!(sessions.find(&sealer(), "you", &id, 10).is_none());
-        assert!(sessions.find(&sealer(), "me", &id, 10).is_some());
+        let id = sessions.seal(&sealer(), &live, None).unwrap();
+        assert!(sessions.open(&sealer(), "you", &id).is_none());
+        assert!(sessions.open(&sealer(), "me", &id).is_some());
         sessions.end(&live);
-        assert!(sessions.find(&sealer(), "me", &id, 10).is_none());
+        assert!(sessions.open(&sealer(), "me", &id).is_none());
     }
 
     #[tokio::test(start_paused = true)]

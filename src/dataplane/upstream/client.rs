@@ -68,6 +68,11 @@ impl UpstreamClient {
         Self::by(Connector::to_metadata(roots, connect_timeout))
     }
 
+    /// The same for other replicas of ours, which may vanish with their node.
+    pub(crate) fn to_peers(roots: &TlsRoots, connect_timeout: Duration) -> Self {
+        Self::by(Connector::to_peers(roots, connect_timeout))
+    }
+
     fn by(connector: Connector) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

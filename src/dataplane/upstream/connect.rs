@@ -27,6 +27,9 @@ use crate::edge::BoxError;
 #[derive(Clone, Debug)]
 pub struct TlsRoots(Arc<ClientConfig>);
 
+/// Bytes that a Pod does not acknowledge for so long are lost (TCP_USER_TIMEOUT).
+const PEER_SILENCE: Duration = Duration::from_secs(20);
+
 /// No connection within the timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no connection within {}", Millis(*.0))]
@@ -94,12 +97,25 @@ impl Connector {
         Self::guarded(roots, timeout, Guard::Off)
     }
 
+    /// To Pods of our own: one that acknowledges nothing is gone.
+    pub(super) fn to_peers(roots: &TlsRoots, timeout: Duration) -> Self {
+        Self::over(roots, timeout, Guard::On, Some(PEER_SILENCE))
+    }
+
     fn guarded(roots: &TlsRoots, timeout: Duration, guard: Guard) -> Self {
+        Self::over(roots, timeout, guard, None)
+    }
+
+    fn over(roots: &TlsRoots, timeout: Duration, guard: Guard, silence: Option<Duration>) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new(), guard));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(timeout));
         tcp.set_keepalive(Some(Duration::from_secs(30)));
+        #[cfg(target_os = "linux")]
+        tcp.set_tcp_user_timeout(silence);
+        #[cfg(not(target_os = "linux"))]
+        let _ = silence;
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(ClientConfig::clone(&roots.0))
             .https_or_http()

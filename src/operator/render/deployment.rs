@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use agentkube_crds::{keys, names};
-use agentkube_plan::{ADMIN_PORT, TRAFFIC_PORT};
+use agentkube_crds::{Kind, keys, names};
+use agentkube_plan::{ADMIN_PORT, RELAY_PORT, TRAFFIC_PORT};
 use serde_json::{Value, json};
 
 use super::pod::{container_security, metadata, pod_security, resources, scheduling};
@@ -116,7 +116,26 @@ fn container(settings: &Settings, plane: &DataPlane<'_>) -> Value {
     {
         container.insert("imagePullPolicy".to_owned(), json!(policy));
     }
+    if plane.kind == Kind::MCP {
+        know_itself(&mut container);
+    }
     container
+}
+
+/// A proxy is told which Pod it is: sessions on stdio live in one, and the other
+/// replicas hand their requests on to it.
+fn know_itself(container: &mut Value) {
+    let from = |name: &str, path: &str| json!({ "name": name, "valueFrom": { "fieldRef": { "fieldPath": path } } });
+    if let Some(ports) = container["ports"].as_array_mut() {
+        ports.push(json!({ "name": "relay", "containerPort": RELAY_PORT, "protocol": "TCP" }));
+    }
+    if let Some(container) = container.as_object_mut() {
+        let env = [
+            from("AGENTKUBE_POD_IP", "status.podIP"),
+            from("AGENTKUBE_POD_UID", "metadata.uid"),
+        ];
+        container.insert("env".to_owned(), json!(env));
+    }
 }
 
 fn volume_names(plane: &DataPlane<'_>) -> impl Iterator<Item = &'static str> {

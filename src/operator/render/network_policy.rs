@@ -1,12 +1,13 @@
 //! Who may connect to a data plane.
 
-use agentkube_plan::{ADMIN_PORT, TRAFFIC_PORT};
+use agentkube_crds::Kind;
+use agentkube_plan::{ADMIN_PORT, RELAY_PORT, TRAFFIC_PORT};
 use serde_json::{Value, json};
 
 use super::{Child, ChildKind, DataPlane, Settings};
 
 /// Traffic from anywhere (keys decide who is served); the admin port from the
-/// operator's namespace and from monitoring.
+/// operator's namespace and from monitoring; the port of replicas from those.
 pub(super) fn ingress(settings: &Settings, plane: &DataPlane<'_>) -> Child {
     let own = (
         "kubernetes.io/metadata.name",
@@ -21,6 +22,16 @@ pub(super) fn ingress(settings: &Settings, plane: &DataPlane<'_>) -> Child {
         .flatten()
         .map(|(key, value)| json!({ "namespaceSelector": { "matchLabels": { key: value } } }))
         .collect();
+    let mut ingress = vec![
+        json!({ "ports": [{ "port": TRAFFIC_PORT, "protocol": "TCP" }] }),
+        json!({ "from": from, "ports": [{ "port": ADMIN_PORT, "protocol": "TCP" }] }),
+    ];
+    if plane.kind == Kind::MCP {
+        ingress.push(json!({
+            "from": [{ "podSelector": { "matchLabels": plane.selector() } }],
+            "ports": [{ "port": RELAY_PORT, "protocol": "TCP" }],
+        }));
+    }
     plane.child(
         ChildKind::NetworkPolicy,
         plane.child_name(),
@@ -28,10 +39,7 @@ pub(super) fn ingress(settings: &Settings, plane: &DataPlane<'_>) -> Child {
             "spec": {
                 "podSelector": { "matchLabels": plane.selector() },
                 "policyTypes": ["Ingress"],
-                "ingress": [
-                    { "ports": [{ "port": TRAFFIC_PORT, "protocol": "TCP" }] },
-                    { "from": from, "ports": [{ "port": ADMIN_PORT, "protocol": "TCP" }] },
-                ],
+                "ingress": ingress,
             },
         }),
     )

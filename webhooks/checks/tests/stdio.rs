@@ -6,7 +6,7 @@ use crate::Mode;
 use crate::lookup::FileIndex;
 use crate::testing::{judged, lines, mcp, set};
 
-fn program(image: Option<&str>, replicas: u32) -> Value {
+fn program(image: Option<&str>) -> Value {
     let mut object = mcp();
     let mut stdio = json!({"command": ["server"]});
     if let Some(image) = image {
@@ -17,17 +17,16 @@ fn program(image: Option<&str>, replicas: u32) -> Value {
         "/spec/upstreams",
         json!([{"name": "a", "kind": "stdio", "stdio": stdio}]),
     );
-    set(&mut object, "/spec/replicas", json!(replicas));
     object
 }
 
 #[test]
 fn a_program_needs_an_image_in_a_cluster_only() {
     let index = FileIndex::default();
-    let cluster = judged(&program(None, 1), None, &index, Mode::Cluster);
+    let cluster = judged(&program(None), None, &index, Mode::Cluster);
     assert_eq!(cluster.errors.len(), 1);
     assert_eq!(cluster.errors[0].field, "spec.upstreams[0].stdio.image");
-    let local = judged(&program(None, 1), None, &index, Mode::Local);
+    let local = judged(&program(None), None, &index, Mode::Local);
     assert_eq!(lines(&local.errors), [""; 0]);
     assert_eq!(lines(&local.warnings), [""; 0]);
 }
@@ -35,20 +34,11 @@ fn a_program_needs_an_image_in_a_cluster_only() {
 #[test]
 fn who_may_run_an_image_is_not_asked_yet_and_that_is_said() {
     let index = FileIndex::default();
-    let verdict = judged(&program(Some("a:1"), 1), None, &index, Mode::Cluster);
+    let verdict = judged(&program(Some("a:1")), None, &index, Mode::Cluster);
     assert_eq!(lines(&verdict.errors), [""; 0]);
     let said = lines(&verdict.warnings).join("\n");
     assert!(
         said.ends_with("the right to create Pods is not checked yet"),
         "{said}"
     );
-}
-
-#[test]
-fn several_replicas_of_a_program_are_warned_of() {
-    let object = program(Some("a:1"), 2);
-    let verdict = judged(&object, None, &FileIndex::default(), Mode::Cluster);
-    assert!(verdict.is_allowed());
-    let said = lines(&verdict.warnings).join("\n");
-    assert!(said.contains("a session lives in one Pod"), "{said}");
 }

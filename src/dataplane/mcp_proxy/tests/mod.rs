@@ -13,6 +13,7 @@ mod listen;
 mod lists;
 mod metrics;
 mod oauth;
+mod pods;
 mod programs;
 mod resume;
 mod sealed;
