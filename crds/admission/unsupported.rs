@@ -33,12 +33,6 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
     ),
     (
         Kind::MCP,
-        "spec.upstreams[].transport",
-        OneOf(&["auto", "streamable-http"]),
-        "use auto or streamable-http",
-    ),
-    (
-        Kind::MCP,
         "spec.toolPinning",
         OneOf(&["disabled"]),
         "remove it, or write disabled",

@@ -136,7 +136,6 @@ impl McpUpstream {
         })
     }
 
-    /// Other transports are refused by the table of what is not supported yet.
     fn reached(&self, path: &FieldPath, errors: &mut Errors) -> Option<UpstreamKind> {
         let path = path.child("endpoint");
         let Some(endpoint) = &self.endpoint else {
@@ -150,7 +149,7 @@ impl McpUpstream {
             transport: match self.transport.unwrap_or_default() {
                 Transport::Auto => HttpTransport::Auto,
                 Transport::StreamableHttp => HttpTransport::StreamableHttp,
-                Transport::Sse => return None,
+                Transport::Sse => HttpTransport::Sse,
             },
         })
     }

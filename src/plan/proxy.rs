@@ -192,9 +192,11 @@ impl ProxyUpstream {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HttpTransport {
-    /// Streamable HTTP.
+    /// Streamable HTTP, or the legacy transport where that is not spoken.
     #[default]
     Auto,
+    /// The legacy HTTP+SSE transport (2024-11-05) and nothing else.
+    Sse,
     /// Streamable HTTP and nothing else.
     StreamableHttp,
 }

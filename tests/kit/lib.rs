@@ -30,6 +30,7 @@
 )]
 
 pub mod control;
+mod feed;
 mod gate;
 mod reply;
 mod request;
@@ -37,6 +38,7 @@ pub mod scripts;
 mod upstream;
 mod wait;
 
+pub use feed::Feed;
 pub use gate::{Gate, Gates};
 pub use reply::Reply;
 pub use request::Request;

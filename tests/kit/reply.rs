@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
-use crate::Gate;
+use crate::{Feed, Gate};
 
 /// A scripted answer.
 ///
@@ -32,6 +32,7 @@ pub(crate) enum Framing {
 pub(crate) enum Step {
     Head,
     Chunk(Bytes),
+    Feed(Feed),
     Gate(Gate),
     Cut,
     Stall,
@@ -117,6 +118,12 @@ impl Reply {
         self.step(Step::Gate(gate.clone()))
     }
 
+    /// Goes on with what is fed, until it is cut or the client goes away.
+    #[must_use]
+    pub fn feed(self, feed: &Feed) -> Self {
+        self.step(Step::Feed(feed.clone()))
+    }
+
     /// Closes the connection in the middle of the answer.
     #[must_use]
     pub fn cut(self) -> Self {
@@ -155,7 +162,7 @@ impl Reply {
     fn body_length(&self) -> usize {
         let lengths = self.steps.iter().map(|step| match step {
             Step::Chunk(bytes) => bytes.len(),
-            Step::Head | Step::Gate(_) | Step::Cut | Step::Stall => 0,
+            Step::Head | Step::Feed(_) | Step::Gate(_) | Step::Cut | Step::Stall => 0,
         });
         lengths.sum()
     }

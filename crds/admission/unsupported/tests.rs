@@ -42,7 +42,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
             Kind::MCP,
             json!({
                 "upstreams": [
-                    {"kind": "http", "transport": "sse"},
                     {"kind": "stdio"},
                     {"kind": "mcpRef"},
                 ],
@@ -50,11 +49,7 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
                 "auth": {"mode": "serviceAccount"},
             })
         ),
-        [
-            "spec.upstreams[0].transport",
-            "spec.toolPinning",
-            "spec.auth.mode"
-        ]
+        ["spec.toolPinning", "spec.auth.mode"]
     );
     assert_eq!(
         refused(Kind::AgentPolicy, json!({"enforcement": "Deny"})),

@@ -136,14 +136,30 @@ fn a_header_that_the_proxy_sets_itself_carries_no_credential() {
 }
 
 #[test]
-fn a_transport_that_comes_later_is_refused_and_not_misread() {
-    let errors = mcp(&json!({"upstreams": [
-        {"name": "b", "kind": "http", "endpoint": "https://b", "transport": "sse"},
-    ]}))
-    .parse()
-    .unwrap_err();
-    let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
-    assert_eq!(fields, ["spec.upstreams[0].transport"]);
+fn each_transport_is_the_one_that_was_written() {
+    for (written, transport) in [
+        ("auto", HttpTransport::Auto),
+        ("sse", HttpTransport::Sse),
+        ("streamable-http", HttpTransport::StreamableHttp),
+    ] {
+        let checked = mcp(&json!({"upstreams": [
+            {"name": "b", "kind": "http", "endpoint": "https://b", "transport": written},
+        ]}))
+        .parse()
+        .unwrap();
+        let [CheckedUpstream::Server(upstream)] = checked.upstreams.as_slice() else {
+            panic!("one upstream")
+        };
+        let endpoint = "https://b".to_owned();
+        assert_eq!(
+            upstream.kind,
+            UpstreamKind::Http {
+                endpoint,
+                transport
+            },
+            "{written}"
+        );
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// The requests under way with one child.
 #[derive(Debug, Default)]
-pub(super) struct Inbox(Mutex<State>);
+pub(crate) struct Inbox(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -42,7 +42,7 @@ struct Waiting {
 
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Delivery {
+pub(crate) enum Delivery {
     /// Somebody has it.
     Done,
     /// Nobody wants it.
@@ -52,7 +52,7 @@ pub(super) enum Delivery {
 impl Inbox {
     /// Makes a place for the answer of a request; `None` when one with its id is
     /// under way, or the child has ended.
-    pub(super) fn expect(&self, request: &Message<'_>) -> Option<mpsc::Receiver<Bytes>> {
+    pub(crate) fn expect(&self, request: &Message<'_>) -> Option<mpsc::Receiver<Bytes>> {
         let id = request.id()?.clone().into_owned();
         let token = request.meta();
         let token = token.and_then(|meta| meta.value("progressToken").map(str::to_owned));
@@ -66,7 +66,7 @@ impl Inbox {
     }
 
     /// Nobody waits for this answer any more. True when it had not come.
-    pub(super) fn forget(&self, id: &Id<'_>) -> bool {
+    pub(crate) fn forget(&self, id: &Id<'_>) -> bool {
         let mut state = self.state();
         let before = state.calls.len();
         state.calls.retain(|call| !call.id.is(id));
@@ -74,7 +74,7 @@ impl Inbox {
     }
 
     /// Opens the session's own stream, in place of the one before.
-    pub(super) fn listen(&self) -> mpsc::Receiver<Bytes> {
+    pub(crate) fn listen(&self) -> mpsc::Receiver<Bytes> {
         let (own, messages) = mpsc::channel(WAITING);
         let mut state = self.state();
         if !state.closed {
@@ -84,12 +84,18 @@ impl Inbox {
     }
 
     /// True when a request is under way.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         !self.state().calls.is_empty()
     }
 
+    /// True when somebody reads the session's own stream.
+    pub(crate) fn is_heard(&self) -> bool {
+        let state = self.state();
+        state.own.as_ref().is_some_and(|own| !own.is_closed())
+    }
+
     /// The child ended: whoever waits learns it.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
         state.calls.clear();
@@ -97,7 +103,7 @@ impl Inbox {
     }
 
     /// Hands a message to whom it belongs.
-    pub(super) fn deliver(&self, message: &Message<'_>, bytes: Bytes) -> Delivery {
+    pub(crate) fn deliver(&self, message: &Message<'_>, bytes: Bytes) -> Delivery {
         let mut state = self.state();
         match message.kind() {
             Kind::Result { id, .. } | Kind::Error { id: Some(id), .. } => {

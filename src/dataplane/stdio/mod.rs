@@ -11,7 +11,7 @@
 
 mod call;
 mod child;
-mod inbox;
+pub(crate) mod inbox;
 mod line;
 mod opening;
 mod orphans;

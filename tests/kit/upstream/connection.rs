@@ -88,6 +88,18 @@ async fn steps(stream: &mut TcpStream, reply: &Reply) -> io::Result<Outcome> {
                 frame(reply.framing, bytes, &mut packet);
                 stream.write_all(&packet).await?;
             }
+            Step::Feed(feed) => loop {
+                let fed = tokio::select! {
+                    fed = feed.next() => fed,
+                    () = gone(stream) => return Ok(Outcome::ClientGone),
+                };
+                let Some(bytes) = fed else {
+                    return Ok(Outcome::Cut);
+                };
+                let mut packet = head.take().unwrap_or_default();
+                frame(reply.framing, &bytes, &mut packet);
+                stream.write_all(&packet).await?;
+            },
             Step::Gate(gate) => tokio::select! {
                 () = gate.pass() => {}
                 () = gone(stream) => return Ok(Outcome::ClientGone),

@@ -13,6 +13,8 @@ mod listen;
 mod lists;
 mod metrics;
 mod oauth;
+mod old_server;
+mod old_upstreams;
 mod pods;
 mod programs;
 mod resume;

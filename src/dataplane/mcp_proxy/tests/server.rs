@@ -21,6 +21,8 @@ pub(super) enum Forgets {
     With400,
 }
 
+type Script = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
 type OnCall = Arc<dyn Fn(&Request, &Value) -> Reply + Send + Sync>;
 
 /// What a server is to be.
@@ -144,22 +146,27 @@ impl Spec {
     }
 
     pub(super) async fn start(self) -> ToolServer {
+        let added = Arc::clone(&self.added);
+        let (script, sessions) = self.script();
+        ToolServer {
+            upstream: Upstream::start(script).await,
+            sessions,
+            added,
+        }
+    }
+
+    /// What it does, and its sessions.
+    pub(super) fn script(self) -> (Script, Arc<Mutex<Vec<String>>>) {
         let sessions: Arc<Mutex<Vec<String>>> = Arc::default();
         let open = Arc::clone(&sessions);
         let opened = AtomicUsize::new(0);
-        let added = Arc::clone(&self.added);
-        let upstream = Upstream::start(move |request| {
+        let script = move |request: &Request| {
             if request.route() != self.path {
                 return Reply::status(404);
             }
             self.answer(request, &open, &opened)
-        })
-        .await;
-        ToolServer {
-            upstream,
-            sessions,
-            added,
-        }
+        };
+        (Box::new(script), sessions)
     }
 
     fn answer(&self, request: &Request, open: &Mutex<Vec<String>>, opened: &AtomicUsize) -> Reply {

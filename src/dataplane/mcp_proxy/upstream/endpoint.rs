@@ -7,6 +7,9 @@ use http::Uri;
 /// The path that an endpoint without one is also tried at.
 const USUAL_PATH: &str = "/mcp";
 
+/// The path that a stream of the legacy transport is also tried at.
+const USUAL_STREAM: &str = "/sse";
+
 /// The URL as written and, when it has no path, the usual one.
 #[derive(Debug)]
 pub(super) struct Endpoint {
@@ -19,11 +22,7 @@ impl Endpoint {
     pub(super) fn new(written: Uri) -> Self {
         let pathless = written.path().is_empty() || written.path() == "/";
         let usual = (pathless && written.query().is_none())
-            .then(|| {
-                let mut parts = written.clone().into_parts();
-                parts.path_and_query = Some(http::uri::PathAndQuery::from_static(USUAL_PATH));
-                Uri::from_parts(parts).ok()
-            })
+            .then(|| at(&written, USUAL_PATH))
             .flatten();
         Self {
             written,
@@ -40,6 +39,13 @@ impl Endpoint {
         }
     }
 
+    /// Where a stream of the legacy transport may be.
+    pub(super) fn streams(&self) -> Vec<Uri> {
+        let usual = self.usual.as_ref();
+        let usual = usual.and_then(|_| at(&self.written, USUAL_STREAM));
+        std::iter::once(self.written.clone()).chain(usual).collect()
+    }
+
     /// The other place, when there is one.
     pub(super) fn switch(&self) -> bool {
         self.usual.is_some() && {
@@ -47,6 +53,12 @@ impl Endpoint {
             true
         }
     }
+}
+
+fn at(written: &Uri, path: &'static str) -> Option<Uri> {
+    let mut parts = written.clone().into_parts();
+    parts.path_and_query = Some(http::uri::PathAndQuery::from_static(path));
+    Uri::from_parts(parts).ok()
 }
 
 #[cfg(test)]

@@ -77,6 +77,18 @@ pub(in crate::mcp_proxy) enum UpstreamError {
     /// It does not speak a revision that we know.
     #[error("speaks no protocol revision that is known here")]
     UnknownVersion,
+    /// The stream that it was asked for is none.
+    #[error("opens no event stream whose first event is its endpoint")]
+    NoStream,
+    /// It wants messages posted somewhere else.
+    #[error("its endpoint event names another origin")]
+    OtherOrigin,
+    /// Its sessions are streams, and these are all that may be open.
+    #[error("all {0} sessions with it are in use")]
+    ManyStreams(usize),
+    /// An id that a session has in use.
+    #[error("is at work on a request with this id")]
+    SameId,
     /// A list without end.
     #[error("{0} does not end: {1}")]
     Endless(&'static str, &'static str),

@@ -10,12 +10,27 @@ use agentkube_mcp::sse::{Decoder, Event};
 
 use super::UpstreamError;
 use super::clock::Clock;
+use super::sse::Part;
 
 /// The messages of an event stream.
 #[derive(Debug)]
 pub(in crate::mcp_proxy) struct Events {
-    body: Incoming,
+    source: Source,
     clock: Clock,
+}
+
+/// Where they come from.
+#[derive(Debug)]
+enum Source {
+    /// An answer of its own.
+    Body(Box<Reader>),
+    /// A part of the stream that is a session, and what was taken of it already.
+    Stream(Part, Option<Bytes>),
+}
+
+#[derive(Debug)]
+struct Reader {
+    body: Incoming,
     decoder: Decoder,
     limit: usize,
     ready: VecDeque<Event>,
@@ -23,13 +38,36 @@ pub(in crate::mcp_proxy) struct Events {
 
 impl Events {
     pub(super) fn new(body: Incoming, clock: Clock, limit: usize) -> Self {
-        Self {
+        let reader = Reader {
             body,
-            clock,
             decoder: Decoder::new(limit),
             limit,
             ready: VecDeque::new(),
+        };
+        Self {
+            source: Source::Body(Box::new(reader)),
+            clock,
         }
+    }
+
+    /// A part of a session's stream; `first` was taken of it already.
+    pub(super) fn of_stream(part: Part, first: Option<Bytes>, clock: Clock) -> Self {
+        Self {
+            source: Source::Stream(part, first),
+            clock,
+        }
+    }
+
+    /// The data of the `endpoint` event, which must be the first one.
+    pub(super) async fn endpoint(&mut self) -> Result<Option<String>, UpstreamError> {
+        let Source::Body(reader) = &mut self.source else {
+            return Ok(None);
+        };
+        let Some(event) = reader.next(&mut self.clock).await? else {
+            return Ok(None);
+        };
+        let data = (event.name == b"endpoint").then(|| String::from_utf8(event.data).ok());
+        Ok(data.flatten())
     }
 
     /// From here on it may be silent and has no end.
@@ -50,23 +88,47 @@ impl Events {
 
     /// As [`Events::next`], with the events that only tell their id.
     pub(in crate::mcp_proxy) async fn event(&mut self) -> Result<Option<Event>, UpstreamError> {
+        match &mut self.source {
+            Source::Body(reader) => loop {
+                match reader.next(&mut self.clock).await? {
+                    // The type is "message" or missing; other types are not the
+                    // protocol's, and say something only beside their data.
+                    Some(event)
+                        if !event.data.is_empty()
+                            && !event.name.is_empty()
+                            && event.name != b"message" => {}
+                    event => return Ok(event),
+                }
+            },
+            Source::Stream(part, first) => {
+                let data = match first.take() {
+                    Some(first) => first,
+                    None => self.clock.wait(part.next()).await??,
+                };
+                self.clock.hear();
+                Ok(Some(Event {
+                    data: data.to_vec(),
+                    ..Event::default()
+                }))
+            }
+        }
+    }
+}
+
+impl Reader {
+    async fn next(&mut self, clock: &mut Clock) -> Result<Option<Event>, UpstreamError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            let Some(bytes) = chunk(&mut self.body, &mut self.clock).await? else {
+            let Some(bytes) = chunk(&mut self.body, clock).await? else {
                 return Ok(None);
             };
             let mut events = Vec::new();
             self.decoder
                 .push(&bytes, &mut events)
                 .map_err(|_| UpstreamError::TooLarge(self.limit))?;
-            // The type is "message" or missing; other types are not the protocol's,
-            // and say something only beside their data.
-            let messages = events.into_iter().filter(|event| {
-                event.data.is_empty() || event.name.is_empty() || event.name == b"message"
-            });
-            self.ready.extend(messages);
+            self.ready.extend(events);
         }
     }
 }

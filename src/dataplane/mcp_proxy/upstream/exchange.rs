@@ -16,13 +16,14 @@ use super::credential::{Credential, Proven};
 use super::endpoint::Endpoint;
 use super::events::{self, Events};
 use super::lane::Lane;
+use super::sse::Streams;
 use crate::upstream::UpstreamClient;
 
 /// Codes that JSON-RPC leaves to servers, less those that the protocol took.
 const SERVER_CODES: std::ops::RangeInclusive<i64> = -32019..=-32000;
 
 /// Bytes of a failed answer that are looked at.
-const MAX_FAILURE: usize = 64 * 1024;
+pub(super) const MAX_FAILURE: usize = 64 * 1024;
 
 /// A message on its way to an upstream.
 #[derive(Clone, Debug)]
@@ -75,6 +76,8 @@ pub(super) struct Wire {
     pub(super) credential: Credential,
     /// Bytes of the largest message.
     pub(super) limit: usize,
+    /// The legacy transport, where it may be spoken.
+    pub(super) streams: Option<Arc<Streams>>,
 }
 
 impl Wire {
@@ -85,26 +88,37 @@ impl Wire {
         outgoing: &Outgoing,
         clock: &Clock,
     ) -> Result<Answered, UpstreamError> {
+        if let Some((streams, session)) = self.over_stream(lane) {
+            return streams.post(session, &outgoing.body, clock).await;
+        }
+        let response = send(&self.client, &self.credential, clock, |proven| {
+            self.request(lane, outgoing, proven)
+        });
+        let response = response.await?;
         let mut clock = clock.clone();
-        let mut proven = self.credential.prove().await?;
-        loop {
-            clock.hear();
-            let request = self.request(lane, outgoing, proven.as_ref());
-            let response = clock.wait(self.client.send(request)).await??;
-            let status = response.status();
-            // A refusal did nothing, so every call may be sent again.
-            match self.credential.prove_again(proven.as_ref(), status).await? {
-                Some(again) => proven = Some(again),
-                None => {
-                    clock.hear();
-                    return self.read(lane, response, clock).await;
-                }
+        clock.hear();
+        self.read(lane, response, clock).await
+    }
+
+    /// The legacy transport, and the session, when the lane is one over it.
+    fn over_stream<'l>(&self, lane: &'l Lane) -> Option<(&Arc<Streams>, Option<&'l HeaderValue>)> {
+        let streams = self.streams.as_ref()?;
+        match lane {
+            Lane::Greeting => streams.is_spoken().then_some((streams, None)),
+            Lane::Legacy(session) => {
+                let id = session.id().filter(|id| Streams::is_id(id))?;
+                Some((streams, Some(id)))
             }
+            Lane::Modern(_) | Lane::Probe => None,
         }
     }
 
     /// Ends a session (2025-11-25, Transports, "Session Management").
     pub(super) async fn end(&self, lane: &Lane) -> Result<(), UpstreamError> {
+        if let Some((streams, Some(session))) = self.over_stream(lane) {
+            streams.end(session);
+            return Ok(());
+        }
         let mut request = Request::new(Full::default());
         *request.method_mut() = http::Method::DELETE;
         *request.uri_mut() = self.endpoint.uri().clone();
@@ -122,6 +136,9 @@ impl Wire {
         after: Option<&HeaderValue>,
         clock: &Clock,
     ) -> Result<Option<Events>, UpstreamError> {
+        if let Some((streams, Some(session))) = self.over_stream(lane) {
+            return streams.listen(session).map(Some);
+        }
         let mut request = Request::new(Full::default());
         *request.uri_mut() = self.endpoint.uri().clone();
         let proven = self.credential.prove().await?;
@@ -214,8 +231,29 @@ impl Wire {
     }
 }
 
+/// Sends a request that `make` spells for what proves who we are.
+pub(super) async fn send(
+    client: &UpstreamClient,
+    credential: &Credential,
+    clock: &Clock,
+    make: impl Fn(Option<&Proven>) -> Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, UpstreamError> {
+    let mut clock = clock.clone();
+    let mut proven = credential.prove().await?;
+    loop {
+        clock.hear();
+        let response = clock.wait(client.send(make(proven.as_ref()))).await??;
+        let status = response.status();
+        // A refusal did nothing, so every call may be sent again.
+        match credential.prove_again(proven.as_ref(), status).await? {
+            Some(again) => proven = Some(again),
+            None => return Ok(response),
+        }
+    }
+}
+
 /// The headers of every request. The client's own are never among them.
-fn common_headers(headers: &mut HeaderMap, proven: Option<&Proven>) {
+pub(super) fn common_headers(headers: &mut HeaderMap, proven: Option<&Proven>) {
     let accept = HeaderValue::from_static("application/json, text/event-stream");
     headers.insert(ACCEPT, accept);
     let agent = HeaderValue::from_static(concat!("agentkube/", env!("CARGO_PKG_VERSION")));
@@ -225,7 +263,7 @@ fn common_headers(headers: &mut HeaderMap, proven: Option<&Proven>) {
     }
 }
 
-fn media_type(headers: &HeaderMap) -> &[u8] {
+pub(super) fn media_type(headers: &HeaderMap) -> &[u8] {
     let value = headers
         .get(CONTENT_TYPE)
         .map_or(&b""[..], HeaderValue::as_bytes);
@@ -238,7 +276,7 @@ fn media_type(headers: &HeaderMap) -> &[u8] {
 
 /// What a failed answer means: an error of the protocol, to be passed on, or a
 /// fact about the upstream.
-fn failed(lane: &Lane, status: StatusCode, body: Bytes) -> Result<Bytes, UpstreamError> {
+pub(super) fn failed(lane: &Lane, status: StatusCode, body: Bytes) -> Result<Bytes, UpstreamError> {
     let message = Message::decode(&body, MAX_DEPTH).ok();
     let code = match message.as_ref().map(Message::kind) {
         Some(Kind::Error { error: text, .. }) => Some(error::code_of(text).unwrap_or_default()),

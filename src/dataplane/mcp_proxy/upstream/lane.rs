@@ -96,6 +96,15 @@ impl Session {
 }
 
 impl Lane {
+    /// A lane in a session of this id, of which nothing else is known.
+    pub(super) fn in_session(id: &str) -> Self {
+        Self::Legacy(Arc::new(Session::sealed(&UpstreamToken {
+            upstream: Fingerprint::default(),
+            version: Version::LATEST_LEGACY,
+            id: id.to_owned(),
+        })))
+    }
+
     /// The era that is spoken on it.
     pub(in crate::mcp_proxy) fn era(&self) -> Era {
         match self {
@@ -200,6 +209,12 @@ impl Upstream {
 
     /// Asks for the era; `None` means legacy.
     async fn probe(&self, clock: &Clock) -> Result<Option<Arc<Offer>>, UpstreamError> {
+        if let Some(streams) = &self.wire.streams {
+            if streams.is_only() {
+                return Ok(None);
+            }
+            streams.speak(false);
+        }
         let (mut status, mut body) = self.discover(clock).await?;
         if is_elsewhere(status, &body) && self.wire.endpoint.switch() {
             let (other_status, other_body) = self.discover(clock).await?;
@@ -271,8 +286,49 @@ impl Upstream {
         let outgoing = Outgoing::plain("initialize", body);
         let Answered {
             answer, session, ..
-        } = self.wire.post(&Lane::Greeting, &outgoing, clock).await?;
-        let answer = self.settle(&Lane::Greeting, &id, answer).await?;
+        } = self.hello(&outgoing, clock).await?;
+        let id_of_session = session.clone();
+        let opened = self.opened(&id, answer, session, clock).await;
+        // A session that is a stream would stay open until it is idle.
+        if let (Err(_), Some(streams), Some(id)) = (&opened, &self.wire.streams, id_of_session) {
+            streams.end(&id);
+        }
+        opened
+    }
+
+    /// Posts a greeting; where no streamable HTTP is spoken, over the legacy
+    /// transport (2025-11-25, Transports, "Backwards Compatibility").
+    async fn hello(&self, outgoing: &Outgoing, clock: &Clock) -> Result<Answered, UpstreamError> {
+        let greeted = self.wire.post(&Lane::Greeting, outgoing, clock).await;
+        let (Err(error), Some(streams)) = (&greeted, &self.wire.streams) else {
+            return greeted;
+        };
+        if streams.is_only() || !is_another_transport(error) {
+            return greeted;
+        }
+        if streams.is_spoken() {
+            streams.speak(false);
+            return self.wire.post(&Lane::Greeting, outgoing, clock).await;
+        }
+        match streams.post(None, &outgoing.body, clock).await {
+            Ok(answered) => {
+                streams.speak(true);
+                Ok(answered)
+            }
+            // It has no such stream either: what it said first says more.
+            Err(UpstreamError::NoStream | UpstreamError::Status(_)) => greeted,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn opened(
+        &self,
+        id: &Id<'_>,
+        answer: Answer,
+        session: Option<HeaderValue>,
+        clock: &Clock,
+    ) -> Result<Arc<Session>, UpstreamError> {
+        let answer = self.settle(&Lane::Greeting, id, answer).await?;
         let message = Message::decode(&answer, MAX_DEPTH)
             .map_err(|error| UpstreamError::Garbled(error.to_string()))?;
         let offer = match message.kind() {
@@ -315,6 +371,20 @@ impl Upstream {
             self.connected
                 .store(Some(Arc::new(Connected { modern, legacy })));
         }
+    }
+}
+
+/// True for what a server of one transport says to a greeting over the other.
+fn is_another_transport(error: &UpstreamError) -> bool {
+    let statuses = [
+        StatusCode::BAD_REQUEST,
+        StatusCode::NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED,
+    ];
+    match error {
+        UpstreamError::NoStream => true,
+        UpstreamError::Status(status) => statuses.contains(status),
+        _ => false,
     }
 }
 

@@ -13,6 +13,7 @@ mod lane;
 mod link;
 mod reach;
 mod session;
+mod sse;
 mod status;
 mod surface;
 mod token;
@@ -38,6 +39,7 @@ use self::endpoint::Endpoint;
 use self::exchange::Wire;
 use self::lane::Connected;
 use self::reach::Reach;
+use self::sse::Streams;
 use self::status::Status;
 use self::surface::Surface;
 use super::ProxyParts;
@@ -141,15 +143,26 @@ impl Upstream {
             uri,
             absent,
         } = Reach::new(plan, config, secrets, parts);
+        let endpoint = Arc::new(Endpoint::new(uri));
+        let credential = Credential::new(config, secrets, &parts.roots);
         Self {
             name: config.name.clone(),
             surface: Surface::new(plan, config),
             absent,
             client_info,
             wire: Wire {
+                streams: match &config.kind {
+                    UpstreamKind::Http { transport, .. } => Streams::new(
+                        *transport,
+                        (&client, &endpoint, &credential),
+                        &config.timeouts,
+                        &plan.limits,
+                    ),
+                    _ => None,
+                },
                 client,
-                endpoint: Arc::new(Endpoint::new(uri)),
-                credential: Credential::new(config, secrets, &parts.roots),
+                endpoint,
+                credential,
                 limit: usize::try_from(plan.limits.message_bytes).unwrap_or(usize::MAX),
             },
             breaker: Breaker::new(config.breaker),

@@ -1,0 +1,123 @@
+//! One open stream, and the messages on it that belong to one reader.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use agentkube_mcp::{Id, MAX_DEPTH, Message};
+use bytes::Bytes;
+use http::Uri;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::UpstreamError;
+use crate::stdio::inbox::Inbox;
+
+/// An open session.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) id: String,
+    /// Where its messages are posted.
+    pub(super) post_to: Uri,
+    pub(super) inbox: Inbox,
+    used: Mutex<Instant>,
+    /// Why it ended.
+    ended: OnceLock<UpstreamError>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Stream {
+    pub(super) fn new(id: String, post_to: Uri, stop: CancellationToken) -> Self {
+        Self {
+            id,
+            post_to,
+            inbox: Inbox::default(),
+            used: Mutex::new(Instant::now()),
+            ended: OnceLock::new(),
+            stop,
+        }
+    }
+
+    /// Somebody uses it.
+    pub(super) fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// When it will have been idle for so long, if nobody uses it until then.
+    pub(super) fn idle_at(&self, idle: Duration) -> Instant {
+        if self.inbox.is_busy() || self.inbox.is_heard() {
+            self.touch();
+        }
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) + idle
+    }
+
+    /// Nothing comes any more: whoever waits learns why.
+    pub(super) fn close(&self, reason: UpstreamError) {
+        // The first reason is the true one.
+        let _ = self.ended.set(reason);
+        self.inbox.close();
+    }
+
+    fn reason(&self) -> UpstreamError {
+        self.ended.get().cloned().unwrap_or(UpstreamError::Cut)
+    }
+}
+
+/// The messages of a stream that belong to one call, or to none. A part that is
+/// dropped before its answer came is forgotten.
+#[derive(Debug)]
+pub(in super::super) struct Part {
+    stream: Arc<Stream>,
+    id: Option<Id<'static>>,
+    messages: mpsc::Receiver<Bytes>,
+}
+
+impl Part {
+    /// What will belong to this request.
+    pub(super) fn of(stream: &Arc<Stream>, request: &Message<'_>) -> Result<Self, UpstreamError> {
+        let Some(messages) = stream.inbox.expect(request) else {
+            return Err(match stream.ended.get() {
+                Some(_) => UpstreamError::SessionLost,
+                None => UpstreamError::SameId,
+            });
+        };
+        Ok(Self {
+            stream: Arc::clone(stream),
+            id: request.id().map(|id| id.clone().into_owned()),
+            messages,
+        })
+    }
+
+    /// What belongs to no request.
+    pub(super) fn whole(stream: &Arc<Stream>) -> Self {
+        Self {
+            stream: Arc::clone(stream),
+            id: None,
+            messages: stream.inbox.listen(),
+        }
+    }
+
+    /// The next message. Waiting may be given up and begun anew.
+    pub(in super::super) async fn next(&mut self) -> Result<Bytes, UpstreamError> {
+        let message = self.messages.recv().await;
+        message.ok_or_else(|| self.stream.reason())
+    }
+
+    /// True for the answer that it waits for.
+    pub(super) fn is_answer(&self, bytes: &[u8]) -> bool {
+        let Ok(message) = Message::decode(bytes, MAX_DEPTH) else {
+            return false;
+        };
+        let is_ours = |id: &Id<'_>| self.id.as_ref().is_some_and(|own| own.is(id));
+        message.method().is_none() && message.id().is_none_or(is_ours)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(id) = &self.id {
+            self.stream.inbox.forget(id);
+        }
+        self.stream.touch();
+    }
+}
