@@ -24,7 +24,8 @@ pub struct TapOptions {
     pub hide_usage: bool,
     /// How many choices were asked for (`Peeked::choices`).
     pub choices: u32,
-    /// Longest event that is held back: bytes.
+    /// Longest event that is held back, and most of an answer that its translation
+    /// keeps: bytes.
     pub event_limit: usize,
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::response::finish;
-use crate::codec::{EventReader, Unreadable};
+use crate::codec::{EventReader, Held, Unreadable};
 use crate::ir::{BlockStart, Event};
 use crate::object::Text;
 use crate::sse;
@@ -14,6 +14,7 @@ use crate::sse;
 pub(crate) struct Reader {
     started: bool,
     blocks: Vec<BlockState>,
+    held: Held,
 }
 
 #[derive(Debug)]
@@ -155,6 +156,10 @@ impl EventReader for Reader {
         }
         Ok(())
     }
+
+    fn held(&self) -> usize {
+        self.held.bytes()
+    }
 }
 
 impl Reader {
@@ -200,11 +205,11 @@ impl Reader {
             }
             _ => {
                 state.unknown = true;
-                self.blocks.push(state);
+                self.keep(state);
                 return Ok(());
             }
         };
-        self.blocks.push(state);
+        self.keep(state);
         out.push(Event::Begin {
             choice: 0,
             block,
@@ -215,6 +220,11 @@ impl Reader {
             push_sign(block, signature, out);
         }
         Ok(())
+    }
+
+    fn keep(&mut self, state: BlockState) {
+        self.held.entry(state.text());
+        self.blocks.push(state);
     }
 
     fn delta(&mut self, wire: BlockDelta<'_>, out: &mut Vec<Event>) -> Result<(), Unreadable> {
@@ -232,6 +242,7 @@ impl Reader {
             "input_json_delta" => {
                 let piece = delta.partial_json.ok_or(Unreadable)?;
                 if !piece.as_str().is_empty() {
+                    self.held.less(state.text());
                     state.whole = None;
                 }
                 push_delta(block, Some(piece), out);
@@ -248,6 +259,7 @@ impl Reader {
             return;
         };
         let state = self.blocks.remove(at);
+        self.held.gone(state.text());
         if state.unknown {
             return;
         }
@@ -255,6 +267,12 @@ impl Reader {
             out.push(Event::Delta { block, text });
         }
         out.push(Event::End { block });
+    }
+}
+
+impl BlockState {
+    fn text(&self) -> usize {
+        self.whole.as_ref().map_or(0, String::len)
     }
 }
 

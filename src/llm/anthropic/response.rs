@@ -84,6 +84,7 @@ fn read(block: WireBlock<'_>) -> Option<Option<Content>> {
         }),
         "redacted_thinking" => Content::Thinking(Thinking::Redacted {
             data: block.data?.into_string(),
+            model: None,
         }),
         "tool_use" => Content::ToolCall {
             id: block.id?.into_string(),
@@ -186,7 +187,7 @@ pub(crate) fn from_ir(response: &ChatResponse, reply: &Reply) -> Bytes {
 fn write<'a>(content: &'a Content, reply: &Reply) -> Option<OutBlock<'a>> {
     Some(match content {
         Content::Text(text) | Content::Refusal(text) => OutBlock::Text { text },
-        Content::Thinking(Thinking::Redacted { data }) => OutBlock::RedactedThinking { data },
+        Content::Thinking(Thinking::Redacted { data, .. }) => OutBlock::RedactedThinking { data },
         Content::Thinking(Thinking::Text { text, signature }) => OutBlock::Thinking {
             thinking: text,
             signature: match signature {

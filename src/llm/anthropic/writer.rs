@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::response::words;
 use super::usage::OutUsage;
-use crate::codec::{EventWriter, Reply, Unwritable};
+use crate::codec::{EventWriter, Held, Reply, Unwritable};
 use crate::ir::{BlockStart, Event, FinishReason, Sequence};
 use crate::{UsageReport, custody, json};
 
@@ -21,6 +21,7 @@ pub(crate) struct Writer {
     open: Option<Open>,
     /// Blocks of other choices.
     foreign: Vec<u32>,
+    held: Held,
     finish: Option<FinishReason>,
 }
 
@@ -150,6 +151,7 @@ impl Writer {
             index: 0,
             open: None,
             foreign: Vec::new(),
+            held: Held::default(),
             finish: None,
         }
     }
@@ -159,6 +161,7 @@ impl Writer {
         match event {
             Event::Begin { choice, block, .. } => {
                 if *choice != 0 {
+                    self.held.entry(0);
                     self.foreign.push(*block);
                 }
                 *choice == 0
@@ -294,6 +297,10 @@ impl EventWriter for Writer {
         }
         self.ready = ready;
         result
+    }
+
+    fn held(&self) -> usize {
+        self.held.bytes() + self.sequence.held()
     }
 
     /// The dialect says why and at what cost in one event, so the reason waited.

@@ -86,7 +86,7 @@ impl ProviderWire for Wire {
         request::from_ir(request, to)
     }
 
-    fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure> {
+    fn read_answer(&self, body: &[u8], _unnamed: &str) -> Result<ChatResponse, Failure> {
         response::to_ir(body)
     }
 
@@ -113,7 +113,7 @@ impl ProviderWire for Wire {
         None
     }
 
-    fn reader(&self) -> Box<dyn EventReader> {
+    fn reader(&self, _unnamed: &str) -> Box<dyn EventReader> {
         Box::new(reader::Reader::default())
     }
 }

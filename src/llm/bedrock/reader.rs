@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::response::finish;
-use crate::codec::{EventReader, Unreadable};
+use crate::codec::{EventReader, Held, Unreadable};
 use crate::ir::{BlockStart, Event};
 use crate::object::Text;
 use crate::sse;
@@ -15,6 +15,7 @@ use crate::sse;
 pub(super) struct Reader {
     started: bool,
     blocks: Vec<BlockState>,
+    held: Held,
 }
 
 /// A block that is open. Only calls announce themselves; what others are their
@@ -134,6 +135,10 @@ impl EventReader for Reader {
         }
         Ok(())
     }
+
+    fn held(&self) -> usize {
+        self.held.bytes()
+    }
 }
 
 impl Reader {
@@ -166,6 +171,7 @@ impl Reader {
             }
             None => Kind::Unknown,
         };
+        self.held.entry(0);
         self.blocks.push(BlockState { block, kind });
     }
 
@@ -187,6 +193,7 @@ impl Reader {
             signature = thought.signature;
             if let (Kind::Redacted(all), Some(more)) = (&mut state.kind, thought.redacted_content) {
                 let more = STANDARD.decode(more.as_str()).map_err(|_| Unreadable)?;
+                self.held.more(more.len());
                 all.extend_from_slice(&more);
             }
         }
@@ -231,6 +238,7 @@ impl Reader {
             None if delta.reasoning_content.is_some() => Kind::Redacted(Vec::new()),
             None => Kind::Unknown,
         };
+        self.held.entry(0);
         self.blocks.push(BlockState { block, kind });
         Ok(self.blocks.len() - 1)
     }
@@ -239,7 +247,12 @@ impl Reader {
         let Some(at) = self.blocks.iter().rposition(|it| it.block == block) else {
             return;
         };
-        match self.blocks.remove(at).kind {
+        let kind = self.blocks.remove(at).kind;
+        self.held.gone(match &kind {
+            Kind::Redacted(all) => all.len(),
+            Kind::Announced | Kind::Unknown => 0,
+        });
+        match kind {
             Kind::Unknown => return,
             Kind::Announced => {}
             Kind::Redacted(all) => out.push(Event::Begin {

@@ -143,6 +143,7 @@ fn read(block: WireBlock<'_>) -> Option<Content> {
         },
         None => Thinking::Redacted {
             data: thought.redacted_content?.into_string(),
+            model: None,
         },
     }))
 }
@@ -266,7 +267,7 @@ pub(super) fn from_ir(response: &ChatResponse, reply: &Reply) -> Bytes {
 fn write<'a>(content: &'a Content, reply: &Reply) -> Option<OutBlock<'a>> {
     Some(match content {
         Content::Text(text) | Content::Refusal(text) => OutBlock::Text(text),
-        Content::Thinking(Thinking::Redacted { data }) => {
+        Content::Thinking(Thinking::Redacted { data, .. }) => {
             OutBlock::ReasoningContent(OutReasoning::RedactedContent(blob(data)))
         }
         Content::Thinking(Thinking::Text { text, signature }) => {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::response::{blob, word};
 use super::usage::{OutMetrics, OutUsage};
-use crate::codec::{EventWriter, Reply, Unwritable};
+use crate::codec::{EventWriter, Held, Reply, Unwritable};
 use crate::eventstream::write_event;
 use crate::ir::{BlockStart, Event, FinishReason, Sequence};
 use crate::{UsageReport, custody, json};
@@ -22,6 +22,7 @@ pub(super) struct Writer {
     open: Option<Open>,
     /// Blocks of other choices.
     foreign: Vec<u32>,
+    held: Held,
     finish: Option<FinishReason>,
 }
 
@@ -113,6 +114,7 @@ impl Writer {
             index: 0,
             open: None,
             foreign: Vec::new(),
+            held: Held::default(),
             finish: None,
         }
     }
@@ -122,6 +124,7 @@ impl Writer {
         match event {
             Event::Begin { choice, block, .. } => {
                 if *choice != 0 {
+                    self.held.entry(0);
                     self.foreign.push(*block);
                 }
                 *choice == 0
@@ -256,6 +259,10 @@ impl EventWriter for Writer {
         }
         self.ready = ready;
         result
+    }
+
+    fn held(&self) -> usize {
+        self.held.bytes() + self.sequence.held()
     }
 
     fn finish(&mut self, usage: UsageReport, out: &mut Vec<u8>) {

@@ -130,6 +130,9 @@ pub(crate) trait EventWriter: Send {
     /// The answer is complete: writes what was held back, usage, the terminator.
     fn finish(&mut self, usage: UsageReport, out: &mut Vec<u8>);
 
+    /// How much it keeps of what it was told: bytes.
+    fn held(&self) -> usize;
+
     /// The answer failed: the event that says so, where the dialect speaks of what
     /// was written before; none: `ClientWire::error_event`.
     fn fail(&mut self, _error: &ApiError, _usage: UsageReport) -> Option<Bytes> {

@@ -4,6 +4,7 @@
 mod client;
 mod encode;
 mod frames;
+mod held;
 mod ids;
 mod provider;
 
@@ -11,6 +12,7 @@ pub(crate) use client::{ClientWire, EventWriter, Inbound, Names, Replays, Reply,
 pub(crate) use encode::Encode;
 pub use frames::{FrameError, Framing};
 pub(crate) use frames::{Frames, Piece};
+pub(crate) use held::Held;
 pub(crate) use ids::{Limits, ToolNames, fit};
 pub(crate) use provider::{Encoded, EventReader, ModelMember, ProviderWire, Unreadable, Watch};
 

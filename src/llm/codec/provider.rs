@@ -47,11 +47,12 @@ pub(crate) trait ProviderWire: Sync {
     ) -> Result<Encoded, ApiError>;
 
     /// Reads an answer in one piece. Errors under a 2xx status were looked for
-    /// already.
+    /// already. Calls without an id get one that is told from those of other answers
+    /// by `unnamed`, where the provider gave the answer no id.
     ///
     /// # Errors
     /// When it is not in the documented shape: nothing of it may reach a client.
-    fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure>;
+    fn read_answer(&self, body: &[u8], unnamed: &str) -> Result<ChatResponse, Failure>;
 
     /// Where answers name their model; none where they do not.
     fn model_member(&self) -> Option<ModelMember> {
@@ -78,8 +79,8 @@ pub(crate) trait ProviderWire: Sync {
     /// What ends a stream, for the bypass; none where only its end does.
     fn terminator(&self) -> Option<Bytes>;
 
-    /// A reader of one streamed answer.
-    fn reader(&self) -> Box<dyn EventReader>;
+    /// A reader of one streamed answer; `unnamed` as for [`Self::read_answer`].
+    fn reader(&self, unnamed: &str) -> Box<dyn EventReader>;
 }
 
 /// An event that is not in the documented shape.
@@ -95,4 +96,9 @@ pub(crate) trait EventReader: Send {
     /// # Errors
     /// When a known event cannot be read: what it said would be lost.
     fn read(&mut self, event: &sse::Event<'_>, out: &mut Vec<Event>) -> Result<(), Unreadable>;
+
+    /// How much it keeps of what it read: bytes.
+    fn held(&self) -> usize {
+        0
+    }
 }

@@ -58,7 +58,7 @@ pub(crate) fn is_marked_by(signature: &Signature, model: &str) -> bool {
 /// Thoughts go back only with the proof that this model gave.
 pub(crate) fn may_be_given_back(thinking: &Thinking, model: &str) -> bool {
     match thinking {
-        Thinking::Redacted { .. } => true,
+        Thinking::Redacted { model: by, .. } => by.as_deref().is_none_or(|by| by == model),
         Thinking::Text { signature, .. } => signature.as_ref().is_some_and(|signature| {
             !is_marked(signature) && signature.model.as_deref().is_none_or(|by| by == model)
         }),

@@ -119,14 +119,17 @@ impl Thought {
     /// None for thoughts without a proof: no provider wants them back.
     fn of(thinking: Thinking) -> Option<Self> {
         match thinking {
-            Thinking::Redacted { data } => Some(Self::Redacted(data)),
+            Thinking::Redacted { data, .. } => Some(Self::Redacted(data)),
             Thinking::Text { text, signature } => Some(Self::Signed(text, signature?.value)),
         }
     }
 
     fn back(self, model: &str) -> Thinking {
         match self {
-            Self::Redacted(data) => Thinking::Redacted { data },
+            Self::Redacted(data) => Thinking::Redacted {
+                data,
+                model: Some(model.to_owned()),
+            },
             Self::Signed(text, value) => Thinking::Text {
                 text,
                 signature: Some(Signature {

@@ -86,8 +86,8 @@ impl ProviderWire for Wire {
         request::from_ir(request, to)
     }
 
-    fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure> {
-        response::to_ir(body)
+    fn read_answer(&self, body: &[u8], unnamed: &str) -> Result<ChatResponse, Failure> {
+        response::to_ir(body, unnamed)
     }
 
     fn model_member(&self) -> Option<ModelMember> {
@@ -109,8 +109,8 @@ impl ProviderWire for Wire {
         None
     }
 
-    fn reader(&self) -> Box<dyn EventReader> {
-        Box::new(reader::Reader::default())
+    fn reader(&self, unnamed: &str) -> Box<dyn EventReader> {
+        Box::new(reader::Reader::new(unnamed))
     }
 }
 

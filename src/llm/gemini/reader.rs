@@ -2,7 +2,7 @@
 
 use super::response::{Blob, Body, Call, Candidate};
 use super::{finish, logprobs};
-use crate::codec::{EventReader, Unreadable};
+use crate::codec::{EventReader, Held, Unreadable};
 use crate::ir::{BlockStart, Event, FinishReason};
 use crate::object::Text;
 use crate::sse;
@@ -11,10 +11,12 @@ use crate::sse;
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     started: bool,
-    id: String,
+    /// What tells this answer from others.
+    answer: String,
     choices: Vec<ChoiceState>,
     /// The next block's number.
     next: u32,
+    held: Held,
 }
 
 /// What is open in one candidate.
@@ -39,11 +41,11 @@ impl EventReader for Reader {
         }
         let body: Body<'_> = serde_json::from_slice(data).map_err(|_| Unreadable)?;
         if !std::mem::replace(&mut self.started, true) {
-            self.id = body.response_id.map(Text::into_string).unwrap_or_default();
-            out.push(Event::Start {
-                id: self.id.clone(),
-                created: None,
-            });
+            let id = body.response_id.map(Text::into_string).unwrap_or_default();
+            if !id.is_empty() {
+                self.answer.clone_from(&id);
+            }
+            out.push(Event::Start { id, created: None });
         }
         for candidate in body.candidates.unwrap_or_default() {
             self.candidate(candidate, out);
@@ -57,9 +59,20 @@ impl EventReader for Reader {
         }
         Ok(())
     }
+
+    fn held(&self) -> usize {
+        self.held.bytes()
+    }
 }
 
 impl Reader {
+    pub(super) fn new(unnamed: &str) -> Self {
+        Self {
+            answer: unnamed.to_owned(),
+            ..Self::default()
+        }
+    }
+
     fn candidate(&mut self, candidate: Candidate<'_>, out: &mut Vec<Event>) {
         let choice = candidate.index;
         let place = self.place(choice);
@@ -95,6 +108,7 @@ impl Reader {
         if let Some(place) = self.choices.iter().position(|it| it.index == index) {
             return place;
         }
+        self.held.entry(0);
         self.choices.push(ChoiceState {
             index,
             open: None,
@@ -157,7 +171,7 @@ impl Reader {
             choice: state.index,
             block,
             start: BlockStart::ToolCall {
-                id: call.id(&self.id, state.index, state.calls),
+                id: call.id(&self.answer, state.index, state.calls),
                 name: call.name.as_str().to_owned(),
                 signature,
             },

@@ -95,7 +95,7 @@ impl Blob<'_> {
 }
 
 impl Call<'_> {
-    /// Gemini's own id, or one that is the same whenever it is asked for.
+    /// Gemini's own id, or one that no other answer has.
     pub(super) fn id(&self, answer: &str, choice: u32, place: usize) -> String {
         match &self.id {
             Some(id) if !id.as_str().is_empty() => id.as_str().to_owned(),
@@ -109,12 +109,13 @@ impl Call<'_> {
 }
 
 /// Reads a provider's answer.
-pub(super) fn to_ir(body: &[u8]) -> Result<ChatResponse, Failure> {
+pub(super) fn to_ir(body: &[u8], unnamed: &str) -> Result<ChatResponse, Failure> {
     let failed = |code| Failure::new(FailureKind::ServerError, code);
     let wire: Body<'_> = serde_json::from_slice(body).map_err(|_| failed("unreadable_answer"))?;
     let id = wire.response_id.map(Text::into_string).unwrap_or_default();
     let candidates = wire.candidates.unwrap_or_default().into_iter();
-    let mut choices: Vec<Choice> = candidates.map(|it| read(it, &id)).collect();
+    let answer = if id.is_empty() { unnamed } else { &id };
+    let mut choices: Vec<Choice> = candidates.map(|it| read(it, answer)).collect();
     if choices.is_empty() {
         let blocked = wire.prompt_feedback.and_then(|it| it.block_reason);
         blocked.ok_or_else(|| failed("empty_answer"))?;
@@ -133,7 +134,7 @@ pub(super) fn to_ir(body: &[u8]) -> Result<ChatResponse, Failure> {
     })
 }
 
-fn read(candidate: Candidate<'_>, id: &str) -> Choice {
+fn read(candidate: Candidate<'_>, answer: &str) -> Choice {
     let mut content = Vec::new();
     let mut calls = 0;
     let parts = candidate.content.and_then(|it| it.parts);
@@ -141,7 +142,7 @@ fn read(candidate: Candidate<'_>, id: &str) -> Choice {
         let signed = part.thought_signature.map(Text::into_string);
         if let Some(call) = part.function_call {
             content.push(Content::ToolCall {
-                id: call.id(id, candidate.index, calls),
+                id: call.id(answer, candidate.index, calls),
                 arguments: call.arguments(),
                 name: call.name.into_string(),
                 signature: signed.map(|value| Signature { value, model: None }),
@@ -295,7 +296,7 @@ fn parts<'a>(content: &'a [Content], reply: &Reply) -> Vec<OutPart<'a>> {
     let model = &reply.upstream_model;
     let parts = content.iter().filter_map(|content| match content {
         Content::Text(text) | Content::Refusal(text) => Some(OutPart::text(text)),
-        Content::Thinking(Thinking::Redacted { data }) => {
+        Content::Thinking(Thinking::Redacted { data, .. }) => {
             let signature = signature::wrap_redacted(data, model);
             Some(OutPart::thought("", Some(signature)))
         }

@@ -79,8 +79,7 @@ pub(super) fn mark(model: &str) -> String {
     wrapped.write()
 }
 
-/// Thoughts as a client sent them back. Redacted ones know no model, so those of
-/// another one would have to be told apart by the provider.
+/// Thoughts as a client sent them back.
 pub(super) fn thinking(text: String, signature: Option<&str>) -> Thinking {
     let Some(value) = signature else {
         return Thinking::Text {
@@ -94,9 +93,13 @@ pub(super) fn thinking(text: String, signature: Option<&str>) -> Thinking {
             signature: Some(of_gemini(value)),
         },
         Some(Wrapped {
+            model,
             redacted: Some(data),
             ..
-        }) => Thinking::Redacted { data },
+        }) => Thinking::Redacted {
+            data,
+            model: Some(model),
+        },
         Some(Wrapped {
             model, signature, ..
         }) => Thinking::Text {

@@ -3,7 +3,7 @@
 use super::response::{OutBody, OutCandidate, OutContent, OutPart};
 use super::usage::OutUsage;
 use super::{finish, logprobs, signature};
-use crate::codec::{EventWriter, Reply, Unwritable};
+use crate::codec::{EventWriter, Held, Reply, Unwritable};
 use crate::ir::{BlockStart, Event, FinishReason, Sequence};
 use crate::{UsageReport, json};
 
@@ -15,6 +15,7 @@ pub(super) struct Writer {
     choices: Vec<ChoiceState>,
     /// Events in order; scratch.
     ready: Vec<Event>,
+    held: Held,
 }
 
 /// One candidate: its parts come one after the other.
@@ -47,6 +48,7 @@ impl Writer {
             reply: reply.clone(),
             choices: Vec::new(),
             ready: Vec::new(),
+            held: Held::default(),
         }
     }
 
@@ -56,6 +58,7 @@ impl Writer {
             Event::Begin { choice, block, .. } => {
                 let place = self.choice(*choice);
                 if let Some(state) = self.choices.get_mut(place) {
+                    self.held.entry(0);
                     state.blocks.push(*block);
                 }
                 Some(place)
@@ -75,6 +78,7 @@ impl Writer {
         if let Some(place) = self.choices.iter().position(|it| it.index == index) {
             return place;
         }
+        self.held.entry(0);
         self.choices.push(ChoiceState {
             index,
             ..ChoiceState::default()
@@ -132,7 +136,10 @@ impl Writer {
                 });
             }
             Event::Delta { text, .. } => match &mut state.open {
-                Some(Open::Call { arguments, .. }) => arguments.push_str(&text),
+                Some(Open::Call { arguments, .. }) => {
+                    self.held.more(text.len());
+                    arguments.push_str(&text);
+                }
                 Some(Open::Text) => self.part(index, OutPart::text(&text), out),
                 Some(Open::Thinking { .. }) => {
                     self.part(index, OutPart::thought(&text, None), out);
@@ -141,11 +148,13 @@ impl Writer {
             },
             Event::Sign { signature, .. } => {
                 if let Some(Open::Thinking { signature: so_far }) = &mut state.open {
+                    self.held.more(signature.len());
                     so_far.push_str(&signature);
                 }
             }
             Event::End { .. } => {
                 if let Some(open) = state.open.take() {
+                    self.held.less(open.text());
                     self.end(index, open, out);
                 }
             }
@@ -189,6 +198,17 @@ impl Writer {
     }
 }
 
+impl Open {
+    /// What is kept of it: bytes.
+    fn text(&self) -> usize {
+        match self {
+            Self::Call { arguments, .. } => arguments.len(),
+            Self::Thinking { signature } => signature.len(),
+            Self::Silent | Self::Text => 0,
+        }
+    }
+}
+
 impl EventWriter for Writer {
     fn event(
         &mut self,
@@ -206,7 +226,12 @@ impl EventWriter for Writer {
         };
         let mut ready = std::mem::take(&mut self.ready);
         let result = match self.choices.get_mut(place) {
-            Some(state) => state.sequence.push(event, &mut ready),
+            Some(state) => {
+                self.held.less(state.sequence.held());
+                let result = state.sequence.push(event, &mut ready);
+                self.held.more(state.sequence.held());
+                result
+            }
             None => Ok(()),
         };
         for event in ready.drain(..) {
@@ -214,6 +239,10 @@ impl EventWriter for Writer {
         }
         self.ready = ready;
         result
+    }
+
+    fn held(&self) -> usize {
+        self.held.bytes()
     }
 
     fn finish(&mut self, usage: UsageReport, out: &mut Vec<u8>) {

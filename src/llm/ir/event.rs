@@ -61,6 +61,21 @@ pub enum Event {
     Ping,
 }
 
+impl BlockStart {
+    /// How much text it brings: bytes.
+    pub(crate) fn text(&self) -> usize {
+        match self {
+            Self::Redacted { data, .. } => data.len(),
+            Self::Refusal | Self::Text | Self::Thinking => 0,
+            Self::ToolCall {
+                id,
+                name,
+                signature,
+            } => id.len() + name.len() + signature.as_ref().map_or(0, String::len),
+        }
+    }
+}
+
 /// What a block of a stream is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockStart {

@@ -193,6 +193,8 @@ pub enum Thinking {
     Redacted {
         /// The whole of it.
         data: String,
+        /// The model that thought so, where it is known, as of [`Signature`].
+        model: Option<String>,
     },
     /// Text, perhaps empty where only the signature is shown.
     Text {

@@ -8,8 +8,7 @@
 use std::collections::VecDeque;
 
 use super::{BlockStart, Event};
-use crate::codec::Unwritable;
-use crate::sse::EVENT_LIMIT;
+use crate::codec::{self, Unwritable};
 
 /// Puts the blocks of one choice in order. Every block that begins also ends, and
 /// before the next one begins.
@@ -18,8 +17,7 @@ pub(crate) struct Sequence {
     open: Option<Open>,
     /// Blocks that wait for their turn, in the order in which they began.
     waiting: VecDeque<Held>,
-    /// Bytes held back.
-    held: usize,
+    held: codec::Held,
 }
 
 #[derive(Debug)]
@@ -40,8 +38,8 @@ impl Sequence {
     /// Takes the next event, gives those whose turn it is.
     ///
     /// # Errors
-    /// When more of a block comes after its end, or too much would have to be held
-    /// back: the client could not be told all of it.
+    /// When more of a block comes after its end: the client could not be told all of
+    /// it.
     pub(crate) fn push(&mut self, event: Event, out: &mut Vec<Event>) -> Result<(), Unwritable> {
         match event {
             Event::Begin { block, .. } => {
@@ -49,6 +47,7 @@ impl Sequence {
                     self.close(out);
                     self.pass(event, out);
                 } else {
+                    self.held.entry(size(&event));
                     self.waiting.push_back(Held {
                         block,
                         events: vec![event],
@@ -73,6 +72,11 @@ impl Sequence {
         Ok(())
     }
 
+    /// How much waits for its turn: bytes.
+    pub(crate) fn held(&self) -> usize {
+        self.held.bytes()
+    }
+
     fn more(&mut self, block: u32, event: Event, out: &mut Vec<Event>) -> Result<(), Unwritable> {
         if self.open.as_ref().is_some_and(|open| open.block == block) {
             self.pass(event, out);
@@ -80,11 +84,8 @@ impl Sequence {
             return Ok(());
         }
         if let Some(held) = self.waiting.iter_mut().find(|held| held.block == block) {
-            self.held += size(&event);
+            self.held.entry(size(&event));
             held.events.push(event);
-            if self.held > EVENT_LIMIT {
-                return Err(Unwritable);
-            }
             return Ok(());
         }
         match event {
@@ -126,7 +127,7 @@ impl Sequence {
 
     fn release(&mut self, events: Vec<Event>, out: &mut Vec<Event>) {
         for event in events {
-            self.held = self.held.saturating_sub(size(&event));
+            self.held.gone(size(&event));
             self.pass(event, out);
         }
     }
@@ -166,8 +167,8 @@ fn size(event: &Event) -> usize {
     match event {
         Event::Delta { text, .. } => text.len(),
         Event::Sign { signature, .. } => signature.len(),
-        Event::Begin { .. }
-        | Event::End { .. }
+        Event::Begin { start, .. } => start.text(),
+        Event::End { .. }
         | Event::Finish { .. }
         | Event::Logprobs { .. }
         | Event::Ping
@@ -318,9 +319,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_is_bounded() {
-        let large = "x".repeat(EVENT_LIMIT / 2 + 1);
-        let events = vec![call(0), call(1), delta(1, &large), delta(1, &large)];
-        assert_eq!(run(events), Err(Unwritable));
+    fn what_waits_is_counted_until_it_had_its_turn() {
+        let (mut sequence, mut out) = (Sequence::default(), Vec::new());
+        let mut push = |event| {
+            sequence.push(event, &mut out).unwrap();
+            sequence.held()
+        };
+        assert_eq!(push(call(0)), 0);
+        let begun = push(call(1));
+        assert!(begun > 0, "each block costs something");
+        assert!(push(delta(1, "{\"a\":1}")) >= begun + 7);
+        assert_eq!(push(delta(0, "{}")), 0);
     }
 }

@@ -79,8 +79,8 @@ impl ProviderWire for Wire {
         request::from_ir(request, to)
     }
 
-    fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure> {
-        response::to_ir(body)
+    fn read_answer(&self, body: &[u8], unnamed: &str) -> Result<ChatResponse, Failure> {
+        response::to_ir(body, unnamed)
     }
 
     fn framing(&self) -> Framing {
@@ -101,7 +101,7 @@ impl ProviderWire for Wire {
         None
     }
 
-    fn reader(&self) -> Box<dyn EventReader> {
-        Box::new(reader::Reader::default())
+    fn reader(&self, unnamed: &str) -> Box<dyn EventReader> {
+        Box::new(reader::Reader::new(unnamed))
     }
 }

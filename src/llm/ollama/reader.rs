@@ -1,6 +1,6 @@
 //! The lines of a streamed answer → the events of the IR.
 
-use super::response::{Body, WireCall, finish};
+use super::response::{Body, WireCall, finish, name};
 use super::{logprobs, moment};
 use crate::codec::{EventReader, Unreadable};
 use crate::ir::{BlockStart, Event};
@@ -10,8 +10,9 @@ use crate::sse;
 /// Reads one streamed answer.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// `created_at` of the first line: tells this answer from others.
-    started: Option<String>,
+    started: bool,
+    /// What tells this answer from others.
+    answer: String,
     /// The block that text of some kind goes into.
     open: Option<(Kind, u32)>,
     /// The next block's number.
@@ -54,8 +55,15 @@ impl EventReader for Reader {
 }
 
 impl Reader {
+    pub(super) fn new(unnamed: &str) -> Self {
+        Self {
+            answer: unnamed.to_owned(),
+            ..Self::default()
+        }
+    }
+
     fn start(&mut self, created_at: Option<Text<'_>>, out: &mut Vec<Event>) {
-        if self.started.is_some() {
+        if std::mem::replace(&mut self.started, true) {
             return;
         }
         let created_at = created_at.map(Text::into_string).unwrap_or_default();
@@ -63,7 +71,7 @@ impl Reader {
             id: String::new(),
             created: moment::seconds(&created_at),
         });
-        self.started = Some(created_at);
+        self.answer = name(&created_at, &self.answer);
     }
 
     fn begin(&mut self, start: BlockStart, out: &mut Vec<Event>) -> u32 {
@@ -106,8 +114,7 @@ impl Reader {
 
     /// Calls come whole.
     fn call(&mut self, wire: WireCall<'_>, out: &mut Vec<Event>) {
-        let answer = self.started.as_deref().unwrap_or_default();
-        let call = wire.into_call(answer, self.calls);
+        let call = wire.into_call(&self.answer, self.calls);
         self.calls += 1;
         let start = BlockStart::ToolCall {
             id: call.id,

@@ -59,13 +59,14 @@ pub(super) struct Call {
 }
 
 impl WireCall<'_> {
-    /// `answer` is what tells this answer from others, `place` the call in it.
+    /// `answer` is what tells this answer from others ([`name`]), `place` the call in
+    /// it.
     pub(super) fn into_call(self, answer: &str, place: usize) -> Call {
         let arguments = self.function.arguments.map(RawValue::get);
         Call {
             id: match self.id {
                 Some(id) if !id.as_str().is_empty() => id.into_string(),
-                _ => made_up_id(answer, place),
+                _ => format!("call_{answer}_{place}"),
             },
             name: self.function.name.into_string(),
             arguments: arguments.unwrap_or("{}").to_owned(),
@@ -73,19 +74,24 @@ impl WireCall<'_> {
     }
 }
 
-/// An id for a call that came without one: the same whenever it is asked for, and
-/// another than those of other answers.
-fn made_up_id(created_at: &str, place: usize) -> String {
+/// What tells an answer from others: when it was made, where that is said to the
+/// nanosecond.
+pub(super) fn name(created_at: &str, unnamed: &str) -> String {
     let digits = created_at.chars().filter(char::is_ascii_digit).take(24);
-    format!("call_{}_{place}", digits.collect::<String>())
+    let digits: String = digits.collect();
+    if digits.is_empty() {
+        return unnamed.to_owned();
+    }
+    digits
 }
 
 /// Reads a provider's answer.
-pub(super) fn to_ir(body: &[u8]) -> Result<ChatResponse, Failure> {
+pub(super) fn to_ir(body: &[u8], unnamed: &str) -> Result<ChatResponse, Failure> {
     let unreadable = || Failure::new(FailureKind::ServerError, "unreadable_answer");
     let wire: Body<'_> = serde_json::from_slice(body).map_err(|_| unreadable())?;
     let message = wire.message.ok_or_else(unreadable)?;
     let created_at = wire.created_at.map(Text::into_string).unwrap_or_default();
+    let answer = name(&created_at, unnamed);
     let mut content = Vec::new();
     if let Some(text) = message.thinking.filter(|text| !text.as_str().is_empty()) {
         content.push(Content::Thinking(Thinking::Text {
@@ -99,7 +105,7 @@ pub(super) fn to_ir(body: &[u8]) -> Result<ChatResponse, Failure> {
     let calls = message.tool_calls.unwrap_or_default();
     let called = !calls.is_empty();
     for (place, call) in calls.into_iter().enumerate() {
-        let call = call.into_call(&created_at, place);
+        let call = call.into_call(&answer, place);
         content.push(Content::ToolCall {
             id: call.id,
             name: call.name,

@@ -5,9 +5,8 @@ use serde_json::value::RawValue;
 use super::response::{OutBody, OutCall, OutFunction, OutMessage, object, word};
 use super::usage::OutCounts;
 use super::{logprobs, moment};
-use crate::codec::{EventWriter, Reply, Unwritable};
+use crate::codec::{EventWriter, Held, Reply, Unwritable};
 use crate::ir::{BlockStart, Event, FinishReason, Sequence};
-use crate::sse::EVENT_LIMIT;
 use crate::{UsageReport, json};
 
 /// Writes one streamed answer: its first choice, since nobody can have asked for
@@ -22,6 +21,7 @@ pub(super) struct Writer {
     calls: usize,
     /// Blocks of other choices.
     foreign: Vec<u32>,
+    held: Held,
     finish: Option<FinishReason>,
 }
 
@@ -48,6 +48,7 @@ impl Writer {
             open: None,
             calls: 0,
             foreign: Vec::new(),
+            held: Held::default(),
             finish: None,
         }
     }
@@ -57,6 +58,7 @@ impl Writer {
         match event {
             Event::Begin { choice, block, .. } => {
                 if *choice != 0 {
+                    self.held.entry(0);
                     self.foreign.push(*block);
                 }
                 *choice == 0
@@ -69,7 +71,7 @@ impl Writer {
         }
     }
 
-    fn put(&mut self, event: Event, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+    fn put(&mut self, event: Event, out: &mut Vec<u8>) {
         match event {
             Event::Start { created, .. } => {
                 if let Some(created) = created {
@@ -89,7 +91,7 @@ impl Writer {
                     },
                 });
             }
-            Event::Delta { text, .. } => return self.delta(&text, out),
+            Event::Delta { text, .. } => self.delta(&text, out),
             Event::End { .. } => self.end(out),
             Event::Logprobs { logprobs, .. } => {
                 if let Some(logprobs) = logprobs::from_ir(&logprobs) {
@@ -100,15 +102,12 @@ impl Writer {
             // Clients parse every line: there is none that says nothing.
             Event::Ping | Event::Sign { .. } => {}
         }
-        Ok(())
     }
 
-    fn delta(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+    fn delta(&mut self, text: &str, out: &mut Vec<u8>) {
         match &mut self.open {
             Some(Open::Call { arguments, .. }) => {
-                if arguments.len() + text.len() > EVENT_LIMIT {
-                    return Err(Unwritable);
-                }
+                self.held.more(text.len());
                 arguments.push_str(text);
             }
             Some(Open::Text) => self.line(OutMessage::of(text), None, out),
@@ -121,7 +120,6 @@ impl Writer {
             }
             Some(Open::Silent) | None => {}
         }
-        Ok(())
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
@@ -133,6 +131,7 @@ impl Writer {
         else {
             return;
         };
+        self.held.less(arguments.len());
         let call = OutCall {
             id: &id,
             function: OutFunction {
@@ -179,12 +178,16 @@ impl EventWriter for Writer {
             return Ok(());
         }
         let mut ready = std::mem::take(&mut self.ready);
-        let mut result = self.sequence.push(event, &mut ready);
+        let result = self.sequence.push(event, &mut ready);
         for event in ready.drain(..) {
-            result = self.put(event, out).and(result);
+            self.put(event, out);
         }
         self.ready = ready;
         result
+    }
+
+    fn held(&self) -> usize {
+        self.held.bytes() + self.sequence.held()
     }
 
     fn finish(&mut self, usage: UsageReport, out: &mut Vec<u8>) {

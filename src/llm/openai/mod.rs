@@ -75,8 +75,8 @@ impl ProviderWire for Wire {
         request::from_ir(request, to)
     }
 
-    fn read_answer(&self, body: &[u8]) -> Result<ChatResponse, Failure> {
-        response::to_ir(body)
+    fn read_answer(&self, body: &[u8], unnamed: &str) -> Result<ChatResponse, Failure> {
+        response::to_ir(body, unnamed)
     }
 
     fn inspect(&self, body: &[u8]) -> Result<Answer, Failure> {
@@ -91,7 +91,7 @@ impl ProviderWire for Wire {
         Some(stream::terminator())
     }
 
-    fn reader(&self) -> Box<dyn EventReader> {
-        Box::new(reader::Reader::default())
+    fn reader(&self, unnamed: &str) -> Box<dyn EventReader> {
+        Box::new(reader::Reader::new(unnamed))
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::response::{finish, made_up_id};
-use crate::codec::{EventReader, Unreadable};
+use crate::codec::{EventReader, Held, Unreadable};
 use crate::ir::{BlockStart, Event};
 use crate::object::Text;
 use crate::sse;
@@ -13,10 +13,12 @@ use crate::sse;
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     started: bool,
-    id: String,
+    /// What tells this answer from others.
+    answer: String,
     choices: Vec<ChoiceState>,
     /// The next block's number.
     next: u32,
+    held: Held,
 }
 
 /// What is open in one choice.
@@ -110,9 +112,12 @@ impl EventReader for Reader {
         let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|_| Unreadable)?;
         if !self.started {
             self.started = true;
-            self.id = chunk.id.map(Text::into_string).unwrap_or_default();
+            let id = chunk.id.map(Text::into_string).unwrap_or_default();
+            if !id.is_empty() {
+                self.answer.clone_from(&id);
+            }
             out.push(Event::Start {
-                id: self.id.clone(),
+                id,
                 created: chunk.created,
             });
         }
@@ -121,9 +126,20 @@ impl EventReader for Reader {
         }
         Ok(())
     }
+
+    fn held(&self) -> usize {
+        self.held.bytes()
+    }
 }
 
 impl Reader {
+    pub(super) fn new(unnamed: &str) -> Self {
+        Self {
+            answer: unnamed.to_owned(),
+            ..Self::default()
+        }
+    }
+
     fn choice(&mut self, wire: WireChoice<'_>, out: &mut Vec<Event>) {
         let place = self.place(wire.index);
         if let Some(delta) = wire.delta {
@@ -157,6 +173,7 @@ impl Reader {
         if let Some(place) = self.choices.iter().position(|it| it.index == index) {
             return place;
         }
+        self.held.entry(0);
         self.choices.push(ChoiceState {
             index,
             ..ChoiceState::default()
@@ -200,7 +217,7 @@ impl Reader {
     }
 
     fn call(&mut self, place: usize, wire: WireCall<'_>, out: &mut Vec<Event>) {
-        let answer = self.id.as_str();
+        let answer = self.answer.as_str();
         let Some(state) = self.choices.get_mut(place) else {
             return;
         };
@@ -209,15 +226,20 @@ impl Reader {
             out.push(Event::End { block });
         }
         let id = wire.id.filter(|id| !id.as_str().is_empty());
+        let known = state.calls.len();
         let at = state.call_of(wire.index, id.as_ref().map(Text::as_str), answer);
         let (name, arguments) = match wire.function {
             Some(function) => (function.name, function.arguments),
             None => (None, None),
         };
         let choice = state.index;
+        let is_new = state.calls.len() > known;
         let Some(call) = state.calls.get_mut(at) else {
             return;
         };
+        if is_new {
+            self.held.entry(call.id.len());
+        }
         let name = name.filter(|name| !name.as_str().is_empty());
         let arguments = arguments.map(Text::into_string).unwrap_or_default();
         match (call.begun, name) {
@@ -234,10 +256,14 @@ impl Reader {
                         signature: None,
                     },
                 });
+                self.held.less(call.early.len());
                 let text = std::mem::take(&mut call.early) + &arguments;
                 push_delta(block, text, out);
             }
-            (None, None) => call.early.push_str(&arguments),
+            (None, None) => {
+                self.held.more(arguments.len());
+                call.early.push_str(&arguments);
+            }
             // Some servers repeat the name with every piece.
             (Some(block), _) => push_delta(block, arguments, out),
         }

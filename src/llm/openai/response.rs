@@ -73,23 +73,25 @@ struct WireFunction<'a> {
 }
 
 /// Reads a provider's answer.
-pub(crate) fn to_ir(body: &[u8]) -> Result<ChatResponse, Failure> {
+pub(crate) fn to_ir(body: &[u8], unnamed: &str) -> Result<ChatResponse, Failure> {
     let unreadable = || Failure::new(FailureKind::ServerError, "unreadable_answer");
     let wire: Body<'_> = serde_json::from_slice(body).map_err(|_| unreadable())?;
     if wire.choices.is_empty() {
         return Err(unreadable());
     }
     let id = wire.id.map(Text::into_string).unwrap_or_default();
-    let choices = wire.choices.into_iter().map(|choice| read(choice, &id));
+    let answer = if id.is_empty() { unnamed } else { &id };
+    let choices = wire.choices.into_iter();
+    let choices = choices.map(|choice| read(choice, answer)).collect();
     Ok(ChatResponse {
-        choices: choices.collect(),
+        choices,
         created: wire.created,
         id,
         usage: UsageReport::Absent,
     })
 }
 
-fn read(wire: WireChoice<'_>, id: &str) -> Choice {
+fn read(wire: WireChoice<'_>, answer: &str) -> Choice {
     let mut content = Vec::new();
     let message = wire.message;
     let thoughts = message.reasoning_content.or(message.reasoning);
@@ -115,7 +117,7 @@ fn read(wire: WireChoice<'_>, id: &str) -> Choice {
         content.push(Content::ToolCall {
             id: match call.id {
                 Some(given) if !given.as_str().is_empty() => given.into_string(),
-                _ => made_up_id(id, wire.index, place),
+                _ => made_up_id(answer, wire.index, place),
             },
             name: call.function.name.into_string(),
             arguments: call
@@ -136,7 +138,7 @@ fn read(wire: WireChoice<'_>, id: &str) -> Choice {
     }
 }
 
-/// An id for a call that came without one: the same whenever it is asked for.
+/// An id for a call that came without one: no other answer has it.
 pub(super) fn made_up_id(answer: &str, choice: u32, place: usize) -> String {
     format!("call_{answer}_{choice}_{place}")
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::response::word;
 use super::usage::OutUsage;
-use crate::codec::{EventWriter, Reply, Unwritable};
+use crate::codec::{EventWriter, Held, Reply, Unwritable};
 use crate::ir::{BlockStart, Event};
 use crate::{UsageReport, json};
 
@@ -17,6 +17,7 @@ pub(crate) struct Writer {
     blocks: Vec<BlockState>,
     /// The choices that have their role.
     greeted: Vec<u32>,
+    held: Held,
 }
 
 struct BlockState {
@@ -98,6 +99,7 @@ impl Writer {
             reply: reply.clone(),
             blocks: Vec::new(),
             greeted: Vec::new(),
+            held: Held::default(),
         }
     }
 
@@ -128,6 +130,7 @@ impl Writer {
         if self.greeted.contains(&choice) {
             return;
         }
+        self.held.entry(0);
         self.greeted.push(choice);
         let delta = OutDelta {
             role: Some("assistant"),
@@ -162,6 +165,7 @@ impl Writer {
                 Kind::Call { index, said: false }
             }
         };
+        self.held.entry(0);
         self.blocks.push(BlockState {
             block,
             choice,
@@ -259,6 +263,10 @@ impl EventWriter for Writer {
             Event::Sign { .. } => {}
         }
         Ok(())
+    }
+
+    fn held(&self) -> usize {
+        self.held.bytes()
     }
 
     fn finish(&mut self, usage: UsageReport, out: &mut Vec<u8>) {

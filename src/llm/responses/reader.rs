@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::response::{self, Details, WireItem, WirePart};
 use super::{reasoning, stream};
-use crate::codec::{EventReader, Unreadable};
+use crate::codec::{EventReader, Held, Unreadable};
 use crate::ir::{BlockStart, Event, FinishReason};
 use crate::object::Text;
 use crate::sse;
@@ -19,6 +19,7 @@ pub(super) struct Reader {
     next: u32,
     called: bool,
     refused: bool,
+    held: Held,
 }
 
 /// A block of an item that is not done.
@@ -134,6 +135,10 @@ impl EventReader for Reader {
         }
         Ok(())
     }
+
+    fn held(&self) -> usize {
+        self.held.bytes()
+    }
 }
 
 impl Reader {
@@ -159,6 +164,7 @@ impl Reader {
     }
 
     fn finish(&mut self, reason: FinishReason, out: &mut Vec<Event>) {
+        self.held = Held::default();
         let left = self.open.drain(..);
         out.extend(left.map(|open| Event::End { block: open.block }));
         out.push(Event::Finish { choice: 0, reason });
@@ -170,6 +176,7 @@ impl Reader {
         self.next += 1;
         self.refused |= start == BlockStart::Refusal;
         self.called |= matches!(start, BlockStart::ToolCall { .. });
+        self.held.entry(0);
         self.open.push(Open {
             item,
             part,
@@ -275,6 +282,7 @@ impl Reader {
             return;
         };
         self.push(item, 0, "\n\n", out);
+        self.held.entry(0);
         self.open.push(Open {
             item,
             part: mark,
@@ -373,6 +381,9 @@ impl Reader {
         let mut ended = Vec::new();
         self.open.retain(|open| {
             let stays = open.item != item;
+            if !stays {
+                self.held.gone(0);
+            }
             if !stays && !ended.contains(&open.block) {
                 ended.push(open.block);
             }

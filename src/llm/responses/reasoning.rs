@@ -39,7 +39,7 @@ pub(super) fn seal(thinking: &Thinking, model: &str) -> String {
         redacted: None,
     };
     match thinking {
-        Thinking::Redacted { data } => sealed.redacted = Some(data.clone()),
+        Thinking::Redacted { data, .. } => sealed.redacted = Some(data.clone()),
         Thinking::Text { text, signature } => {
             if let Some((_, theirs)) = signature.as_ref().and_then(of_openai) {
                 return theirs.to_owned();
@@ -71,9 +71,13 @@ pub(super) fn open(id: &str, encrypted: Option<&str>, text: String) -> Thinking 
     let sealed = sealed.and_then(|json| serde_json::from_slice::<Sealed>(&json).ok());
     match sealed {
         Some(Sealed {
+            model,
             redacted: Some(data),
             ..
-        }) => Thinking::Redacted { data },
+        }) => Thinking::Redacted {
+            data,
+            model: Some(model),
+        },
         Some(sealed) => Thinking::Text {
             text: sealed.text,
             signature: Some(match sealed.signature {
@@ -129,11 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn redacted_thoughts_survive() {
-        let data = String::from("opaque");
-        let thought = Thinking::Redacted { data };
-        let sealed = seal(&thought, "m");
-        assert_eq!(open("", Some(&sealed), String::new()), thought);
+    fn redacted_thoughts_survive_and_know_their_model() {
+        let redacted = |model: Option<&str>| Thinking::Redacted {
+            data: String::from("opaque"),
+            model: model.map(str::to_owned),
+        };
+        let sealed = seal(&redacted(None), "m");
+        let thought = open("", Some(&sealed), String::new());
+        assert_eq!(thought, redacted(Some("m")));
     }
 
     #[test]

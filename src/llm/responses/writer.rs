@@ -6,9 +6,8 @@ use super::error::Failed;
 use super::events::{self, What};
 use super::output::{self, Item, Kind, Status};
 use super::{reasoning, response};
-use crate::codec::{EventWriter, Reply, Unwritable};
+use crate::codec::{EventWriter, Held, Reply, Unwritable};
 use crate::ir::{BlockStart, Event, FinishReason, Sequence, Signature, Thinking};
-use crate::sse::EVENT_LIMIT;
 use crate::{ApiError, UsageReport};
 
 /// Writes one streamed answer: its first choice, since nobody can have asked for
@@ -25,8 +24,7 @@ pub(super) struct Writer {
     number: u64,
     /// What was said: the last event repeats all of it.
     items: Vec<Item>,
-    /// How much that is: bytes.
-    held: usize,
+    held: Held,
     open: Option<Open>,
     /// Blocks of other choices.
     foreign: Vec<u32>,
@@ -51,7 +49,7 @@ impl Writer {
             started: false,
             number: 0,
             items: Vec::new(),
-            held: 0,
+            held: Held::default(),
             open: None,
             foreign: Vec::new(),
             finish: None,
@@ -63,6 +61,7 @@ impl Writer {
         match event {
             Event::Begin { choice, block, .. } => {
                 if *choice != 0 {
+                    self.held.entry(0);
                     self.foreign.push(*block);
                 }
                 *choice == 0
@@ -123,7 +122,7 @@ impl Writer {
             }
             Event::Delta { text, .. } => return self.delta(&text, out),
             Event::Sign { signature, .. } => {
-                self.hold(signature.len())?;
+                self.held.more(signature.len());
                 if let Some(open) = &mut self.open {
                     open.signature.push_str(&signature);
                 }
@@ -131,7 +130,7 @@ impl Writer {
             Event::End { .. } => self.end(out),
             Event::Finish { reason, .. } => self.finish = Some(reason),
             Event::Logprobs { logprobs, .. } => {
-                self.hold(logprobs.get().len())?;
+                self.held.more(logprobs.get().len());
                 if let Some(Kind::Message { logprobs: all, .. }) =
                     self.items.last_mut().map(|item| &mut item.kind)
                 {
@@ -143,16 +142,8 @@ impl Writer {
         Ok(())
     }
 
-    /// The answer is told twice, so it has to be kept; not without end.
-    fn hold(&mut self, bytes: usize) -> Result<(), Unwritable> {
-        self.held += bytes;
-        if self.held > EVENT_LIMIT {
-            return Err(Unwritable);
-        }
-        Ok(())
-    }
-
     fn begin(&mut self, start: BlockStart, out: &mut Vec<u8>) {
+        self.held.entry(start.text());
         let mut open = Open::default();
         let message = |refusal| Kind::Message {
             text: String::new(),
@@ -184,7 +175,7 @@ impl Writer {
     }
 
     fn delta(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Unwritable> {
-        self.hold(text.len())?;
+        self.held.more(text.len());
         let Some(item) = self.items.last().filter(|_| self.open.is_some()) else {
             return Err(Unwritable);
         };
@@ -233,7 +224,9 @@ impl Writer {
             }
             Kind::Reasoning { summary, encrypted } => {
                 let thinking = open.thinking(summary);
-                *encrypted = Some(reasoning::seal(&thinking, &self.reply.upstream_model));
+                let sealed = reasoning::seal(&thinking, &self.reply.upstream_model);
+                self.held.more(sealed.len());
+                *encrypted = Some(sealed);
                 if !summary.is_empty() {
                     self.tell("response.reasoning_summary_text.done", &What::Whole, out);
                     self.tell("response.reasoning_summary_part.done", &What::Part, out);
@@ -247,7 +240,7 @@ impl Writer {
 impl Open {
     fn thinking(self, text: &str) -> Thinking {
         if let Some(data) = self.redacted {
-            return Thinking::Redacted { data };
+            return Thinking::Redacted { data, model: None };
         }
         let signature = Some(self.signature).filter(|it| !it.is_empty());
         Thinking::Text {
@@ -275,6 +268,10 @@ impl EventWriter for Writer {
         }
         self.ready = ready;
         result
+    }
+
+    fn held(&self) -> usize {
+        self.held.bytes() + self.sequence.held()
     }
 
     fn finish(&mut self, usage: UsageReport, out: &mut Vec<u8>) {

@@ -199,7 +199,7 @@ impl Translator {
     /// in its documented shape: another upstream may still be tried.
     pub fn response(self, body: &[u8], context: &Context) -> Result<TranslatedAnswer, Failure> {
         let usage = answer::read(self.provider, body)?.usage;
-        let mut response = codec::provider(self.provider).read_answer(body)?;
+        let mut response = codec::provider(self.provider).read_answer(body, &context.reply.id)?;
         response.usage = usage;
         for choice in &mut response.choices {
             for content in &mut choice.content {

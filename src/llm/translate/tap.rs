@@ -35,6 +35,8 @@ pub struct TranslatingTap {
     custodian: Custodian,
     tools: ToolNames,
     writer: Box<dyn EventWriter>,
+    /// What these may keep of the answer together: bytes.
+    limit: usize,
     /// Events of one frame; scratch.
     events: Vec<Event>,
     out: VecDeque<Bytes>,
@@ -58,10 +60,11 @@ impl TranslatingTap {
                 choices: context.reply.choices,
                 hide_usage: false,
             }),
-            reader: provider.reader(),
+            reader: provider.reader(&context.reply.id),
             custodian: Custodian::new(context.seal.clone(), client.replays()),
             tools: context.tools.clone(),
             writer: client.writer(&context.reply),
+            limit: options.event_limit,
             events: Vec::new(),
             out: VecDeque::new(),
             closed: false,
@@ -121,6 +124,12 @@ impl TranslatingTap {
     #[must_use]
     pub fn terminated(&self) -> bool {
         self.watcher.progress().is_terminated()
+    }
+
+    /// True when it was given up.
+    #[cfg(test)]
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
     }
 
     /// Takes the end of the upstream's body. What the client still has to be told
@@ -221,6 +230,7 @@ impl TranslatingTap {
             self.write(event, written);
         }
         self.events = events;
+        self.bound(written);
     }
 
     fn read(&mut self, event: &sse::Event<'_>, written: &mut Vec<u8>) {
@@ -235,6 +245,20 @@ impl TranslatingTap {
             self.break_off(
                 "unreadable_event",
                 "the upstream sent an event that cannot be read",
+            );
+            return;
+        }
+        self.bound(written);
+    }
+
+    /// An answer without an end has one here.
+    fn bound(&mut self, written: &mut Vec<u8>) {
+        let held = self.reader.held() + self.custodian.held() + self.writer.held();
+        if held > self.limit && self.broken.is_none() && !self.closed {
+            self.flush(std::mem::take(written));
+            self.break_off(
+                "answer_too_large",
+                "the upstream's answer grew beyond what the gateway keeps of one",
             );
         }
     }

@@ -1,5 +1,6 @@
 //! Requests, answers and streams of every pair.
 
+mod bounds;
 mod fidelity;
 mod golden;
 mod properties;

@@ -225,7 +225,7 @@ fn push<'a>(block: &'a Block, to: &mut Encode<'_>, out: &mut Vec<OutBlock<'a>>) 
                 return to.strip(block.at, Field::Thinking);
             }
             match thinking {
-                Thinking::Redacted { data } => OutKind::RedactedThinking { data },
+                Thinking::Redacted { data, .. } => OutKind::RedactedThinking { data },
                 Thinking::Text { text, signature } => OutKind::Thinking {
                     thinking: text,
                     signature: signature.as_ref().map_or("", |it| &it.value),

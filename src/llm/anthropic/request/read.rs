@@ -222,6 +222,7 @@ fn block(mut wire: WireBlock<'_>, at: At, unknown: &mut Vec<Unknown>) -> Result<
         }),
         "redacted_thinking" => Content::Thinking(Thinking::Redacted {
             data: text(wire.data.take(), "data")?,
+            model: None,
         }),
         // No other dialect has them: what the provider's own tools did, search
         // results, uploads. The bypass carries them, the hub names them.

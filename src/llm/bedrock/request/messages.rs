@@ -281,7 +281,9 @@ fn thought<'a>(thinking: &'a Thinking, to: &Encode<'_>) -> Option<OutReasoning<'
         return None;
     }
     match thinking {
-        Thinking::Redacted { data } => is_blob(data).then_some(OutReasoning::RedactedContent(data)),
+        Thinking::Redacted { data, .. } => {
+            is_blob(data).then_some(OutReasoning::RedactedContent(data))
+        }
         Thinking::Text { text, signature } => Some(OutReasoning::ReasoningText {
             text,
             signature: &signature.as_ref()?.value,

@@ -124,6 +124,7 @@ fn thinking(thought: Reasoning<'_>, at: At) -> Result<Thinking, ApiError> {
     if let Some(data) = thought.redacted {
         return Ok(Thinking::Redacted {
             data: of_blob(data.into_string()),
+            model: None,
         });
     }
     let text = thought

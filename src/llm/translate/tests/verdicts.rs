@@ -422,6 +422,41 @@ fn a_tool_name_that_had_to_be_shortened_comes_back_whole() {
 }
 
 #[test]
+fn calls_of_answers_without_an_id_are_told_apart_over_turns() {
+    let answers: [(Dialect, &[u8]); 3] = [
+        (
+            Dialect::Gemini,
+            br#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}}]}}]}"#,
+        ),
+        (
+            CHAT,
+            br#"{"choices":[{"message":{"tool_calls":[{"function":{"name":"f"}}]}}]}"#,
+        ),
+        (
+            Dialect::OllamaChat,
+            br#"{"message":{"tool_calls":[{"function":{"name":"f"}}]},"done":true}"#,
+        ),
+    ];
+    for (provider, answer) in answers {
+        let id = |turn: &str| {
+            let capabilities = CapabilityTable::embedded().of("p", "m");
+            let target = Target {
+                id: turn,
+                ..Target::new("m", &capabilities)
+            };
+            let translator = Translator::new(MESSAGES, provider);
+            let body = Bytes::from(least(MESSAGES, ""));
+            let asked = translator.request(&body, &target).unwrap();
+            let said = translator.response(answer, &asked.context).unwrap();
+            let said: Value = serde_json::from_slice(&said.body).unwrap();
+            said["content"][0]["id"].as_str().unwrap().to_owned()
+        };
+        assert_ne!(id("agentkube-1"), id("agentkube-2"), "{provider:?}");
+        assert_eq!(id("agentkube-1"), id("agentkube-1"), "{provider:?}");
+    }
+}
+
+#[test]
 fn debug_prints_no_prompt() {
     let asked = ask(CHAT, MESSAGES, "m", &least(CHAT, r#""user":"SECRET","#)).unwrap();
     assert!(!format!("{:?}", asked.context).contains("SECRET"));
