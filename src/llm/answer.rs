@@ -25,22 +25,33 @@ pub fn read(dialect: Dialect, body: &[u8]) -> Result<Answer, Failure> {
 /// usage behind what was said. `tail` begins anywhere.
 #[must_use]
 pub fn read_tail(dialect: Dialect, tail: &[u8]) -> UsageReport {
-    // In a text the quotes would be escaped.
-    let Some(at) = memchr::memmem::rfind(tail, b"\"usage\"") else {
+    let wire = codec::provider(dialect);
+    let mut members = Vec::new();
+    for name in wire.usage_members() {
+        match last(tail, name) {
+            None => {}
+            Some(None) => return UsageReport::Unreadable,
+            Some(Some(value)) => members.push(format!("\"{name}\":{}", value.get())),
+        }
+    }
+    if members.is_empty() {
         return UsageReport::Absent;
-    };
-    let member = tail.get(at..).unwrap_or_default();
-    let value = member.get(b"\"usage\"".len()..).unwrap_or_default();
-    let value = value
-        .trim_ascii_start()
-        .strip_prefix(b":")
-        .unwrap_or_default();
-    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
-    let Some(Ok(usage)) = values.next() else {
-        return UsageReport::Unreadable;
-    };
-    let body = format!("{{\"usage\":{}}}", usage.get());
-    read(dialect, body.as_bytes()).map_or(UsageReport::Unreadable, |answer| answer.usage)
+    }
+    let body = format!("{{{}}}", members.join(","));
+    let answer = wire.inspect(body.as_bytes());
+    answer.map_or(UsageReport::Unreadable, |answer| answer.usage)
+}
+
+/// The value of the last member of this name; `Some(None)` where it breaks off.
+fn last<'a>(tail: &'a [u8], name: &str) -> Option<Option<&'a RawValue>> {
+    // In a text the quotes would be escaped.
+    let key = format!("\"{name}\"");
+    let at = memchr::memmem::rfind(tail, key.as_bytes())?;
+    let value = tail.get(at + key.len()..).unwrap_or_default();
+    // A string of these letters is no key.
+    let value = value.trim_ascii_start().strip_prefix(b":")?;
+    let mut values = serde_json::Deserializer::from_slice(value).into_iter();
+    Some(values.next().and_then(Result::ok))
 }
 
 /// Reads an answer whose members are `error` and `usage`.

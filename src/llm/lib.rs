@@ -99,6 +99,7 @@ pub use dialect::Dialect;
 pub use dropped::{Dropped, FieldPath};
 pub use error::{ApiError, ErrorKind};
 pub use failure::{Failure, FailureKind, ProviderMessage};
+pub use gemini::JsonList;
 pub use path::InvalidSegment;
 pub use peek::{MODEL_NAME_LIMIT, PeekError, Peeked, peek};
 pub use profile::{Action, InvalidKey, KeyHeader, ModelIn, Profile, Service};

@@ -51,6 +51,11 @@ impl Discovered {
         }
     }
 
+    /// True when an upstream that lists none has said what it serves.
+    pub(super) fn said(&self, spec: &GatewayUpstream) -> bool {
+        self.0.contains_key(&spec.name)
+    }
+
     /// Asks those that list none. Whoever does not answer keeps what it said
     /// last, since it may be back before the next request.
     pub(super) async fn refresh<D: Dial>(

@@ -14,7 +14,7 @@ use agentkube_llm::custody::SignatureStore;
 use agentkube_llm::{Action, Dialect, Peeked};
 use agentkube_plan::Translation;
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -123,11 +123,18 @@ fn concluded<C>(
     attempts: u32,
     served: Result<Response<Body>, Failed>,
 ) -> Result<Result<Response<Body>, Failed>, GatewayError> {
+    let dropped = match &served {
+        Ok(_) => wire.dropped(),
+        Err(failed) => wire.dropped().filter(|_| failed.is_final()),
+    };
+    if let Some(dropped) = dropped {
+        candidate.slot.metrics.dropped(dropped.len());
+    }
     let provenance = Provenance {
         upstream: candidate.upstream.name.clone(),
         model: call.route.header.clone(),
         attempts,
-        dropped: wire.dropped(),
+        dropped: dropped.and_then(|it| HeaderValue::try_from(it.to_string()).ok()),
     };
     match served {
         Ok(mut response) => {

@@ -21,6 +21,7 @@ const FIRST_TOKEN_BUCKETS: [f64; 13] = [
 #[derive(Clone, Debug)]
 pub struct GatewayMetrics {
     attempts: Family<OutcomeLabels, Counter>,
+    dropped: Family<ModelLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
     uncounted: Family<ModelLabels, Counter>,
     first_token: Family<ModelLabels, Histogram, fn() -> Histogram>,
@@ -95,6 +96,7 @@ impl GatewayMetrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             attempts: Family::default(),
+            dropped: Family::default(),
             tokens: Family::default(),
             uncounted: Family::default(),
             first_token: Family::new_with_constructor(|| Histogram::new(FIRST_TOKEN_BUCKETS)),
@@ -103,6 +105,11 @@ impl GatewayMetrics {
             "agentkube_llm_attempts",
             "Attempts at upstreams, by how they ended",
             metrics.attempts.clone(),
+        );
+        registry.register(
+            "agentkube_llm_dropped_fields",
+            "Fields of requests that the upstream's dialect cannot carry",
+            metrics.dropped.clone(),
         );
         registry.register(
             "agentkube_llm_tokens",
@@ -170,6 +177,13 @@ impl ModelMetrics {
             };
             counter.get_or_init(new).inc();
         }
+    }
+
+    /// An answer's request lost so many fields in its translation.
+    pub(super) fn dropped(&self, fields: usize) {
+        let fields = u64::try_from(fields).unwrap_or(u64::MAX);
+        let counter = self.families.dropped.get_or_create(&self.labels);
+        counter.inc_by(fields);
     }
 
     pub(super) fn first_token(&self, after: Duration) {

@@ -11,6 +11,7 @@
 //!
 //! The plan is compiled into a `Table` once; a request loads a snapshot of it.
 
+mod answer_tap;
 mod attempt;
 mod budget;
 mod capabilities;

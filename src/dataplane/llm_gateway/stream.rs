@@ -10,10 +10,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body as HttpBody, Frame};
 
+use super::answer_tap::AnswerTap;
 use super::clock::Clock;
 use super::metrics::Outcome;
 use super::settle::Settlement;
-use super::wire::AnswerTap;
 use crate::edge::{Body, BoxError, Tally};
 
 /// After the dialect's own terminator only the end of the body is awaited, so

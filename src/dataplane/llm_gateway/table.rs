@@ -1,23 +1,19 @@
 //! A plan made ready for requests: what takes time is done once a plan, not once
 //! a request.
 
+mod upstream;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use agentkube_llm::Profile;
-use agentkube_plan::{GatewayPlan, GatewayUpstream, ModelPattern, UnknownModel};
+use agentkube_plan::{GatewayPlan, ModelPattern, UnknownModel};
 use http::HeaderValue;
 
-use super::credential::Key;
 use super::dial::Dial;
 use super::discovery::Discovered;
-use super::health::Health;
-use super::load::EngineLoad;
-use super::locate::Addresses;
-use super::metrics::{GatewayMetrics, ModelMetrics};
-use crate::source::{Loaded, SecretValue};
-use crate::upstream::Breaker;
+use super::metrics::GatewayMetrics;
+use crate::source::Loaded;
+pub(super) use upstream::{Candidate, Slot, Upstream};
 
 /// A compiled plan.
 pub(super) struct Table<C> {
@@ -31,46 +27,14 @@ pub(super) struct Table<C> {
     alias_prefixes: Vec<(usize, String, Arc<ModelRoute<C>>)>,
 }
 
-/// One upstream and what is known of it.
-pub(super) struct Upstream<C> {
-    pub(super) spec: GatewayUpstream,
-    pub(super) name: HeaderValue,
-    pub(super) priority: u32,
-    pub(super) weight: u32,
-    pub(super) profile: &'static Profile,
-    pub(super) addresses: Addresses,
-    pub(super) key: Key,
-    /// What the key was made of, in the order of the plan.
-    values: Vec<Option<Arc<SecretValue>>>,
-    pub(super) client: C,
-    pub(super) health: Arc<Health>,
-    pub(super) engine: Arc<EngineLoad>,
-    slots: Vec<Arc<Slot>>,
-}
-
-/// What is kept of one model pattern at one upstream.
-pub(super) struct Slot {
-    pub(super) pattern: ModelPattern,
-    pub(super) breaker: Arc<Breaker>,
-    pub(super) metrics: ModelMetrics,
-    /// Attempts under way, also those that began under an earlier plan.
-    pending: Arc<AtomicU32>,
-}
-
 /// A served model and who serves it, sorted by priority, then in the order of the
 /// spec. In which dialect does not matter here: what differs is translated.
 pub(super) struct ModelRoute<C> {
     pub(super) model: Arc<str>,
     pub(super) header: HeaderValue,
     candidates: Vec<Candidate<C>>,
-}
-
-/// One upstream that serves a model.
-pub(super) struct Candidate<C> {
-    pub(super) upstream: Arc<Upstream<C>>,
-    pub(super) slot: Arc<Slot>,
-    /// What this upstream calls the model.
-    pub(super) model: Arc<str>,
+    /// False where the candidates only may serve it.
+    known: bool,
 }
 
 /// What a request's model name leads to.
@@ -97,8 +61,7 @@ impl<C: Clone> Table<C> {
             .iter()
             .filter_map(|spec| {
                 let known = previous.and_then(|table| table.upstream(&spec.name));
-                let models = discovered.models(spec);
-                Upstream::new(spec, models, &loaded, known, dial, metrics).map(Arc::new)
+                Upstream::new(spec, discovered, &loaded, known, dial, metrics).map(Arc::new)
             })
             .collect();
         let mut table = Self {
@@ -133,9 +96,11 @@ impl<C: Clone> Table<C> {
     fn add_aliases(&mut self) {
         let loaded = Arc::clone(&self.loaded);
         for (place, alias) in loaded.plan.routing.aliases.iter().enumerate() {
-            // Admission saw to it that `to` is served; where a discovering
-            // upstream has to, the route is found at the request.
-            let Some(route) = self.serve(&alias.to, alias.upstream.as_deref()) else {
+            // Admission saw to it that `to` is served, or may be by an upstream that
+            // says itself what it serves.
+            let only = alias.upstream.as_deref();
+            let route = self.serve(&alias.to, only);
+            let Some(route) = route.or_else(|| self.hope(&alias.to, only, |_| true)) else {
                 continue;
             };
             let route = Arc::new(route);
@@ -153,27 +118,36 @@ impl<C: Clone> Table<C> {
 
     /// Who serves this name, aliases aside.
     fn serve(&self, model: &str, only: Option<&str>) -> Option<ModelRoute<C>> {
-        let mut candidates: Vec<_> = self
-            .upstreams
-            .iter()
-            .filter(|upstream| only.is_none_or(|only| upstream.spec.name == only))
-            .filter_map(|upstream| Upstream::candidate(upstream, model))
-            .collect();
-        if candidates.is_empty() {
-            return None;
-        }
-        candidates.sort_by_key(|candidate| candidate.upstream.priority);
-        Some(ModelRoute {
-            model: model.into(),
-            header: header(model),
-            candidates,
-        })
+        let upstreams = self.upstreams.iter();
+        let upstreams = upstreams.filter(|it| only.is_none_or(|only| it.spec.name == only));
+        let candidates = upstreams.filter_map(|it| Upstream::candidate(it, model));
+        ModelRoute::new(model, candidates.collect(), true)
+    }
+
+    /// Who may serve a name that nobody is known to serve: those who say themselves
+    /// what they serve.
+    fn hope(
+        &self,
+        model: &str,
+        only: Option<&str>,
+        may: impl Fn(&Upstream<C>) -> bool,
+    ) -> Option<ModelRoute<C>> {
+        let upstreams = self.upstreams.iter();
+        let upstreams = upstreams.filter(|it| only.is_none_or(|only| it.spec.name == only));
+        let candidates = upstreams
+            .filter(|it| may(it))
+            .filter_map(|it| Upstream::hoped(it, model));
+        ModelRoute::new(model, candidates.collect(), false)
     }
 
     /// Where a request goes that names this model, or none.
     pub(super) fn lookup(&self, model: Option<&str>) -> Lookup<C> {
         let routing = &self.loaded.plan.routing;
-        let default = || routing.default_model.as_deref().and_then(|m| self.find(m));
+        let default = || {
+            let model = routing.default_model.as_deref()?;
+            let hoped = || self.hope(model, None, |_| true).map(Arc::new);
+            self.find(model).or_else(hoped)
+        };
         let Some(model) = model else {
             return default().map_or(Lookup::NoneNamed, Lookup::Found);
         };
@@ -181,7 +155,11 @@ impl<C: Clone> Table<C> {
             return Lookup::Found(route);
         }
         match routing.unknown_model {
-            UnknownModel::Reject => Lookup::Unknown,
+            // Before an upstream said what it serves, nobody knows what it does not.
+            UnknownModel::Reject => {
+                let hoped = self.hope(model, None, |upstream| !upstream.is_listed());
+                hoped.map_or(Lookup::Unknown, |route| Lookup::Found(Arc::new(route)))
+            }
             UnknownModel::Default => default().map_or(Lookup::Unknown, Lookup::Found),
         }
     }
@@ -221,144 +199,25 @@ impl<C: Clone> Table<C> {
             .iter()
             .map(|(name, route)| (name.as_str(), route.as_ref()))
             .chain(aliased)
-    }
-}
-
-impl<C: Clone> Upstream<C> {
-    fn new<D: Dial<Client = C>>(
-        spec: &GatewayUpstream,
-        models: &[ModelPattern],
-        loaded: &Loaded<GatewayPlan>,
-        known: Option<&Self>,
-        dial: &D,
-        metrics: &GatewayMetrics,
-    ) -> Option<Self> {
-        // Plan::check refused what is not a URL, and the profiles cover every
-        // provider of the plan.
-        let profile = match spec.api_version {
-            Some(_) => Profile::azure_deployments(),
-            None => Profile::of(spec.provider.as_str())?,
-        };
-        let version = spec.api_version.as_deref();
-        let addresses = Addresses::new(&spec.base_url, profile, version)?;
-        let known = known.filter(|known| same_place(&known.spec, spec));
-        let entries = spec.credentials.secrets();
-        let values: Vec<_> = entries.map(|it| loaded.secrets.get(it).cloned()).collect();
-        let same =
-            |known: &&Self| known.spec.credentials == spec.credentials && known.values == values;
-        let key = known.filter(same).map_or_else(
-            || Key::of(spec, profile, &loaded.secrets, dial),
-            // With the tokens that it has.
-            |known| known.key.clone(),
-        );
-        let slots = models.iter().map(|pattern| {
-            let breaker = known.and_then(|known| known.breaker(pattern, loaded));
-            Arc::new(Slot {
-                pattern: pattern.clone(),
-                breaker: breaker
-                    .unwrap_or_else(|| Arc::new(Breaker::new(loaded.plan.routing.breaker))),
-                metrics: metrics.model(
-                    &loaded.plan.object,
-                    &spec.name,
-                    &String::from(pattern.clone()),
-                ),
-                pending: known
-                    .and_then(|known| known.slots.iter().find(|slot| slot.pattern == *pattern))
-                    .map(|slot| Arc::clone(&slot.pending))
-                    .unwrap_or_default(),
-            })
-        });
-        Some(Self {
-            name: header(&spec.name),
-            priority: spec.priority,
-            weight: spec.weight,
-            profile,
-            addresses,
-            key,
-            values,
-            client: known.map_or_else(
-                || dial.client(spec.timeouts.connect),
-                |known| known.client.clone(),
-            ),
-            health: known
-                .map(|known| Arc::clone(&known.health))
-                .unwrap_or_default(),
-            engine: known
-                .map(|known| Arc::clone(&known.engine))
-                .unwrap_or_default(),
-            slots: slots.collect(),
-            spec: spec.clone(),
-        })
-    }
-
-    fn breaker(
-        &self,
-        pattern: &ModelPattern,
-        loaded: &Loaded<GatewayPlan>,
-    ) -> Option<Arc<Breaker>> {
-        let slot = self.slots.iter().find(|slot| slot.pattern == *pattern)?;
-        let same = *slot.breaker.limits() == loaded.plan.routing.breaker;
-        same.then(|| Arc::clone(&slot.breaker))
-    }
-
-    fn candidate(this: &Arc<Self>, model: &str) -> Option<Candidate<C>> {
-        let exact =
-            |slot: &&Arc<Slot>| matches!(&slot.pattern, ModelPattern::Exact(m) if m == model);
-        let slot = this
-            .slots
-            .iter()
-            .find(exact)
-            .or_else(|| this.slots.iter().find(|slot| slot.pattern.matches(model)))?;
-        let own = this
-            .spec
-            .model_names
-            .get(model)
-            .map_or(model, String::as_str);
-        Some(Candidate {
-            upstream: Arc::clone(this),
-            slot: Arc::clone(slot),
-            model: own.into(),
-        })
-    }
-}
-
-/// True when what was learned of one still holds for the other.
-fn same_place(a: &GatewayUpstream, b: &GatewayUpstream) -> bool {
-    a.provider == b.provider && a.base_url == b.base_url && a.timeouts.connect == b.timeouts.connect
-}
-
-impl<C> Upstream<C> {
-    /// What it said it serves, where the spec does not say.
-    pub(super) fn discovered(&self) -> impl Iterator<Item = &str> {
-        let asked = self.spec.models.is_empty();
-        self.exact_names().filter(move |_| asked)
-    }
-
-    fn exact_names(&self) -> impl Iterator<Item = &str> {
-        self.slots.iter().filter_map(|slot| match &slot.pattern {
-            ModelPattern::Exact(name) => Some(name.as_str()),
-            ModelPattern::Prefix(_) => None,
-        })
-    }
-}
-
-impl Slot {
-    /// An attempt begins.
-    pub(super) fn enter(&self) {
-        self.pending.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// An attempt is over.
-    pub(super) fn leave(&self) {
-        self.pending.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn pending(&self) -> u32 {
-        self.pending.load(Ordering::Relaxed)
+            .filter(|(_, route)| route.known)
     }
 }
 
 impl<C> ModelRoute<C> {
+    /// None without anybody to serve it.
+    fn new(model: &str, mut candidates: Vec<Candidate<C>>, known: bool) -> Option<Self> {
+        if candidates.is_empty() {
+            return None;
+        }
+        candidates.sort_by_key(|candidate| candidate.upstream.priority);
+        Some(Self {
+            model: model.into(),
+            header: upstream::header(model),
+            candidates,
+            known,
+        })
+    }
+
     /// Who serves it; never empty.
     pub(super) fn candidates(&self) -> &[Candidate<C>] {
         &self.candidates
@@ -369,8 +228,4 @@ impl<C> ModelRoute<C> {
         let first = self.candidates.first();
         first.map_or("", |candidate| candidate.upstream.spec.name.as_str())
     }
-}
-
-fn header(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("?"))
 }

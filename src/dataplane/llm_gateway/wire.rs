@@ -10,14 +10,15 @@ use agentkube_llm::custody::{
     SignatureStore, strip_marked, strip_sealed, strip_wrapped, unwrap_ids,
 };
 use agentkube_llm::{
-    Action, ApiError, Dialect, End, Failure, Head, ModelIn, Outcome, Peeked, Rewritten, Served,
-    Service, Tap, TapOptions, Target, Translated, TranslatingTap, Translator, UsageReport, answer,
-    model_in_path, refuse_kept, rewrite, with_member,
+    Action, ApiError, Dialect, Dropped, Failure, JsonList, ModelIn, Peeked, Rewritten, Served,
+    Service, Tap, TapOptions, Target, Translated, Translator, UsageReport, answer, model_in_path,
+    refuse_kept, rewrite, with_member,
 };
 use bytes::Bytes;
 use http::Uri;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
+use super::answer_tap::AnswerTap;
 use super::embeddings::{self, Embeddings};
 use super::table::Candidate;
 
@@ -57,6 +58,8 @@ pub(super) struct Wire {
     form: Form,
     /// Its answer is a number of tokens, and costs none.
     counts: bool,
+    /// Streamed, the client wants a list and no events.
+    is_list: bool,
 }
 
 pub(super) enum Form {
@@ -97,9 +100,12 @@ impl Wire {
                 service,
                 form,
                 counts: false,
+                is_list: false,
             });
         }
         let translates = service.dialect != asked.dialect;
+        let streams = asked.action == Action::Stream;
+        let is_list = streams && JsonList::is_wanted(asked.dialect, asked.query);
         // A query of another dialect means nothing.
         let query = if translates { "" } else { asked.query };
         let address = |action| {
@@ -116,6 +122,7 @@ impl Wire {
                 service,
                 form: Form::bypass(asked, service, &candidate.model),
                 counts: asked.action == Action::CountTokens,
+                is_list,
             });
         }
         let form = match asked.action {
@@ -127,6 +134,7 @@ impl Wire {
             service,
             form,
             counts: asked.action == Action::CountTokens,
+            is_list,
         })
     }
 
@@ -153,9 +161,13 @@ impl Wire {
         self.service
     }
 
-    /// Says of a translated answer in which form the client gets it.
+    /// Says of an answer that is no longer in the provider's form in which one the
+    /// client gets it.
     pub(super) fn announce(&self, headers: &mut HeaderMap) {
-        if let Form::Translated(both) = &self.form {
+        if self.is_list {
+            let json = HeaderValue::from_static("application/json");
+            headers.insert(CONTENT_TYPE, json);
+        } else if let Form::Translated(both) = &self.form {
             let (translator, translated) = &**both;
             let media = match translated.stream {
                 true => translator.client().stream_content_type(),
@@ -193,7 +205,7 @@ impl Wire {
     /// going to be translated: `Some(stream)`.
     pub(super) fn must_stream(&self) -> Option<bool> {
         match &self.form {
-            Form::Bypass { .. } => None,
+            Form::Bypass { .. } => self.is_list.then_some(true),
             Form::Counted(_) | Form::Embeddings(_) => Some(false),
             Form::Translated(both) => Some(both.1.stream),
         }
@@ -205,7 +217,7 @@ impl Wire {
 
     /// A tap on the streamed answer.
     pub(super) fn tap(&self) -> AnswerTap {
-        match &self.form {
+        let tap = match &self.form {
             Form::Bypass {
                 body,
                 choices,
@@ -217,19 +229,19 @@ impl Wire {
                     ..TapOptions::default()
                 };
                 let tap = Tap::new(self.service.dialect, options).serving(served.clone());
-                AnswerTap::Passing(Box::new(tap))
+                AnswerTap::passing(tap)
             }
             // Never streamed.
             Form::Counted(_) | Form::Embeddings(_) => {
-                let tap = Tap::new(Dialect::OpenAiChat, TapOptions::default());
-                AnswerTap::Passing(Box::new(tap))
+                AnswerTap::passing(Tap::new(Dialect::OpenAiChat, TapOptions::default()))
             }
             Form::Translated(both) => {
                 let (translator, translated) = &**both;
                 let tap = translator.stream(&translated.context, TapOptions::default());
-                AnswerTap::Translating(Box::new(tap))
+                AnswerTap::translating(tap)
             }
-        }
+        };
+        tap.listed(self.is_list)
     }
 
     /// An answer in one piece, for the client. `head` is that of the answer.
@@ -264,19 +276,15 @@ impl Wire {
         }
     }
 
-    /// What the upstream was not told, as a response header; none when nothing
-    /// was dropped.
-    pub(super) fn dropped(&self) -> Option<HeaderValue> {
+    /// What the upstream was not told; none when that is nothing.
+    pub(super) fn dropped(&self) -> Option<&Dropped> {
         let dropped = match &self.form {
             Form::Bypass { .. } => return None,
             Form::Counted(both) => &both.1.dropped,
             Form::Embeddings(embeddings) => embeddings.dropped(),
             Form::Translated(both) => &both.1.dropped,
         };
-        if dropped.is_empty() {
-            return None;
-        }
-        HeaderValue::try_from(dropped.to_string()).ok()
+        Some(dropped).filter(|dropped| !dropped.is_empty())
     }
 }
 
@@ -377,58 +385,4 @@ fn ours_removed(dialect: Dialect, mut rewritten: Rewritten) -> Rewritten {
 fn seconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
-}
-
-/// Reads a streamed answer and says what the client gets.
-pub(super) enum AnswerTap {
-    Passing(Box<Tap>),
-    Translating(Box<TranslatingTap>),
-}
-
-/// The stream cannot be read on; the tap has an error event for the client.
-#[derive(Debug)]
-pub(super) struct Unreadable;
-
-impl AnswerTap {
-    pub(super) fn feed(&mut self, chunk: Bytes) -> Result<(), Unreadable> {
-        match self {
-            Self::Passing(tap) => tap.feed(chunk).map_err(|_| Unreadable),
-            Self::Translating(tap) => tap.feed(chunk).map_err(|_| Unreadable),
-        }
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Bytes> {
-        match self {
-            Self::Passing(tap) => tap.pop(),
-            Self::Translating(tap) => tap.pop(),
-        }
-    }
-
-    pub(super) fn head(&self) -> Head<'_> {
-        match self {
-            Self::Passing(tap) => tap.head(),
-            Self::Translating(tap) => tap.head(),
-        }
-    }
-
-    pub(super) fn usage(&self) -> UsageReport {
-        match self {
-            Self::Passing(tap) => tap.usage(),
-            Self::Translating(tap) => tap.usage(),
-        }
-    }
-
-    pub(super) fn terminated(&self) -> bool {
-        match self {
-            Self::Passing(tap) => tap.terminated(),
-            Self::Translating(tap) => tap.terminated(),
-        }
-    }
-
-    pub(super) fn finish(&mut self, end: End) -> Outcome {
-        match self {
-            Self::Passing(tap) => tap.finish(end),
-            Self::Translating(tap) => tap.finish(end),
-        }
-    }
 }

@@ -115,3 +115,35 @@ fn the_end_of_a_large_answer_says_what_all_of_it_cost() {
     let unreadable = read_tail(Dialect::OpenAiChat, cut);
     assert_eq!(unreadable, UsageReport::Unreadable);
 }
+
+#[test]
+fn the_end_of_a_large_answer_of_gemini_or_ollama_says_what_it_cost_too() {
+    let gemini = br#"x"}]},"finishReason":"STOP"}],"usageMetadata": {"promptTokenCount":7,
+        "candidatesTokenCount":3,"thoughtsTokenCount":2},"modelVersion":"m","responseId":"r"}"#;
+    let counted = read_tail(Dialect::Gemini, gemini).counts().unwrap();
+    assert_eq!((counted.input, counted.output), (7, 5));
+    let ollama = br#"x"},"done":true,"prompt_eval_count":26,"eval_count":298,"eval_duration":9}"#;
+    let counted = read_tail(Dialect::OllamaChat, ollama).counts().unwrap();
+    assert_eq!((counted.input, counted.output), (26, 298));
+    let drifted = br#"x"},"done":true,"prompt_eval_count":"26","eval_count":298}"#;
+    let unreadable = read_tail(Dialect::OllamaChat, drifted);
+    assert_eq!(unreadable, UsageReport::Unreadable);
+    let none = read_tail(Dialect::OllamaChat, br#"x"},"done":true,"eval_count":2}"#);
+    assert_eq!(none, UsageReport::Absent);
+}
+
+#[test]
+fn every_wire_names_where_its_usage_is() {
+    for (dialect, fixture) in [
+        (Dialect::AnthropicMessages, "anthropic/messages_cached.json"),
+        (Dialect::BedrockConverse, "bedrock/converse_text.json"),
+        (Dialect::Gemini, "gemini/text.json"),
+        (Dialect::OllamaChat, "ollama/text.json"),
+        (Dialect::OpenAiChat, "openai/chat_cached.json"),
+        (Dialect::OpenAiResponses, "openai-responses/text.json"),
+    ] {
+        let body = fixtures::read(fixture);
+        assert_eq!(read_tail(dialect, &body), usage(dialect, fixture));
+        assert!(usage(dialect, fixture).counts().is_some(), "{fixture}");
+    }
+}

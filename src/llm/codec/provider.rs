@@ -73,6 +73,11 @@ pub(crate) trait ProviderWire: Sync {
     /// When the provider reports a failure in it, or it is no JSON object.
     fn inspect(&self, body: &[u8]) -> Result<Answer, Failure>;
 
+    /// The members of an answer in one piece that say what it cost, at its top.
+    fn usage_members(&self) -> &'static [&'static str] {
+        &["usage"]
+    }
+
     /// The watcher of one streamed answer: progress, failures, usage.
     fn watcher(&self, watch: Watch) -> Box<dyn StreamDecoder>;
 

@@ -11,6 +11,7 @@
 
 mod error;
 mod finish;
+mod list;
 mod logprobs;
 mod names;
 mod reader;
@@ -24,6 +25,7 @@ mod writer;
 
 use bytes::Bytes;
 
+pub use list::JsonList;
 pub use signature::strip_ours;
 
 use crate::answer::Answer;
@@ -99,6 +101,10 @@ impl ProviderWire for Wire {
 
     fn inspect(&self, body: &[u8]) -> Result<Answer, Failure> {
         usage::inspect(body)
+    }
+
+    fn usage_members(&self) -> &'static [&'static str] {
+        &["usageMetadata"]
     }
 
     fn watcher(&self, watch: Watch) -> Box<dyn StreamDecoder> {

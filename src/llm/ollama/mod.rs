@@ -91,6 +91,10 @@ impl ProviderWire for Wire {
         usage::inspect(body)
     }
 
+    fn usage_members(&self) -> &'static [&'static str] {
+        &["prompt_eval_count", "eval_count"]
+    }
+
     fn watcher(&self, _watch: Watch) -> Box<dyn StreamDecoder> {
         Box::new(stream::Decoder::default())
     }

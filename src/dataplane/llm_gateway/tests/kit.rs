@@ -136,6 +136,11 @@ pub(super) fn post(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
         .unwrap()
 }
 
+pub(super) fn get(path: &str) -> Request<Full<Bytes>> {
+    let request = Request::get(path).header("authorization", format!("Bearer {KEY}"));
+    request.body(Full::default()).unwrap()
+}
+
 pub(super) fn chat(body: &Value) -> Request<Full<Bytes>> {
     post("/v1/chat/completions", body.to_string())
 }

@@ -2,20 +2,12 @@
 //! the parts of its API around the chat.
 
 use agentkube_testkit::Upstream;
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::kit::{Answer, KEY, Rig, anthropic, api_chat, behaving, ollama, openai, plan, post};
+use super::kit::{Answer, Rig, anthropic, api_chat, behaving, get, ollama, openai, plan, post};
 
 fn asked(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "Hi"}]})
-}
-
-fn get(path: &str) -> Request<Full<Bytes>> {
-    let request = Request::get(path).header("authorization", format!("Bearer {KEY}"));
-    request.body(Full::default()).unwrap()
 }
 
 fn lines(answer: &Answer) -> Vec<Value> {

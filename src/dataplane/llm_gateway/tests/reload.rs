@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use agentkube_plan::Provider;
+use agentkube_plan::{Alias, GatewayUpstream, Provider, UnknownModel};
 use agentkube_testkit::{Gate, Reply, Upstream, eventually};
 use http_body_util::BodyExt;
 use serde_json::json;
 
-use super::kit::{Rig, behaving, chat, clients, openai, plan, provider_secrets};
+use super::kit::{Rig, behaving, chat, clients, get, openai, plan, provider_secrets};
 use crate::edge::Drain;
 use crate::source::Secrets;
 
@@ -118,4 +118,63 @@ async fn an_upstream_without_models_is_asked_for_them() {
     let answer = rig.chat("discovered-c").await;
     assert_eq!(answer.status, 404);
     assert!(answer.message().contains("discovered-a"));
+}
+
+fn discovering(name: &str, upstream: &Upstream) -> GatewayUpstream {
+    GatewayUpstream {
+        provider: Provider::Vllm,
+        models: Vec::new(),
+        ..openai(name, upstream)
+    }
+}
+
+#[tokio::test]
+async fn an_alias_leads_to_a_model_that_nobody_has_listed_yet() {
+    let engine = Upstream::by_model().await;
+    let other = Upstream::by_model().await;
+    let mut plan = plan(vec![
+        openai("other", &other),
+        discovering("engine", &engine),
+    ]);
+    plan.routing.aliases.push(Alias {
+        from: "small".into(),
+        to: "just-pulled".to_owned(),
+        upstream: Some("engine".to_owned()),
+    });
+    plan.routing.default_model = Some("just-pulled".to_owned());
+    let rig = Rig::new(plan).await;
+    for body in [json!({"model": "small"}), json!({})] {
+        let answer = rig.call(chat(&body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("x-agentkube-upstream"), "engine");
+        let seen = engine.requests();
+        assert_eq!(seen.last().unwrap().model(), "just-pulled");
+    }
+    let listed = rig.call(get("/v1/models")).await;
+    assert!(
+        !listed.text().contains("small"),
+        "nobody knows that it is served"
+    );
+    assert!(rig.metric("agentkube_llm_attempts_total", &["model=\"*\""]) > 0.0);
+}
+
+#[tokio::test]
+async fn before_an_upstream_said_what_it_serves_it_is_asked_for_anything() {
+    let script = behaving("gpt-5.1");
+    let engine = Upstream::start(move |request| match request.route() {
+        "/v1/models" => Reply::status(500),
+        _ => script(request),
+    })
+    .await;
+    let mut plan = plan(vec![discovering("engine", &engine)]);
+    let rig = Rig::new(plan.clone()).await;
+    assert_eq!(rig.chat("whatever").await.status, 200);
+    // A default for what is unknown comes first.
+    let other = Upstream::by_model().await;
+    plan.upstreams.push(openai("other", &other));
+    plan.routing.default_model = Some("gpt-5.1".to_owned());
+    plan.routing.unknown_model = UnknownModel::Default;
+    let rig = Rig::new(plan).await;
+    let answer = rig.chat("whatever").await;
+    assert_eq!(answer.header("x-agentkube-upstream"), "other");
 }

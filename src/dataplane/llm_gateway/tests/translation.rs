@@ -29,6 +29,11 @@ async fn a_chat_client_is_answered_by_an_anthropic_upstream() {
     assert!(answer.json()["choices"][0]["message"]["content"].is_string());
     assert!(answer.json()["usage"]["prompt_tokens"].as_u64() > Some(0));
     assert_eq!(answer.header("x-agentkube-dropped"), "seed");
+    let dropped = rig.metric(
+        "agentkube_llm_dropped_fields_total",
+        &["upstream=\"claude\""],
+    );
+    assert!((dropped - 1.0).abs() < 0.1);
     assert_eq!(answer.header("x-agentkube-upstream"), "claude");
     let seen = &upstream.requests()[0];
     assert_eq!(seen.route(), "/v1/messages");
