@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use crate::capabilities::matches;
+use crate::embed::EmbedForm;
 use crate::path::{InvalidSegment, segment};
 use crate::{Dialect, StreamUsage};
 
@@ -74,7 +75,7 @@ pub enum Action {
     /// How many tokens a request has.
     CountTokens,
     /// Vectors for texts: see `embed::EmbedService`, whatever the wire.
-    Embed,
+    Embed(EmbedForm),
     /// An answer in one piece.
     Generate,
     /// An answer in a stream.
@@ -209,8 +210,10 @@ const OPENAI: Profile = Profile {
     embeddings: Some("/embeddings"),
 };
 
+/// Its own API first, for what is translated: the others cannot say that a prompt must
+/// not be cut where the context window is full, and pass over what they do not know.
 const OLLAMA: Profile = Profile {
-    services: &[CHAT, RESPONSES, MESSAGES_AT_V1, OLLAMA_CHAT],
+    services: &[OLLAMA_CHAT, CHAT, RESPONSES, MESSAGES_AT_V1],
     ..OPENAI
 };
 
@@ -344,6 +347,14 @@ impl Profile {
 }
 
 impl Profile {
+    /// The wire that can be told how large the context window shall be; none where
+    /// the provider decides.
+    #[must_use]
+    pub fn sizing(&self) -> Option<&'static Service> {
+        let mut services = self.services.iter();
+        services.find(|service| service.dialect == Dialect::OllamaChat)
+    }
+
     /// The wire in which the tokens of a client's request are counted; none where the
     /// provider does not count.
     #[must_use]
@@ -402,7 +413,7 @@ impl Service {
     pub fn template(&self, action: Action) -> Option<&'static str> {
         match action {
             Action::CountTokens => self.count_tokens,
-            Action::Embed => None,
+            Action::Embed(_) => None,
             Action::Generate => Some(self.generate),
             Action::Stream => Some(self.stream),
         }
@@ -529,6 +540,10 @@ mod tests {
     #[test]
     fn a_client_keeps_its_dialect_where_the_provider_speaks_it() {
         let service = |provider, dialect| Profile::of(provider).unwrap().service(dialect, "m");
+        for dialect in [Dialect::Gemini, Dialect::BedrockConverse] {
+            let own = service("ollama", dialect).dialect;
+            assert_eq!(own, Dialect::OllamaChat, "which does not cut prompts");
+        }
         for provider in ["openai", "ollama", "vllm"] {
             let chat = service(provider, Dialect::OpenAiChat);
             assert_eq!(chat.dialect, Dialect::OpenAiChat);

@@ -3,6 +3,7 @@
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
+use crate::embed::EmbedForm;
 use crate::{ApiError, Dialect, ErrorKind};
 
 /// What a client asks for.
@@ -11,7 +12,7 @@ pub enum Operation {
     /// How many tokens a request has.
     CountTokens(Call),
     /// Vectors for texts.
-    Embed,
+    Embed(EmbedForm, Call),
     /// An answer of a model, streamed or not.
     Generate(Call),
     /// The models that are served.
@@ -189,7 +190,11 @@ fn served(path: &str) -> Option<Served> {
             Method::POST,
             "/v1/messages/count_tokens",
         ),
-        "/v1/embeddings" => served(Operation::Embed, Method::POST, "/v1/embeddings"),
+        "/v1/embeddings" => served(
+            Operation::Embed(EmbedForm::OpenAi, Call::default()),
+            Method::POST,
+            "/v1/embeddings",
+        ),
         "/v1/responses" => generate("/v1/responses"),
         "/v1/responses/input_tokens" => served(
             Operation::CountTokens(Call::default()),
@@ -236,6 +241,14 @@ fn gemini(path: &str) -> Option<Served> {
             "streamGenerateContent" => (
                 Operation::Generate(call(Some(true))),
                 "/v1beta/models/{model}:streamGenerateContent",
+            ),
+            "embedContent" => (
+                Operation::Embed(EmbedForm::GeminiContent, call(None)),
+                "/v1beta/models/{model}:embedContent",
+            ),
+            "batchEmbedContents" => (
+                Operation::Embed(EmbedForm::GeminiBatch, call(None)),
+                "/v1beta/models/{model}:batchEmbedContents",
             ),
             "countTokens" => (
                 Operation::CountTokens(call(None)),

@@ -9,8 +9,27 @@ import sys
 import zlib
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
-# More than there are dialects: the targets take the remainder.
-DIALECTS = 8
+# As the program orders them; the folders of their transcripts, and of their clients'
+# requests under translate/.
+DIALECTS = {
+    "anthropic-messages": "anthropic",
+    "bedrock-converse": "bedrock",
+    "gemini": "gemini",
+    "ollama-chat": "ollama",
+    "openai-chat": "openai",
+    "openai-responses": "openai-responses",
+}
+# What embeds in each wire, and what it answers: forms × models of targets/embed.rs.
+EMBEDDINGS = [
+    {"input": ["a", "b"], "dimensions": 2, "encoding_format": "base64"},
+    {"content": {"parts": [{"text": "a"}]}, "embedContentConfig": {"title": "T"}},
+    {"requests": [{"content": {"parts": [{"text": "a"}]}, "taskType": "CLUSTERING"}]},
+    {"data": [{"index": 0, "embedding": [1, 2]}], "usage": {"prompt_tokens": 5}},
+    {"embedding": [0.1], "inputTextTokenCount": 3},
+    {"embeddings": {"float": [[1]]}},
+    {"embeddings": [{"values": [1]}], "usageMetadata": {"promptTokenCount": 2}},
+    {"predictions": [{"embeddings": {"values": [1], "statistics": {"token_count": 4.0}}}]},
+]
 
 
 def write(folder, target, head, body):
@@ -51,30 +70,47 @@ def frames(text):
     return whole, "\n".join(lines).encode()
 
 
+def places(path):
+    """The dialects that a transcript is in, by their numbers; all where it may be any."""
+    folders = path.relative_to(FIXTURES).parts[:-1]
+    for number, (client, provider) in enumerate(DIALECTS.items()):
+        if folders[-1:] in [(client,), (provider,)]:
+            return [number]
+    return range(len(DIALECTS))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    pairs = [(client, provider) for client in range(DIALECTS) for provider in range(DIALECTS)]
+    every = range(len(DIALECTS))
     for path in sorted(FIXTURES.rglob("*")):
         if not path.is_file() or "golden" in path.parts or path.suffix in (".md", ".yaml"):
             continue
         body = path.read_bytes()
         if len(body) > 16384:
             continue
-        # One pair a transcript, and not the same for all: the fuzzer finds the others.
-        head = pairs[int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % len(pairs)]
+        head = (0, 0)
         if path.suffix == ".json":
-            for target in "answer", "mcp", "request":
-                write(folder, target, head, body)
-        elif path.suffix == ".events":
-            bedrock = 1  # its place among the dialects
-            for body in frames(path.read_text()):
-                write(folder, "eventstream", head, body)
-                write(folder, "stream", (bedrock, bedrock), body)
-                write(folder, "stream", (head[0], bedrock), body)
-        else:
-            for target in "mcp", "sse", "stream":
-                write(folder, target, head, body)
-            write(folder, "stream", (head[1], head[1]), body)
+            write(folder, "mcp", head, body)
+            # A request by its client, an answer by its provider; the other side is each.
+            for place in places(path):
+                for other in every:
+                    write(folder, "request", (place, other), body)
+                    write(folder, "answer", (other, place), body)
+            continue
+        lines = body
+        if path.suffix == ".events":
+            body, lines = frames(path.read_text())
+            write(folder, "eventstream", head, body)
+        for target in {".sse": ["mcp", "sse"], ".ndjson": ["mcp", "ndjson"]}.get(path.suffix, []):
+            write(folder, target, head, body)
+        for place in places(path):
+            for client in every:
+                for said in {body, lines}:
+                    write(folder, "stream", (client, place), said)
+    for body in EMBEDDINGS:
+        for form in range(3):
+            for model in range(5):
+                write(folder, "embed", (form, model), json.dumps(body).encode())
 
 
 if __name__ == "__main__":

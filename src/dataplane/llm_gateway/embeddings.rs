@@ -1,7 +1,7 @@
 //! Embeddings: the client's own bytes where the provider takes them, a translation
 //! where it has words of its own.
 
-use agentkube_llm::embed::{self, EmbedRequest, EmbedService};
+use agentkube_llm::embed::{self, EmbedForm, EmbedRequest, EmbedService};
 use agentkube_llm::{
     ApiError, Dialect, Dropped, Failure, Served, StreamUsage, UsageReport, rewrite,
 };
@@ -29,14 +29,17 @@ pub(super) struct Embeddings {
 pub(super) fn prepare<C>(
     asked: &Asked<'_>,
     candidate: &Candidate<C>,
+    form: EmbedForm,
 ) -> Result<(Uri, Form), ApiError> {
     let (upstream, model) = (&candidate.upstream, &*candidate.model);
     let provider = upstream.spec.provider.as_str();
     let service = EmbedService::of(provider, upstream.profile, model)
         .ok_or_else(|| embed::not_served(asked.served))?;
     let addresses = &upstream.addresses;
-    let uri = addresses.of_embeddings(service, model, asked.query)?;
-    if service.is_bypass() {
+    let passes = service.is_bypass(form);
+    let query = if passes { asked.query } else { "" };
+    let uri = addresses.of_embeddings(service, model, query)?;
+    if passes {
         let body = rewrite(asked.raw, asked.peeked, Some(model), StreamUsage::Leave);
         return Ok((
             uri,
@@ -47,7 +50,7 @@ pub(super) fn prepare<C>(
             },
         ));
     }
-    let request = service.request(asked.raw)?;
+    let request = service.request(form, asked.raw, model)?;
     if let Some(refusal) = request.dropped.refusal().filter(|_| asked.strict) {
         return Err(refusal);
     }

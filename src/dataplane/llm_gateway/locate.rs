@@ -73,8 +73,7 @@ impl Addresses {
         query: &str,
     ) -> Result<Uri, ApiError> {
         // Azure's deployments have a version of their own in it.
-        let passes = service.is_bypass() && self.version.is_none();
-        let query = if passes { query } else { "" };
+        let query = if self.version.is_none() { query } else { "" };
         self.at(&self.base, &service.path(model).map_err(unfit)?, query)
     }
 

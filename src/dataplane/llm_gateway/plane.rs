@@ -107,7 +107,7 @@ impl Plane for GatewayPlane {
                 known.dialect,
                 match known.operation {
                     Operation::CountTokens(_) => Noun::Count,
-                    Operation::Embed => Noun::Embed,
+                    Operation::Embed(..) => Noun::Embed,
                     Operation::Generate(_) => Noun::Generate,
                     Operation::ListModels
                     | Operation::ShowModel(_)

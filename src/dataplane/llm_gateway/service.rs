@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use agentkube_llm::custody::SignatureStore;
 use agentkube_llm::models::{self, Model};
 use agentkube_llm::{
-    Action, ApiError, Call, Dialect, ErrorKind, Operation, RouteError, names, peek, route,
+    Action, ApiError, Dialect, ErrorKind, Operation, RouteError, names, peek, route,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -135,7 +135,7 @@ impl<D: Dial> GatewayService<D> {
         let (said, action) = match operation {
             Operation::Generate(said) => (said, Action::Generate),
             Operation::CountTokens(said) => (said, Action::CountTokens),
-            Operation::Embed => (Call::default(), Action::Embed),
+            Operation::Embed(form, said) => (said, Action::Embed(form)),
             Operation::ListModels => return Ok(list(&table, dialect)),
             Operation::ShowModel(name) => return show(&table, dialect, &name),
             Operation::ShowModelOfBody => {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use agentkube_llm::capabilities::CapabilityTable;
+use agentkube_llm::capabilities::{CapabilityTable, ModelCapabilities};
 use agentkube_llm::count::{CountRequest, not_counted};
 use agentkube_llm::custody::{
     SignatureStore, strip_marked, strip_sealed, strip_wrapped, unwrap_ids,
@@ -89,12 +89,15 @@ impl Wire {
     ) -> Result<Self, ApiError> {
         let upstream = &candidate.upstream;
         let mut service = upstream.profile.service(asked.dialect, &candidate.model);
+        if let Some(sizing) = sizing(asked, candidate) {
+            service = sizing;
+        }
         if asked.action == Action::CountTokens {
             let counting = upstream.profile.counting(asked.dialect, &candidate.model);
             service = counting.ok_or_else(|| not_counted(asked.served))?;
         }
-        if asked.action == Action::Embed {
-            let (uri, form) = embeddings::prepare(asked, candidate)?;
+        if let Action::Embed(form) = asked.action {
+            let (uri, form) = embeddings::prepare(asked, candidate, form)?;
             return Ok(Self {
                 uri,
                 service,
@@ -313,9 +316,7 @@ impl Form {
         service: &Service,
         candidate: &Candidate<C>,
     ) -> Result<Self, ApiError> {
-        let provider = candidate.upstream.spec.provider.as_str();
-        let names = [&*candidate.model, asked.served];
-        let capabilities = asked.capabilities.of_first_known(provider, &names);
+        let capabilities = capabilities(asked, candidate);
         let translator = Translator::new(asked.dialect, service.dialect);
         let target = Target {
             store: Some(Arc::clone(asked.store)),
@@ -334,9 +335,7 @@ impl Form {
         service: &Service,
         candidate: &Candidate<C>,
     ) -> Result<Self, ApiError> {
-        let provider = candidate.upstream.spec.provider.as_str();
-        let names = [&*candidate.model, asked.served];
-        let capabilities = asked.capabilities.of_first_known(provider, &names);
+        let capabilities = capabilities(asked, candidate);
         let translator = Translator::new(asked.dialect, service.dialect);
         let id = format!("agentkube-{:016x}", asked.nonce);
         let target = Target {
@@ -355,6 +354,22 @@ impl Form {
             None => Ok(Self::Translated(Box::new((translator, translated)))),
         }
     }
+}
+
+/// What the model takes at this upstream.
+fn capabilities<C>(asked: &Asked<'_>, candidate: &Candidate<C>) -> ModelCapabilities {
+    let provider = candidate.upstream.spec.provider.as_str();
+    let names = [&*candidate.model, asked.served];
+    asked.capabilities.of_first_known(provider, &names)
+}
+
+/// Where the table says how large a context window shall be, the wire that has a field
+/// for it, also for clients that another one would have been nearer to.
+fn sizing<C>(asked: &Asked<'_>, candidate: &Candidate<C>) -> Option<&'static Service> {
+    let generates = matches!(asked.action, Action::Generate | Action::Stream);
+    let sizing = candidate.upstream.profile.sizing().filter(|_| generates)?;
+    let wanted = capabilities(asked, candidate).num_ctx;
+    wanted.map(|_| sizing)
 }
 
 /// The body of a wire that has the model in its path.

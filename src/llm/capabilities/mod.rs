@@ -48,6 +48,9 @@ pub struct ModelCapabilities {
     pub converse_extras: ConverseExtras,
     /// Where breakpoints of the prompt cache may stand (Bedrock).
     pub cache_points: CachePoints,
+    /// The context window to ask for: tokens (Ollama, whose own may be smaller than the
+    /// model's).
+    pub num_ctx: Option<u64>,
 }
 
 /// A parameter that a model may refuse.

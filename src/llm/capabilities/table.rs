@@ -41,6 +41,7 @@ pub(super) struct Entry {
     media_in_results: Option<bool>,
     converse_extras: Option<ConverseExtras>,
     cache_points: Option<CachePoints>,
+    num_ctx: Option<u64>,
     /// For readers: where it says so.
     #[serde(rename = "source")]
     _source: Option<String>,
@@ -145,6 +146,7 @@ impl Entry {
             &mut found.one_sampling_parameter,
             self.one_sampling_parameter.as_ref(),
         );
+        found.num_ctx = self.num_ctx.or(found.num_ctx);
         found.default_max_tokens = self.default_max_tokens.or(found.default_max_tokens);
     }
 }

@@ -51,7 +51,24 @@ pub(super) fn unreadable() -> Failure {
     Failure::new(FailureKind::ServerError, "unreadable_answer")
 }
 
-/// Writes an answer.
+impl Said<'_> {
+    /// What it cost.
+    pub(super) fn usage(&self) -> UsageReport {
+        self.tokens.map_or(UsageReport::Absent, |input| {
+            UsageReport::Final(Usage {
+                input,
+                ..Usage::default()
+            })
+        })
+    }
+}
+
+/// A vector. Read in any case: what is no list of numbers is no embedding.
+pub(super) fn numbers(raw: &RawValue) -> Result<Vec<f32>, Failure> {
+    serde_json::from_str(raw.get()).map_err(|_| unreadable())
+}
+
+/// Writes an answer for clients of OpenAI's words.
 pub(super) fn write(
     said: &Said<'_>,
     model: &str,
@@ -59,8 +76,7 @@ pub(super) fn write(
 ) -> Result<(Bytes, UsageReport), Failure> {
     let mut data = Vec::with_capacity(said.vectors.len());
     for (index, raw) in said.vectors.iter().enumerate() {
-        // Read in any case: what is no list of numbers is no embedding.
-        let numbers: Vec<f32> = serde_json::from_str(raw.get()).map_err(|_| unreadable())?;
+        let numbers = numbers(raw)?;
         let embedding = if base64 {
             // Little-endian floats, as OpenAI packs them.
             let packed: Vec<u8> = numbers.into_iter().flat_map(f32::to_le_bytes).collect();
@@ -83,11 +99,5 @@ pub(super) fn write(
             total_tokens: tokens,
         }),
     });
-    let usage = said.tokens.map_or(UsageReport::Absent, |input| {
-        UsageReport::Final(Usage {
-            input,
-            ..Usage::default()
-        })
-    });
-    Ok((Bytes::from(line), usage))
+    Ok((Bytes::from(line), said.usage()))
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::answer::Said;
-use super::request::{Asked, too_many};
+use super::asked::Asked;
 use crate::ApiError;
 
 /// Texts that Cohere's models take at once.
@@ -30,10 +30,12 @@ struct TitanSaid<'a> {
 
 #[derive(Serialize)]
 struct Cohere<'a> {
-    texts: &'a [String],
+    texts: Vec<&'a str>,
     input_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_dimension: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncate: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -51,11 +53,12 @@ struct ByType<'a> {
 
 /// Amazon's models take one text.
 pub(super) fn titan(asked: &mut Asked) -> Result<Vec<u8>, ApiError> {
-    let [text] = asked.input.as_slice() else {
-        return Err(too_many(1));
-    };
-    Ok(written(&Titan {
-        input_text: text,
+    asked.at_most(1)?;
+    asked.drop_tasks();
+    asked.drop_titles();
+    asked.drop_truncation();
+    Ok(super::written(&Titan {
+        input_text: asked.texts().first().copied().unwrap_or_default(),
         dimensions: asked.dimensions,
     }))
 }
@@ -68,16 +71,41 @@ pub(super) fn titan_said(body: &[u8]) -> Option<Said<'_>> {
     })
 }
 
-/// What OpenAI's clients embed is to be found, unless they say otherwise.
 pub(super) fn cohere(asked: &mut Asked) -> Result<Vec<u8>, ApiError> {
-    if asked.input.len() > COHERE {
-        return Err(too_many(COHERE));
-    }
-    Ok(written(&Cohere {
-        texts: &asked.input,
-        input_type: "search_document",
+    asked.at_most(COHERE)?;
+    asked.drop_titles();
+    let input_type = input_type(asked);
+    let truncates = asked.truncate.as_ref().is_some_and(|it| it.value);
+    Ok(super::written(&Cohere {
+        texts: asked.texts(),
+        input_type,
         output_dimension: asked.dimensions,
+        truncate: truncates.then_some("END"),
     }))
+}
+
+/// What the vectors are for: one word for all of them. What OpenAI's clients embed is
+/// to be found, unless they say otherwise.
+fn input_type(asked: &mut Asked) -> &'static str {
+    let word = |task: &str| match task {
+        "RETRIEVAL_DOCUMENT" => Some("search_document"),
+        "RETRIEVAL_QUERY" | "QUESTION_ANSWERING" | "FACT_VERIFICATION" | "CODE_RETRIEVAL_QUERY" => {
+            Some("search_query")
+        }
+        "CLASSIFICATION" => Some("classification"),
+        "CLUSTERING" => Some("clustering"),
+        _ => None,
+    };
+    let words = asked.inputs.iter();
+    let mut words = words.map(|it| it.task.as_ref().map(|task| word(&task.value)));
+    let first = words.next().flatten().flatten();
+    match first {
+        Some(first) if words.all(|it| it == Some(Some(first))) => first,
+        _ => {
+            asked.drop_tasks();
+            "search_document"
+        }
+    }
 }
 
 pub(super) fn cohere_said(body: &[u8]) -> Option<Said<'_>> {
@@ -91,9 +119,4 @@ pub(super) fn cohere_said(body: &[u8]) -> Option<Said<'_>> {
         vectors,
         tokens: None,
     })
-}
-
-/// Our own structs: string keys, no fallible parts.
-fn written<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
 }

@@ -1,12 +1,15 @@
-//! Embeddings, in the words of OpenAI's clients, which all the others borrowed.
+//! Embeddings, in the words of OpenAI, which nearly all others borrowed, and in those
+//! of Gemini.
 //! <https://platform.openai.com/docs/api-reference/embeddings>
 //!
-//! Providers that speak them get the client's bytes. To Bedrock and Vertex, which
-//! have words of their own, a request is translated.
+//! Providers that speak OpenAI's words get the bytes of its clients. All else is
+//! translated.
 
 mod answer;
+mod asked;
 mod bedrock;
-mod request;
+mod gemini;
+mod openai;
 mod vertex;
 
 use std::borrow::Cow;
@@ -16,6 +19,17 @@ use bytes::Bytes;
 use crate::capabilities::matches;
 use crate::path::{InvalidSegment, segment};
 use crate::{ApiError, Dropped, ErrorKind, Failure, Profile, UsageReport};
+
+/// In whose words a client asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbedForm {
+    /// `batchEmbedContents`.
+    GeminiBatch,
+    /// `embedContent`.
+    GeminiContent,
+    /// `/v1/embeddings`.
+    OpenAi,
+}
 
 /// How a provider embeds with a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +45,8 @@ enum Wire {
     /// Amazon's own.
     BedrockTitan,
     OpenAi,
+    /// `:batchEmbedContents` of Vertex.
+    VertexContents,
     /// `:predict` of Vertex.
     VertexPredict,
 }
@@ -50,6 +66,7 @@ pub struct EmbedRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbedContext {
     wire: Wire,
+    form: EmbedForm,
     /// The client wants base64.
     base64: bool,
     /// How many texts were sent.
@@ -72,16 +89,7 @@ impl EmbedService {
             "bedrock" if matches("*amazon.titan-embed-text*", model) => {
                 ("/model/{model}/invoke", Wire::BedrockTitan)
             }
-            "vertex"
-                if ["*embedding*", "*gecko*"]
-                    .iter()
-                    .any(|it| matches(it, model)) =>
-            {
-                (
-                    "/publishers/google/models/{model}:predict",
-                    Wire::VertexPredict,
-                )
-            }
+            "vertex" => vertex::service(model)?,
             _ => return None,
         };
         Some(Self { path, wire })
@@ -100,28 +108,39 @@ impl EmbedService {
 
     /// True where the provider takes the client's own bytes.
     #[must_use]
-    pub fn is_bypass(&self) -> bool {
-        self.wire == Wire::OpenAi
+    pub fn is_bypass(&self, form: EmbedForm) -> bool {
+        self.wire == Wire::OpenAi && form == EmbedForm::OpenAi
     }
 
-    /// Translates a request.
+    /// Translates a request. `model` is the provider's name of it.
     ///
     /// # Errors
     /// A 400 that names the field.
-    pub fn request(&self, body: &[u8]) -> Result<EmbedRequest, ApiError> {
-        let mut asked = request::read(body)?;
+    pub fn request(
+        &self,
+        form: EmbedForm,
+        body: &[u8],
+        model: &str,
+    ) -> Result<EmbedRequest, ApiError> {
+        let mut asked = match form {
+            EmbedForm::GeminiBatch => gemini::read_batch(body)?,
+            EmbedForm::GeminiContent => gemini::read_one(body)?,
+            EmbedForm::OpenAi => openai::read(body)?,
+        };
         let sent = match self.wire {
             Wire::BedrockCohere => bedrock::cohere(&mut asked)?,
             Wire::BedrockTitan => bedrock::titan(&mut asked)?,
-            Wire::OpenAi => body.to_vec(),
+            Wire::OpenAi => openai::write(&mut asked, model),
+            Wire::VertexContents => gemini::write(&asked),
             Wire::VertexPredict => vertex::predict(&asked),
         };
         Ok(EmbedRequest {
             body: Bytes::from(sent),
             context: EmbedContext {
                 wire: self.wire,
+                form,
                 base64: asked.base64,
-                inputs: asked.input.len(),
+                inputs: asked.inputs.len(),
             },
             dropped: asked.dropped,
         })
@@ -143,13 +162,23 @@ impl EmbedContext {
         let said = match self.wire {
             Wire::BedrockCohere => bedrock::cohere_said(body),
             Wire::BedrockTitan => bedrock::titan_said(body),
-            Wire::OpenAi | Wire::VertexPredict => vertex::said(body),
+            Wire::OpenAi => openai::said(body),
+            Wire::VertexContents => gemini::said(body),
+            Wire::VertexPredict => vertex::said(body),
         };
         let said = said.filter(|said| said.vectors.len() == self.inputs);
         let mut said = said.ok_or_else(answer::unreadable)?;
         said.tokens = said.tokens.or(counted);
-        answer::write(&said, served, self.base64)
+        match self.form {
+            EmbedForm::OpenAi => answer::write(&said, served, self.base64),
+            form => gemini::answer(&said, form),
+        }
     }
+}
+
+/// Our own structs: string keys, no fallible parts.
+fn written<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 /// The 400 of a model that only upstreams without embeddings serve.

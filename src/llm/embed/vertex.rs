@@ -4,8 +4,31 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::Wire;
 use super::answer::Said;
-use super::request::Asked;
+use super::asked::Asked;
+use crate::capabilities::matches;
+
+/// Path and wire of a model; none of what does not embed.
+pub(super) fn service(model: &str) -> Option<(&'static str, Wire)> {
+    let is = |globs: &[&str]| globs.iter().any(|glob| matches(glob, model));
+    if !is(&["*embedding*", "*gecko*"]) {
+        return None;
+    }
+    // Those of Gemini's second generation know no `:predict`.
+    let contents =
+        is(&["gemini-embedding-*"]) && !is(&["gemini-embedding-001*", "gemini-embedding-exp*"]);
+    Some(match contents {
+        true => (
+            "/publishers/google/models/{model}:batchEmbedContents",
+            Wire::VertexContents,
+        ),
+        false => (
+            "/publishers/google/models/{model}:predict",
+            Wire::VertexPredict,
+        ),
+    })
+}
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -16,12 +39,17 @@ struct Request<'a> {
 #[derive(Serialize)]
 struct Instance<'a> {
     content: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Parameters {
-    /// A text that is too long is an error, as it is for OpenAI, not a shorter one.
+    /// A text that is too long is an error, as it is for OpenAI, not a shorter one,
+    /// unless the client says otherwise.
     auto_truncate: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_dimensionality: Option<u32>,
@@ -53,16 +81,18 @@ struct Statistics {
 }
 
 pub(super) fn predict(asked: &Asked) -> Vec<u8> {
-    let instances = asked.input.iter();
-    let request = Request {
-        instances: instances.map(|text| Instance { content: text }).collect(),
+    let instances = asked.inputs.iter().map(|input| Instance {
+        content: &input.text,
+        task_type: input.task.as_ref().map(|it| it.value.as_str()),
+        title: input.title.as_ref().map(|it| it.value.as_str()),
+    });
+    super::written(&Request {
+        instances: instances.collect(),
         parameters: Parameters {
-            auto_truncate: false,
+            auto_truncate: asked.truncate.as_ref().is_some_and(|it| it.value),
             output_dimensionality: asked.dimensions,
         },
-    };
-    // Our own structs: string keys, no fallible parts.
-    serde_json::to_vec(&request).unwrap_or_default()
+    })
 }
 
 #[expect(

@@ -4,9 +4,10 @@
 #![no_main]
 
 use agentkube_fuzz::Input;
-use agentkube_llm::{End, Outcome, Tap, TapOptions, TranslatingTap, Translator};
+use agentkube_llm::{Dialect, End, JsonList, Outcome, Tap, TapOptions, TranslatingTap, Translator};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
+use serde_json::value::RawValue;
 
 fuzz_target!(|data: &[u8]| {
     let Some(input) = Input::new(data) else {
@@ -69,6 +70,12 @@ fn watch(
         for end in ["event: message_stop", ":event-type\x07\0\x0bmessageStop"] {
             assert!(!text(&out).contains(end), "a terminator behind {outcome:?}");
         }
+    }
+    if input.client == Dialect::Gemini && outcome == Outcome::Finished {
+        let mut list = JsonList::new();
+        let elements = list.take(Bytes::copy_from_slice(&out));
+        let whole = [elements, list.end(true)].concat();
+        serde_json::from_slice::<Vec<&RawValue>>(&whole).expect("a list of JSON");
     }
     (out, outcome, read)
 }

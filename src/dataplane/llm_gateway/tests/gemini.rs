@@ -4,7 +4,7 @@ use agentkube_plan::{Credentials, GatewayUpstream, Provider};
 use agentkube_testkit::{Reply, Upstream};
 use serde_json::{Value, json};
 
-use super::kit::{Rig, anthropic, mk_upstream, plan, post};
+use super::kit::{Rig, anthropic, mk_upstream, openai, plan, post};
 
 #[tokio::test]
 async fn gemini_clients_ask_claude_and_read_their_own_dialect() {
@@ -130,4 +130,36 @@ async fn the_usage_of_a_large_answer_of_gemini_is_counted() {
     assert!(answer.body.len() > 5 * 1024 * 1024);
     let output = rig.metric("agentkube_llm_tokens_total", &["type=\"output\""]);
     assert!((output - 9.0).abs() < 0.1);
+}
+
+#[tokio::test]
+async fn gemini_clients_embed_with_whoever_embeds() {
+    let upstream = Upstream::by_model().await;
+    let rig = Rig::new(plan(vec![openai("gpt", &upstream)])).await;
+    let content = json!({"parts": [{"text": "Hi"}]});
+    let one = json!({"content": content, "taskType": "CLUSTERING"}).to_string();
+    let answer = rig
+        .call(post("/v1beta/models/fast:embedContent", one))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(
+        answer.json()["embedding"]["values"],
+        json!([0.5, -1.0, 0.25])
+    );
+    assert_eq!(answer.header("x-agentkube-dropped"), "taskType");
+    let batch = json!({"requests": [{"content": content}, {"content": content}]}).to_string();
+    let answer = rig
+        .call(post("/v1/models/fast:batchEmbedContents", batch))
+        .await;
+    assert_eq!(answer.json()["embeddings"].as_array().unwrap().len(), 2);
+    let seen = upstream.requests();
+    assert_eq!(seen[1].route(), "/v1/embeddings");
+    assert_eq!(seen[1].model(), "gpt-5.1");
+    let claude = Rig::new(plan(vec![anthropic("claude", &upstream)])).await;
+    let one = json!({"content": content}).to_string();
+    let refused = claude
+        .call(post("/v1beta/models/fast:embedContent", one))
+        .await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["error"]["status"], "INVALID_ARGUMENT");
 }

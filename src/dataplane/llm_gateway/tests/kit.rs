@@ -44,6 +44,19 @@ impl Rig {
     }
 
     pub(super) async fn with_secrets(plan: GatewayPlan, secrets: Secrets) -> Self {
+        Self::build(plan, secrets, Capabilities::default()).await
+    }
+
+    /// With a file over the table of what models take.
+    pub(super) async fn with_capabilities(plan: GatewayPlan, table: &Value) -> Self {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = dir.path().join("models.json");
+        std::fs::write(&file, table.to_string()).unwrap();
+        let capabilities = Capabilities::of_file(&file).unwrap();
+        Self::build(plan, provider_secrets(), capabilities).await
+    }
+
+    async fn build(plan: GatewayPlan, secrets: Secrets, capabilities: Capabilities) -> Self {
         let mut registry = Registry::default();
         let parts = GatewayParts {
             dial: TlsRoots::load().unwrap(),
@@ -54,7 +67,7 @@ impl Rig {
                 bodies: 128 * 1024,
                 in_flight: 64,
             },
-            capabilities: Capabilities::default(),
+            capabilities,
         };
         let source = MemorySource::new(plan, &clients(), secrets).unwrap();
         let gateway = Gateway::start(source.watch(), parts).await.unwrap();

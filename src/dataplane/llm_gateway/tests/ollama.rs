@@ -4,7 +4,9 @@
 use agentkube_testkit::Upstream;
 use serde_json::{Value, json};
 
-use super::kit::{Answer, Rig, anthropic, api_chat, behaving, get, ollama, openai, plan, post};
+use super::kit::{
+    Answer, Rig, anthropic, api_chat, behaving, chat, get, ollama, openai, plan, post,
+};
 
 fn asked(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "Hi"}]})
@@ -119,4 +121,50 @@ async fn models_are_listed_and_shown() {
     assert_eq!(unknown.status, 404);
     let version = rig.call(get("/api/version")).await.json();
     assert!(version["version"].is_string());
+}
+
+#[tokio::test]
+async fn what_is_translated_for_an_ollama_is_never_cut_in_silence() {
+    let upstream = Upstream::by_model().await;
+    let rig = Rig::new(plan(vec![ollama("gpu", &upstream)])).await;
+    let body = json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]});
+    let path = "/v1beta/models/gpt-5.1:generateContent";
+    let answer = rig.call(post(path, body.to_string())).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let seen = &upstream.requests()[0];
+    assert_eq!(seen.route(), "/api/chat");
+    let sent = seen.json();
+    assert_eq!(
+        (&sent["truncate"], &sent["shift"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(
+        sent["options"],
+        Value::Null,
+        "the window is the server's own"
+    );
+}
+
+#[tokio::test]
+async fn a_context_window_of_the_table_is_asked_for_in_any_dialect() {
+    let upstream = Upstream::by_model().await;
+    let table = json!({"version": "ours", "models": [
+        {"names": ["gpt-5.1"], "providers": ["ollama"], "num_ctx": 32768},
+    ]});
+    let plan = plan(vec![ollama("gpu", &upstream)]);
+    let rig = Rig::with_capabilities(plan, &table).await;
+    for (served, route) in [
+        ("gpt-5.1", "/api/chat"),
+        ("served-x", "/v1/chat/completions"),
+    ] {
+        let answer = rig.call(chat(&asked(served))).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json()["object"], "chat.completion");
+        let seen = upstream.requests();
+        let seen = seen.last().unwrap();
+        assert_eq!(seen.route(), route);
+        if route == "/api/chat" {
+            assert_eq!(seen.json()["options"]["num_ctx"], 32768);
+        }
+    }
 }

@@ -71,6 +71,8 @@ enum Think {
 #[derive(Default, Serialize)]
 struct Options<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    num_ctx: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     num_predict: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<&'a Number>,
@@ -98,7 +100,10 @@ impl Options<'_> {
             self.presence_penalty,
             self.seed,
         ];
-        self.num_predict.is_none() && self.stop.is_empty() && numbers.iter().all(Option::is_none)
+        let limits = [self.num_ctx, self.num_predict];
+        limits.iter().all(Option::is_none)
+            && self.stop.is_empty()
+            && numbers.iter().all(Option::is_none)
     }
 }
 
@@ -153,6 +158,7 @@ fn drop_parameters(request: &ChatRequest, to: &mut Encode<'_>) {
 
 fn options<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Options<'a> {
     let from = &request.sampling;
+    let num_ctx = to.capabilities.num_ctx;
     let mut taken = |value: &'a Option<Number>, parameter, field| {
         let value = value.as_ref()?;
         if to.capabilities.refuses(parameter) {
@@ -162,6 +168,7 @@ fn options<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Options<'a> {
         Some(value)
     };
     Options {
+        num_ctx,
         num_predict: request.max_tokens,
         temperature: taken(
             &from.temperature,
