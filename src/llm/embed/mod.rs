@@ -171,7 +171,9 @@ impl EmbedContext {
         said.tokens = said.tokens.or(counted);
         match self.form {
             EmbedForm::OpenAi => answer::write(&said, served, self.base64),
-            form => gemini::answer(&said, form),
+            form @ (EmbedForm::GeminiBatch | EmbedForm::GeminiContent) => {
+                gemini::answer(&said, form)
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ const MESSAGES: Dialect = Dialect::AnthropicMessages;
 const OLLAMA: Dialect = Dialect::OllamaChat;
 const RESPONSES: Dialect = Dialect::OpenAiResponses;
 
-const ALL: &[Dialect] = &Dialect::ALL;
+const ALL: &[Dialect] = Dialect::ALL;
 /// Clients that get a call in one piece, or the whole answer once more.
 const WHOLE_CALLS: &[Dialect] = &[GEMINI, OLLAMA, RESPONSES];
 /// Clients that replay no thoughts, and the one that gets the answer once more.
