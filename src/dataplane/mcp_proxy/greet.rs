@@ -23,7 +23,12 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
         let text = "params.protocolVersion must be a string";
         return failure(caller, id, &ErrorObject::new(error::INVALID_PARAMS, text));
     };
-    let version = Version::negotiate(&requested);
+    let on_stream = matches!(caller.party, Party::Opening);
+    let mut version = Version::negotiate(&requested);
+    if on_stream {
+        // From 2025-11-25 on servers let go of streams that clients resume.
+        version = version.min(Version::V2025_06_18);
+    }
     let declared = message
         .params()
         .and_then(|params| params.value("capabilities"));
@@ -39,6 +44,9 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
         let error = ErrorObject::new(error::INTERNAL_ERROR, text);
         return Reply::failure(Some(id), StatusCode::SERVICE_UNAVAILABLE, &error);
     };
+    if on_stream {
+        live.keep_to_stream();
+    }
     let party = Party::Session(live.clone());
     let about = About::of(caller, &party).await;
     let (capabilities, info) = (&about.capabilities, &caller.serving.info);

@@ -6,6 +6,8 @@
 //!   ← relay: JSON, or SSE event by event: ids and progress tokens restored, results bridged, token redacted
 //! ```
 //!
+//! Clients of the legacy HTTP+SSE transport are served at `/sse`, by the same dispatch.
+//!
 //! A modern client's requests stand alone. A legacy client gets a session whose
 //! sealed id holds what a replica needs to serve it, so any replica serves any
 //! request. Where an upstream keeps sessions, that client has one of its own
@@ -23,6 +25,7 @@ mod listen;
 mod lists;
 mod locate;
 mod metrics;
+mod old_clients;
 mod party;
 mod peer;
 mod pieces;

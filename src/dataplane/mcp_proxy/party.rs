@@ -13,6 +13,8 @@ pub(super) enum Party {
     Modern,
     /// A legacy client that opened no session.
     Legacy,
+    /// A client on a stream of its own, before it was greeted.
+    Opening,
     /// A legacy client in its session.
     Session(Arc<Live>),
 }
@@ -22,7 +24,7 @@ impl Party {
     pub(super) fn era(&self) -> Era {
         match self {
             Self::Modern => Era::Modern,
-            Self::Legacy | Self::Session(_) => Era::Legacy,
+            Self::Legacy | Self::Opening | Self::Session(_) => Era::Legacy,
         }
     }
 
@@ -30,7 +32,7 @@ impl Party {
     pub(super) fn session(&self) -> Option<&Arc<Live>> {
         match self {
             Self::Session(live) => Some(live),
-            Self::Modern | Self::Legacy => None,
+            Self::Modern | Self::Legacy | Self::Opening => None,
         }
     }
 }

@@ -29,6 +29,14 @@ impl Piece {
         }
     }
 
+    /// The same, with more after it.
+    pub(super) fn and_more(self) -> Self {
+        Self {
+            last: false,
+            ..self
+        }
+    }
+
     /// Nothing comes after it.
     pub(super) fn last(text: impl Into<Bytes>) -> Self {
         Self {

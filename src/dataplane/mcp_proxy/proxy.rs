@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::calls::Calls;
 use super::desk::Desk;
 use super::metrics::ProxyMetrics;
+use super::old_clients::OpenStreams;
 use super::party::Party;
 use super::pod_relay::{Relayed, RelayedPlane, Relays};
 use super::route::ProxyPlane;
@@ -77,6 +78,8 @@ pub(super) struct State {
     pub(super) desk: Desk,
     /// Towards other replicas.
     pub(super) peers: UpstreamClient,
+    /// The streams of clients of the legacy HTTP+SSE transport.
+    pub(super) old_streams: OpenStreams,
     /// Sessions that only one Pod can serve.
     pub(super) relays: Relays,
     /// Seals the sessions of a plan without keys.
@@ -103,6 +106,7 @@ impl Proxy {
             calls: Calls::default(),
             desk: Desk::default(),
             peers: UpstreamClient::new(&parts.roots, PEER_TIMEOUT),
+            old_streams: OpenStreams::default(),
             relays: Relays::new(&parts.roots),
             parts,
             own_key: own_key(),

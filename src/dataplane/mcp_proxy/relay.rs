@@ -179,8 +179,8 @@ impl Asker {
             return Some(route.questions(live).notification(message));
         }
         let method = message.method()?;
-        if method != "notifications/progress" && route.upstream.is_program() {
-            // On stdio nothing says about which of the calls it is, and this one may be
+        if method != "notifications/progress" && route.upstream.mixes(lane) {
+            // There nothing says about which of the calls it is, and this one may be
             // another client's.
             return None;
         }
@@ -339,9 +339,11 @@ impl Relay {
 
     /// Where the client may go on after this event: told in its own session only.
     fn place(&self, event: &sse::Event) -> Place {
-        match self.route.own {
-            Some(_) => Place::answer(self.route.upstream.fingerprint, event),
-            None => Place::default(),
+        match &self.route.own {
+            Some(live) if !live.is_on_stream() => {
+                Place::answer(self.route.upstream.fingerprint, event)
+            }
+            _ => Place::default(),
         }
     }
 

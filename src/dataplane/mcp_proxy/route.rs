@@ -7,7 +7,7 @@ use agentkube_mcp::error::{INTERNAL_ERROR, INVALID_REQUEST};
 use agentkube_mcp::{ErrorObject, message};
 
 use super::guard::Foreign;
-use super::reply;
+use super::{old_clients, reply};
 use crate::edge::{Body, CollectError, Fault, Plane, RouteLabel, Unauthenticated};
 
 /// What a request is for.
@@ -17,6 +17,8 @@ pub enum Route {
     Livez,
     /// The MCP endpoint.
     Mcp,
+    /// Clients of the legacy HTTP+SSE transport.
+    OldMcp,
     /// What another replica handed on.
     Relayed,
     /// Anything else.
@@ -24,7 +26,13 @@ pub enum Route {
 }
 
 impl RouteLabel for Route {
-    const ALL: &'static [Self] = &[Self::Livez, Self::Mcp, Self::Relayed, Self::Unknown];
+    const ALL: &'static [Self] = &[
+        Self::Livez,
+        Self::Mcp,
+        Self::OldMcp,
+        Self::Relayed,
+        Self::Unknown,
+    ];
 
     fn index(self) -> usize {
         self as usize
@@ -34,6 +42,7 @@ impl RouteLabel for Route {
         match self {
             Self::Livez => "livez",
             Self::Mcp => "mcp",
+            Self::OldMcp => "sse",
             Self::Relayed => "relayed",
             Self::Unknown => "unknown",
         }
@@ -55,6 +64,18 @@ pub enum ProxyError {
     /// 405.
     #[error("only POST is served here, and in a session of a legacy client GET and DELETE")]
     Method,
+    /// 405.
+    #[error("GET opens a stream here, and its first event says where to POST")]
+    OldMethod,
+    /// 404.
+    #[error(
+        "this stream is not open here: open another one with GET /sse \
+         (replicas that do not know their Pod need sessionAffinity: ClientIP)"
+    )]
+    Stream,
+    /// 503.
+    #[error("too many sessions are open (spec.limits.sessions); try again later")]
+    ManyStreams,
     /// 404.
     #[error("this session is not known here; initialize again")]
     Session,
@@ -65,7 +86,7 @@ pub enum ProxyError {
     #[error("the Accept header must list application/json or text/event-stream")]
     NotAcceptable,
     /// 404.
-    #[error("nothing is served here; the MCP endpoint is /mcp")]
+    #[error("nothing is served here; the MCP endpoint is /mcp, for HTTP+SSE /sse")]
     NotFound,
     /// 403.
     #[error("only replicas of this MCP are served here")]
@@ -102,11 +123,11 @@ impl ProxyError {
             Self::Body(CollectError::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(CollectError::Cut) => StatusCode::BAD_REQUEST,
             Self::Body(CollectError::Full) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method | Self::OldMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::NotFound | Self::Session => StatusCode::NOT_FOUND,
-            Self::NoPlan | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotFound | Self::Session | Self::Stream => StatusCode::NOT_FOUND,
+            Self::ManyStreams | Self::NoPlan | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -122,6 +143,7 @@ impl Plane for ProxyPlane {
     fn route<B>(&self, request: &Request<B>) -> Route {
         match request.uri().path() {
             "/mcp" => Route::Mcp,
+            old_clients::PATH => Route::OldMcp,
             "/livez" if request.method() == Method::GET => Route::Livez,
             _ => Route::Unknown,
         }
@@ -140,7 +162,10 @@ impl Plane for ProxyPlane {
             Fault::Failed(error) => error,
         };
         let code = match error {
-            ProxyError::NoPlan | ProxyError::Overloaded | ProxyError::Broken => INTERNAL_ERROR,
+            ProxyError::ManyStreams
+            | ProxyError::NoPlan
+            | ProxyError::Overloaded
+            | ProxyError::Broken => INTERNAL_ERROR,
             _ => INVALID_REQUEST,
         };
         let object = ErrorObject::new(code, error.to_string());
@@ -149,7 +174,10 @@ impl Plane for ProxyPlane {
             // RFC 9110, 11.6.1: a 401 carries a challenge.
             ProxyError::Unauthenticated(_) => Some((WWW_AUTHENTICATE, "Bearer")),
             ProxyError::Method => Some((ALLOW, "GET, POST, DELETE")),
-            ProxyError::NoPlan | ProxyError::Overloaded => Some((RETRY_AFTER, "1")),
+            ProxyError::OldMethod => Some((ALLOW, "GET, POST")),
+            ProxyError::ManyStreams | ProxyError::NoPlan | ProxyError::Overloaded => {
+                Some((RETRY_AFTER, "1"))
+            }
             _ => None,
         };
         if let Some((name, value)) = header {

@@ -26,7 +26,7 @@ use super::reply::{self, Reply};
 use super::route::{ProxyError, Route};
 use super::serving::Serving;
 use super::sessions::{self, Live};
-use super::{pod_relay, stream};
+use super::{old_clients, pod_relay, stream};
 use crate::edge::{Body, Routed, Tally, collect};
 
 /// The proxy's own service, inside the shared layers.
@@ -63,7 +63,7 @@ where
         match routed.route {
             Route::Livez => Box::pin(ready(Ok(Response::new(Body::full("ok\n"))))),
             Route::Unknown | Route::Relayed => Box::pin(ready(Err(ProxyError::NotFound))),
-            Route::Mcp => Box::pin(answer(Arc::clone(&self.0), routed.request)),
+            Route::Mcp | Route::OldMcp => Box::pin(answer(Arc::clone(&self.0), routed.request)),
         }
     }
 }
@@ -98,6 +98,9 @@ pub(super) async fn serve<B>(
 where
     B: HttpBody<Data = Bytes>,
 {
+    if request.uri().path() == old_clients::PATH {
+        return old_clients::serve(state, serving, client, way, request).await;
+    }
     let (head, body) = request.into_parts();
     let site = Site {
         state,
@@ -336,7 +339,7 @@ fn refuse(status: StatusCode, error: &ErrorObject) -> Response<Body> {
     reply::json(status, message::failure(None, error))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers
         .get(CONTENT_TYPE)
         .map(HeaderValue::as_bytes)

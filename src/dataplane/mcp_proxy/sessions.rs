@@ -6,6 +6,7 @@
 //! upstream forgot its session, and sessions that had no place in the id.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -53,6 +54,7 @@ pub(super) struct Live {
     level: Mutex<Option<String>>,
     calls: Mutex<HashMap<String, Under>>,
     over: CancellationToken,
+    on_stream: AtomicBool,
 }
 
 /// A call that is under way in a session.
@@ -207,6 +209,7 @@ impl Live {
             level: Mutex::default(),
             calls: Mutex::default(),
             over: CancellationToken::new(),
+            on_stream: AtomicBool::new(false),
         }
     }
 
@@ -257,6 +260,17 @@ impl Live {
     /// The call of this id, when it is under way here.
     pub(super) fn call(&self, id: &str) -> Option<Under> {
         locked(&self.calls).get(id).cloned()
+    }
+
+    /// It lives on one stream, which cannot be resumed: so it is in the legacy
+    /// HTTP+SSE transport.
+    pub(super) fn keep_to_stream(&self) {
+        self.on_stream.store(true, Ordering::Relaxed);
+    }
+
+    /// True when the client cannot read on elsewhere.
+    pub(super) fn is_on_stream(&self) -> bool {
+        self.on_stream.load(Ordering::Relaxed)
     }
 
     /// Waits until the session is over.

@@ -42,19 +42,10 @@ pub(super) fn open(
     headers: &HeaderMap,
 ) -> Response<Body> {
     let mark = headers.get(header::LAST_EVENT_ID).and_then(Mark::parse);
-    let mut ears = SelectAll::new();
-    let of_answer = mark.as_ref().filter(|mark| !mark.is_own_stream);
-    for upstream in &serving.upstreams {
-        let marked = mark
-            .as_ref()
-            .filter(|mark| mark.upstream == upstream.fingerprint);
-        if of_answer.is_some() && marked.is_none() {
-            continue;
-        }
-        ears.push(Box::pin(Ear::new(serving, live, upstream, marked).frames()) as Frames);
-    }
+    let ears = ears(serving, live, mark.as_ref());
     // Older clients take an event without a message for a broken one.
-    let greets = of_answer.is_none() && live.version >= Version::V2025_11_25;
+    let is_answer = mark.is_some_and(|mark| !mark.is_own_stream);
+    let greets = !is_answer && live.version >= Version::V2025_11_25;
     let first = greets.then(|| sse::frame_with("", Some(OPEN), None));
     reply::stream(Body::stream(body(
         ears,
@@ -64,7 +55,25 @@ pub(super) fn open(
     )))
 }
 
-type Frames = Pin<Box<dyn Stream<Item = String> + Send>>;
+/// What upstreams say in a session, from this mark on.
+pub(super) fn ears(
+    serving: &Arc<Serving>,
+    live: &Arc<Live>,
+    mark: Option<&Mark>,
+) -> SelectAll<Frames> {
+    let mut ears = SelectAll::new();
+    let of_answer = mark.filter(|mark| !mark.is_own_stream);
+    for upstream in &serving.upstreams {
+        let marked = mark.filter(|mark| mark.upstream == upstream.fingerprint);
+        if of_answer.is_some() && marked.is_none() {
+            continue;
+        }
+        ears.push(Box::pin(Ear::new(serving, live, upstream, marked).frames()) as Frames);
+    }
+    ears
+}
+
+pub(super) type Frames = Pin<Box<dyn Stream<Item = String> + Send>>;
 
 fn body(
     ears: SelectAll<Frames>,
@@ -182,7 +191,9 @@ impl Ear {
     }
 
     fn frame(&self, lane: &Lane, event: &sse::Event) -> Option<String> {
-        let place = if self.is_answer {
+        let place = if self.live.is_on_stream() {
+            Place::default()
+        } else if self.is_answer {
             Place::answer(self.upstream.fingerprint, event)
         } else {
             Place::stream(self.upstream.fingerprint, event)

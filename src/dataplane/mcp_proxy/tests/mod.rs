@@ -13,6 +13,7 @@ mod listen;
 mod lists;
 mod metrics;
 mod oauth;
+mod old_clients;
 mod old_server;
 mod old_upstreams;
 mod pods;

@@ -10,7 +10,9 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::kit::{bearer, legacy_message, plan, secret, serve, serve_with, upstream};
+use super::listen::next;
 use super::old_server::{self, OldServer, ran};
+use super::pods::Pod;
 use super::server::{Spec, response};
 use crate::source::Secrets;
 
@@ -250,6 +252,34 @@ async fn another_replica_opens_a_session_of_its_own() {
     let there = sitting.at(&other);
     let answer = there.ask("tools/call", json!({"name": "echo"})).await;
     assert_eq!(answer.result()["content"][0]["text"], "echo ran");
+}
+
+#[tokio::test]
+async fn a_session_is_served_where_its_stream_is_whichever_pod_is_asked() {
+    let server = OldServer::start(&["ask"], |message| match message["method"].as_str() {
+        Some("tools/call") => vec![question(7, "elicitation/create")],
+        _ => vec![json!({
+            "jsonrpc": "2.0", "id": "client-1", "result": {"heard": message["result"]},
+        })],
+    })
+    .await;
+    let mut plan = plan(vec![over(&server, HttpTransport::Auto)]);
+    plan.alone = false;
+    let one = Pod::start("uid-1", plan.clone()).await;
+    let other = Pod::start("uid-2", plan).await;
+    let sitting = one.tested.open(json!({"elicitation": {}})).await;
+    let opened = server.opened();
+    let there = sitting.at(&other.tested);
+    let call = legacy_message("tools/call", &json!({"name": "ask"}));
+    let mut body = other.tested.send(there.post(&call)).await.into_body();
+    let asked = next(&mut body).await;
+    let answer = json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept"}});
+    assert_eq!(there.say(&answer).await.status, 202);
+    let answered = next(&mut body).await;
+    assert_eq!(answered["result"]["heard"]["action"], "accept");
+    assert_eq!(server.opened(), opened, "the other Pod opened none");
+    one.stop().await;
+    other.stop().await;
 }
 
 #[tokio::test]

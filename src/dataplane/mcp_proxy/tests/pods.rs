@@ -43,8 +43,8 @@ done
 "#;
 
 /// A replica with its port for the others.
-struct Pod {
-    tested: Tested,
+pub(super) struct Pod {
+    pub(super) tested: Tested,
     address: SocketAddr,
     drain: Drain,
     serving: JoinSet<()>,
@@ -60,7 +60,7 @@ fn program() -> ProxyUpstream {
 }
 
 impl Pod {
-    async fn start(uid: &str, plan: ProxyPlan) -> Self {
+    pub(super) async fn start(uid: &str, plan: ProxyPlan) -> Self {
         let tested = serve(plan).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -77,7 +77,7 @@ impl Pod {
     }
 
     /// As when the Pod is deleted.
-    async fn stop(mut self) {
+    pub(super) async fn stop(mut self) {
         self.drain.start();
         within("the port closes", self.serving.join_next()).await;
         self.tested.programs.stopped().await;

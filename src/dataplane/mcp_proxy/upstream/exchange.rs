@@ -100,6 +100,11 @@ impl Wire {
         self.read(lane, response, clock).await
     }
 
+    /// True for a session over the legacy transport.
+    pub(super) fn is_stream(&self, lane: &Lane) -> bool {
+        self.over_stream(lane).is_some()
+    }
+
     /// The legacy transport, and the session, when the lane is one over it.
     fn over_stream<'l>(&self, lane: &'l Lane) -> Option<(&Arc<Streams>, Option<&'l HeaderValue>)> {
         let streams = self.streams.as_ref()?;

@@ -162,12 +162,14 @@ impl Upstream {
         matches!(lane, Some(Lane::Modern(_)))
     }
 
-    /// True when a legacy session lives where it was opened: in a child on stdio.
-    /// So it is taken to be until the program says that it is modern.
+    /// True when a legacy session lives where it was opened: in a child on stdio, so
+    /// it is taken to be until the program says that it is modern, or on a stream of
+    /// the legacy transport.
     pub(in crate::mcp_proxy) fn binds_sessions(&self) -> bool {
         let connected = self.connected.load();
         let lane = connected.as_ref().and_then(|it| it.choose(Era::Legacy));
-        self.is_program() && !matches!(lane, Some(Lane::Modern(_)))
+        let on_stream = matches!(&lane, Some(lane) if self.wire.is_stream(lane));
+        on_stream || (self.is_program() && !matches!(lane, Some(Lane::Modern(_))))
     }
 
     /// True when the upstream gives sessions ids.

@@ -130,6 +130,11 @@ impl Upstream {
         )
     }
 
+    /// True where all that the upstream says comes one way, whichever call it is about.
+    pub(super) fn mixes(&self, lane: &Lane) -> bool {
+        self.is_program() || self.wire.is_stream(lane)
+    }
+
     /// The upstream of this row of a plan.
     pub(super) fn new(
         plan: &ProxyPlan,

@@ -1,0 +1,145 @@
+//! The streams that are open here, and what was posted to them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use agentkube_mcp::Version;
+use agentkube_mcp::session::SessionTag;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::mcp_proxy::calls::Call;
+use crate::mcp_proxy::party::Party;
+use crate::mcp_proxy::proxy::State;
+use crate::mcp_proxy::route::ProxyError;
+use crate::mcp_proxy::serving::Serving;
+use crate::mcp_proxy::sessions::{self, Live};
+
+/// Posted messages that wait until the stream's reader comes to them.
+const MAX_WAITING: usize = 64;
+
+/// The streams of this replica.
+#[derive(Debug, Default)]
+pub(in crate::mcp_proxy) struct OpenStreams(Mutex<HashMap<SessionTag, Arc<Stream>>>);
+
+/// An open stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    tag: SessionTag,
+    jobs: mpsc::Sender<Job>,
+    /// Its session, once the client was greeted.
+    live: OnceLock<Arc<Live>>,
+}
+
+/// What was posted, under the plan of that moment.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) serving: Arc<Serving>,
+    pub(super) body: Bytes,
+    /// It ends when there is nothing more to say to it.
+    pub(super) call: Call,
+}
+
+/// A stream at its reader. When it is dropped, so is the session.
+pub(super) struct Place {
+    pub(super) state: Arc<State>,
+    /// Whose stream it is.
+    pub(super) client: String,
+    pub(super) stream: Arc<Stream>,
+    pub(super) jobs: Option<mpsc::Receiver<Job>>,
+}
+
+impl OpenStreams {
+    /// The stream of this tag, when it is open here.
+    pub(super) fn find(&self, tag: &SessionTag) -> Option<Arc<Stream>> {
+        self.held().get(tag).map(Arc::clone)
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<SessionTag, Arc<Stream>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream {
+    /// Gives it something to do.
+    ///
+    /// # Errors
+    /// When the reader is far behind, or gone.
+    pub(super) fn give(&self, job: Job) -> Result<(), ProxyError> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ProxyError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => ProxyError::Stream,
+        })
+    }
+
+    /// The session of its client.
+    pub(super) fn live(&self) -> Option<&Arc<Live>> {
+        self.live.get()
+    }
+
+    /// What its client speaks; before that is known, anything.
+    pub(super) fn version(&self) -> Version {
+        self.live().map_or(Version::ASSUMED, |live| live.version)
+    }
+
+    /// Who says something on it.
+    pub(super) fn party(&self) -> Party {
+        match self.live() {
+            Some(live) => Party::Session(Arc::clone(live)),
+            None => Party::Opening,
+        }
+    }
+
+    /// Its client was greeted.
+    pub(super) fn greeted(&self, live: Arc<Live>) {
+        // A second greeting is refused before it comes to this.
+        let _ = self.live.set(live);
+    }
+}
+
+impl Place {
+    /// A new stream; `None` when there are so many already.
+    pub(super) fn open(state: &Arc<State>, client: &str, limit: u32) -> Option<Self> {
+        let (give, jobs) = mpsc::channel(MAX_WAITING);
+        let stream = Arc::new(Stream {
+            tag: sessions::random()?,
+            jobs: give,
+            live: OnceLock::new(),
+        });
+        let mut held = state.old_streams.held();
+        if held.len() >= limit as usize {
+            return None;
+        }
+        held.insert(stream.tag, Arc::clone(&stream));
+        drop(held);
+        Some(Self {
+            state: Arc::clone(state),
+            client: client.to_owned(),
+            stream,
+            jobs: Some(jobs),
+        })
+    }
+
+    pub(super) fn tag(&self) -> SessionTag {
+        self.stream.tag
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.state.old_streams.held().remove(&self.stream.tag);
+        if let Some(live) = self.stream.live() {
+            if let Some(serving) = self.state.serving() {
+                serving.end_links(live);
+            }
+            self.state.sessions.end(live);
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").finish_non_exhaustive()
+    }
+}
