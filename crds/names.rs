@@ -54,6 +54,16 @@ pub fn client_key_secret(client: &str, kind: Kind, namespace: &str, name: &str) 
     format!("agentkube-key-{hex}")
 }
 
+/// The audience of service account tokens for an object:
+/// `llmgateway.agentkube.io/platform/shared-gateway`.
+///
+/// Of one object only: whoever gets hold of a token that was sent to one gateway
+/// cannot use it at another.
+#[must_use]
+pub fn token_audience(kind: Kind, namespace: &str, name: &str) -> String {
+    format!("{}.agentkube.io/{namespace}/{name}", kind.singular())
+}
+
 /// A target as annotations name it: `llmgateway/platform/shared`.
 #[must_use]
 pub fn target(kind: Kind, namespace: &str, name: &str) -> String {

@@ -26,22 +26,10 @@ const REFUSED: &[(Kind, &str, Unless, &str)] = &[
     (Kind::LLMGateway, "spec.prices", Absent, "remove it"),
     (Kind::LLMGateway, "spec.state", Absent, "remove it"),
     (
-        Kind::LLMGateway,
-        "spec.auth.mode",
-        OneOf(&["apikey", "none"]),
-        "use apikey or none",
-    ),
-    (
         Kind::MCP,
         "spec.toolPinning",
         OneOf(&["disabled"]),
         "remove it, or write disabled",
-    ),
-    (
-        Kind::MCP,
-        "spec.auth.mode",
-        OneOf(&["apikey", "none"]),
-        "use apikey or none",
     ),
     (
         Kind::AgentPolicy,

@@ -108,7 +108,7 @@ impl LLMGateway {
                     super::Translation::Lenient => agentkube_plan::Translation::Lenient,
                     super::Translation::Strict => agentkube_plan::Translation::Strict,
                 },
-                auth: self.spec.auth.mode.parse()?,
+                auth: self.spec.auth.mode.into(),
                 allowed_namespaces: self.spec.allowed_namespaces.clone(),
                 pod_template: self.spec.pod_template.clone().unwrap_or_default(),
                 not_enforced: not_enforced(Kind::LLMGateway, &raw),

@@ -114,7 +114,7 @@ impl MCP {
                 access: self.spec.access.iter().map(AccessRule::grant).collect(),
                 hosts: self.hosts(&object),
                 limits: limits?,
-                auth: self.spec.auth.mode.parse()?,
+                auth: self.spec.auth.mode.into(),
                 allowed_namespaces: self.spec.allowed_namespaces.clone(),
                 pod_template: self.spec.pod_template.clone().unwrap_or_default(),
                 object,

@@ -216,13 +216,12 @@ impl BreakerSpec {
     }
 }
 
-impl AuthMode {
-    /// What a data plane checks. `serviceAccount` is refused as not supported yet.
-    pub(crate) fn parse(self) -> Option<ClientAuth> {
-        match self {
-            Self::Apikey => Some(ClientAuth::Apikey),
-            Self::None => Some(ClientAuth::None),
-            Self::ServiceAccount => None,
+impl From<AuthMode> for ClientAuth {
+    fn from(mode: AuthMode) -> Self {
+        match mode {
+            AuthMode::Apikey => Self::Apikey,
+            AuthMode::None => Self::None,
+            AuthMode::ServiceAccount => Self::ServiceAccount,
         }
     }
 }

@@ -170,6 +170,7 @@ impl Explained {
             gateway,
             mcps,
             model: checked.model,
+            runtime: checked.runtime,
         };
         let request = WireRequest {
             namespace,

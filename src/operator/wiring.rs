@@ -43,6 +43,7 @@ pub(crate) fn wire_pod(agent: &CheckedAgent, pod: &Value, lookup: &dyn Lookup) -
         gateway: agent.gateway.as_ref().map(target(Kind::LLMGateway)),
         mcps: agent.mcps.iter().map(target(Kind::MCP)).collect(),
         model: agent.model.clone(),
+        runtime: agent.runtime,
     };
     let namespace = &agent.object.namespace;
     wire(

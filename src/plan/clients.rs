@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::TokenTrust;
+
 /// How callers prove who they are (`spec.auth.mode`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,15 +16,21 @@ pub enum ClientAuth {
     /// A key from the client table.
     #[default]
     Apikey,
+    /// A projected token of a ServiceAccount, for this object's audience.
+    ServiceAccount,
 }
 
 /// Contents of `clients.json`. Order is by client name, so that equal tables
-/// have equal bytes.
+/// have equal bytes. With `auth.mode: apikey` it has clients, with `serviceAccount`
+/// what verifies tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClientTable {
     /// The clients, sorted by name.
     pub clients: Vec<ClientEntry>,
+    /// Whose tokens are believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenTrust>,
 }
 
 /// One client and the keys it may use.
@@ -103,6 +111,7 @@ mod tests {
                 name: "team-a/reviewer".to_owned(),
                 keys: vec![KeyHash::of(b"one-key-of-16-or-more")],
             }],
+            tokens: None,
         };
         let text = serde_json::to_string(&table).unwrap();
         assert!(!text.contains("one-key"), "the key itself is never written");

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! DIR/plan/plan.json              GatewayPlan or ProxyPlan (a ConfigMap)
-//! DIR/clients/clients.json        ClientTable (a Secret: hashes, never keys)
+//! DIR/clients/clients.json        ClientTable (a Secret: hashes of keys, or public keys)
 //! DIR/secrets/<secret>/<entry>    credentials (a projected volume)
 //! ```
 
@@ -29,6 +29,7 @@ mod millis;
 mod proxy;
 mod run;
 mod secret;
+mod tokens;
 
 pub use admin::{DigestReport, LoadedDigest, UpstreamReport};
 pub use clients::{ClientAuth, ClientEntry, ClientTable, KeyHash, KeyHashError};
@@ -44,6 +45,7 @@ pub use proxy::{
 };
 pub use run::{RunPhase, RunReport, STATUS_PORT};
 pub use secret::SecretEntry;
+pub use tokens::{Namespaces, TokenKey, TokenTrust};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,14 @@
 //! References to other objects of ours: whether they exist and admit us.
 
+use agentkube_crds::shared::AuthMode;
 use agentkube_crds::{Kind, Reason};
 
 use super::Subject;
 use crate::cycle;
 use crate::findings::Findings;
 use crate::node::Node;
-use crate::target::{Found, TargetRef};
+use crate::target::{Found, Target, TargetRef};
+use crate::wire::{CUSTOM, no_tokens};
 
 pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
     let spec = subject.spec();
@@ -64,7 +66,7 @@ fn reference(subject: &Subject<'_>, node: &Node<'_>, kind: Kind, out: &mut Findi
     };
     let name = format!("{} \"{}/{}\"", kind.as_str(), target.namespace, target.name);
     match target.find(subject.namespace, subject.lookup) {
-        Found::Usable(_) => {}
+        Found::Usable(target) => reaching(subject, node, &name, &target, out),
         Found::Missing => {
             let message = format!("{name} does not exist yet");
             out.missing(subject.strict, &node.get("name"), message);
@@ -84,4 +86,29 @@ fn reference(subject: &Subject<'_>, node: &Node<'_>, kind: Kind, out: &mut Findi
             out.warn(node, Reason::Forbidden, message);
         }
     }
+}
+
+/// Who wants tokens of ServiceAccounts is not reached by who has none to show.
+fn reaching(
+    subject: &Subject<'_>,
+    node: &Node<'_>,
+    name: &str,
+    target: &Target,
+    out: &mut Findings,
+) {
+    if target.auth != AuthMode::ServiceAccount {
+        return;
+    }
+    let spec = subject.spec();
+    let message = match (subject.kind, spec.get("runtime").text()) {
+        (Kind::Agent, Some(runtime)) if runtime != CUSTOM => no_tokens(runtime),
+        // Within a namespace nothing is called: one MCP stands in for the other.
+        (Kind::MCP, _) if target.reference.namespace != subject.namespace => {
+            "wants tokens of ServiceAccounts (auth.mode serviceAccount), and an MCP has none: \
+             use one with auth.mode apikey"
+                .to_owned()
+        }
+        _ => return,
+    };
+    out.error(node, Reason::NotSupported, format!("{name} {message}"));
 }

@@ -3,12 +3,19 @@
 use agentkube_crds::{FieldError, Reason};
 use serde_json::{Value, json};
 
-use super::{PROVIDER_KEYS, Variable, Wiring, tools_file};
+use super::mount::Mount;
+use super::{PROVIDER_KEYS, Variable, Wiring};
 use crate::findings::Findings;
 use crate::lookup::Lookup;
 use crate::node::Node;
 
-pub(super) fn wire(container: &mut Value, path: &str, wiring: &Wiring, found: &mut Findings) {
+pub(super) fn wire(
+    container: &mut Value,
+    path: &str,
+    wiring: &Wiring,
+    mounts: &[Mount<'_>],
+    found: &mut Findings,
+) {
     let Some(container) = container.as_object_mut() else {
         return;
     };
@@ -38,16 +45,18 @@ pub(super) fn wire(container: &mut Value, path: &str, wiring: &Wiring, found: &m
             remove_provider_keys(env, path, &given, found);
         }
     }
-    if wiring.mcp_json.is_some() {
-        tools_file::add_mount(container, path, found);
+    for mount in mounts {
+        mount.add_mount(container, path, found);
     }
 }
 
 /// Variables that come from whole Secrets are not spelled out in the Pod, so a
-/// provider's key among them can only be pointed at.
+/// provider's key among them can only be pointed at. What is `given` by us wins over
+/// what is imported.
 pub(super) fn warn_of_imported_keys(
     container: &Value,
     path: &str,
+    given: &dyn Fn(&str) -> bool,
     lookup: &dyn Lookup,
     namespace: &str,
     found: &mut Findings,
@@ -62,7 +71,7 @@ pub(super) fn warn_of_imported_keys(
             continue;
         };
         let imported = facts.keys.iter().map(|key| format!("{prefix}{key}"));
-        for key in imported.filter(|key| is_stray(key)) {
+        for key in imported.filter(|key| PROVIDER_KEYS.contains(&key.as_str()) && !given(key)) {
             let field = format!("{path}.envFrom[{index}]");
             let message = format!("{key} of this Secret lets the container bypass the gateway");
             found
@@ -88,11 +97,6 @@ fn goes_astray(env: &[Value], key: &Variable, ours: &[Variable]) -> bool {
         let theirs = env.iter().find(|item| is_named(item, url));
         theirs.is_some_and(|theirs| our.is_none_or(|our| our.to_json() != *theirs))
     })
-}
-
-/// `OPENAI_API_KEY` is set by us, and what is set wins over what is imported.
-fn is_stray(key: &str) -> bool {
-    key != "OPENAI_API_KEY" && PROVIDER_KEYS.contains(&key)
 }
 
 fn add(env: &mut Vec<Value>, path: &str, variable: &Variable, gateway: bool, found: &mut Findings) {

@@ -8,6 +8,8 @@
 //! - No Secret is written and no value is read: keys are referred to by name.
 
 mod container;
+mod mount;
+mod tokens;
 mod tools_file;
 mod variables;
 mod wants;
@@ -34,6 +36,9 @@ pub const PROVIDER_KEYS: [&str; 6] = [
     "AZURE_OPENAI_API_KEY",
     "AWS_BEARER_TOKEN_BEDROCK",
 ];
+
+/// The runtime of which nothing is known.
+pub(crate) const CUSTOM: &str = "Custom";
 
 /// A Pod, or the template of one, that is to be wired.
 #[derive(Clone, Debug)]
@@ -149,10 +154,23 @@ impl Wiring {
     #[must_use]
     pub fn hash(&self) -> String {
         let env: Vec<Value> = self.env.iter().map(Variable::to_json).collect();
-        let all = json!([self.client, env, self.mcp_json]);
+        let mut all = vec![json!(self.client), json!(env), json!(self.mcp_json)];
+        all.extend(self.tokens().map(|mount| mount.source));
+        let all = Value::Array(all);
         let mut digest = hex::encode(Sha256::digest(all.to_string()));
         digest.truncate(16);
         digest
+    }
+
+    /// The tokens that the Pod calls with.
+    fn tokens(&self) -> Option<mount::Mount<'static>> {
+        tokens::mount(self.gateway.iter().chain(&self.mcps))
+    }
+
+    /// What is mounted into every container.
+    fn mounts(&self) -> Vec<mount::Mount<'static>> {
+        let file = self.mcp_json.is_some().then(tools_file::mount);
+        file.into_iter().chain(self.tokens()).collect()
     }
 
     /// The Secrets with client keys that the Pod waits for, and their targets.
@@ -188,7 +206,7 @@ fn usable(
     let namespace = request.namespace;
     let elsewhere = request.missing == Missing::Said;
     let (denied, reason, message) = match target.find(namespace, lookup) {
-        Found::Usable(target) => return keyed_as_supported(target, field, found),
+        Found::Usable(target) => return reaching(request, target, field, found),
         Found::Missing => {
             let strict = crate::checks::is_strict(namespace, lookup);
             (
@@ -216,16 +234,39 @@ fn usable(
     None
 }
 
-/// Tokens that rotate cannot travel in environment variables.
-fn keyed_as_supported(target: Target, field: &str, found: &mut Findings) -> Option<Target> {
-    if target.auth == agentkube_crds::shared::AuthMode::ServiceAccount {
-        let message = "its auth.mode serviceAccount is not supported yet: write apikey";
+/// Tokens that rotate cannot travel in environment variables, which is where the
+/// runtimes that we know look for a key.
+fn reaching(
+    request: &WireRequest<'_>,
+    target: Target,
+    field: &str,
+    found: &mut Findings,
+) -> Option<Target> {
+    let known = match &request.wants {
+        Wants::Agent { runtime, .. } => Some(format!("{runtime:?}")),
+        Wants::Annotated => {
+            let labels = Node::root(request.pod).get("metadata").get("labels");
+            labels.entry(keys::RUNTIME).text().map(str::to_owned)
+        }
+    };
+    if tokens::are_wanted(&target)
+        && let Some(runtime) = known.filter(|name| name != CUSTOM)
+    {
+        let message = no_tokens(&runtime);
         found
             .errors
             .push(FieldError::new(field, Reason::NotSupported, message));
         return None;
     }
     Some(target)
+}
+
+/// Why a runtime cannot call a target with `auth.mode: serviceAccount`.
+pub(crate) fn no_tokens(runtime: &str) -> String {
+    format!(
+        "wants tokens of ServiceAccounts (auth.mode serviceAccount), and {runtime} cannot read \
+         one from a file: use a target with auth.mode apikey"
+    )
 }
 
 fn apply(
@@ -236,6 +277,7 @@ fn apply(
     found: &mut Findings,
 ) -> Value {
     let mut pod = pod.clone();
+    let mounts = wiring.mounts();
     // Init containers too: native sidecars are among them, and a step that calls
     // a model before the start must not walk around the gateway either.
     for list in ["initContainers", "containers"] {
@@ -245,14 +287,17 @@ fn apply(
             .and_then(Value::as_array_mut);
         for (index, container) in containers.into_iter().flatten().enumerate() {
             let path = format!("{path}[{index}]");
-            container::wire(container, &path, wiring, found);
+            container::wire(container, &path, wiring, &mounts, found);
             if wiring.gateway.is_some() {
-                container::warn_of_imported_keys(container, &path, lookup, namespace, found);
+                let given = |key: &str| wiring.env.iter().any(|variable| variable.name == key);
+                container::warn_of_imported_keys(
+                    container, &path, &given, lookup, namespace, found,
+                );
             }
         }
     }
-    if wiring.mcp_json.is_some() {
-        tools_file::add_volume(&mut pod, found);
+    for mount in &mounts {
+        mount.add_volume(&mut pod, found);
     }
     annotate(&mut pod, wiring);
     runtime_files(&pod, found);

@@ -1,6 +1,7 @@
 //! What a Pod is given, and what is left alone.
 
 use agentkube_crds::Kind;
+use agentkube_crds::agent::AgentRuntime;
 use serde_json::json;
 
 use super::*;
@@ -254,8 +255,6 @@ fn a_pod_that_cannot_be_wired_is_denied_and_not_touched() {
     other["metadata"]["namespace"] = json!("team-b");
     other["spec"]["allowedNamespaces"] = json!({"from": "All"});
     twice.push(other);
-    let mut token = open_targets();
-    token[0]["spec"]["auth"] = json!({"mode": "serviceAccount"});
     let llm = "metadata.annotations[agentkube.io/llm-gateway]";
     let tools = "metadata.annotations[agentkube.io/mcp]";
     let annotated =
@@ -281,7 +280,6 @@ fn a_pod_that_cannot_be_wired_is_denied_and_not_touched() {
             llm,
             "does not admit namespace \"team-a\"",
         ),
-        (usual.clone(), &token[..], llm, "not supported yet"),
         (
             annotated("a/b/c", ""),
             &open_targets()[..],
@@ -346,6 +344,7 @@ fn an_agent_is_wired_to_what_its_spec_names() {
         gateway: Some(target(Kind::LLMGateway, "platform", "shared-gateway")),
         mcps: vec![target(Kind::MCP, "team-a", "absent")],
         model: Some("sonnet".to_owned()),
+        runtime: AgentRuntime::Custom,
     };
     let request = WireRequest {
         namespace: "team-a",
@@ -367,6 +366,7 @@ fn an_agent_is_wired_to_what_its_spec_names() {
             gateway,
             mcps: vec![],
             model,
+            runtime: AgentRuntime::Custom,
         },
         ..request
     };
@@ -428,6 +428,7 @@ fn odd_pods_are_wired_without_harm() {
             gateway: Some(gateway),
             mcps: vec![],
             model: None,
+            runtime: AgentRuntime::Custom,
         };
         let request = WireRequest {
             namespace: "a",
@@ -445,14 +446,94 @@ fn odd_pods_are_wired_without_harm() {
 
 #[test]
 fn the_names_that_admission_knows_are_those_that_a_container_gets() {
-    let wiring = wired(&pod(), &open_targets()).wiring.unwrap();
-    let mut given: Vec<String> = wiring
-        .env
-        .into_iter()
-        .map(|variable| variable.name)
-        .collect();
-    let mut known = names_for(true, ["github-tools"].into_iter());
-    given.sort();
-    known.sort();
-    assert_eq!(given, known);
+    let mut given = std::collections::BTreeSet::new();
+    for mode in ["apikey", "serviceAccount"] {
+        let mut targets = open_targets();
+        for target in &mut targets {
+            set(target, "/spec/auth", json!({"mode": mode}));
+        }
+        let wiring = wired(&pod(), &targets).wiring.unwrap();
+        given.extend(wiring.env.into_iter().map(|variable| variable.name));
+    }
+    let known = names_for(true, ["github-tools"].into_iter());
+    assert_eq!(given, known.into_iter().collect());
+}
+
+#[test]
+fn a_target_that_wants_tokens_gets_a_mounted_one_and_no_key() {
+    let mut targets = open_targets();
+    for target in &mut targets {
+        set(target, "/spec/auth", json!({"mode": "serviceAccount"}));
+    }
+    let once = wired(&pod(), &targets);
+    assert_eq!(lines(&once.errors), [""; 0]);
+    let env = env_of(&once.pod, 0);
+    let value = |name: &str| {
+        let (_, item) = env.iter().find(|(it, _)| *it == name)?;
+        item["value"].as_str()
+    };
+    assert_eq!(
+        value("AGENTKUBE_LLM_TOKEN_FILE"),
+        Some("/var/run/agentkube/shared-gateway-llm/token")
+    );
+    assert_eq!(
+        value("AGENTKUBE_MCP_GITHUB_TOOLS_TOKEN_FILE"),
+        Some("/var/run/agentkube/github-tools-mcp/token")
+    );
+    let keys = [
+        "OPENAI_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "AGENTKUBE_MCP_GITHUB_TOOLS_KEY",
+    ];
+    assert!(env.iter().all(|(name, _)| !keys.contains(name)));
+    assert!(once.wiring.as_ref().unwrap().key_secrets().is_empty());
+    let volumes = once.pod["spec"]["volumes"].as_array().unwrap();
+    assert_eq!(
+        volumes.last().unwrap(),
+        &json!({
+            "name": "agentkube-tokens",
+            "projected": {
+                "defaultMode": 420,
+                "sources": [
+                    {"serviceAccountToken": {
+                        "audience": "llmgateway.agentkube.io/platform/shared-gateway",
+                        "expirationSeconds": 3600,
+                        "path": "shared-gateway-llm/token",
+                    }},
+                    {"serviceAccountToken": {
+                        "audience": "mcp.agentkube.io/team-a/github-tools",
+                        "expirationSeconds": 3600,
+                        "path": "github-tools-mcp/token",
+                    }},
+                ],
+            },
+        })
+    );
+    let mounts = &once.pod["spec"]["containers"][0]["volumeMounts"];
+    assert_eq!(mounts[1]["mountPath"], "/var/run/agentkube");
+    let twice = wired(&once.pod, &targets);
+    assert_eq!(once.pod, twice.pod);
+    assert_eq!(lines(&twice.warnings), [""; 0]);
+}
+
+#[test]
+fn a_runtime_that_cannot_read_a_token_is_not_wired_to_who_wants_one() {
+    let mut targets = open_targets();
+    set(
+        &mut targets[0],
+        "/spec/auth",
+        json!({"mode": "serviceAccount"}),
+    );
+    for (runtime, refused) in [("ClaudeCode", true), ("Custom", false)] {
+        let mut own = pod();
+        own["metadata"]["labels"]["agentkube.io/runtime"] = json!(runtime);
+        let errors = lines(&wired(&own, &targets).errors);
+        assert_eq!(!errors.is_empty(), refused, "{errors:?}");
+        if refused {
+            assert!(
+                errors[0].contains("ClaudeCode cannot read one from a file"),
+                "{errors:?}"
+            );
+        }
+    }
 }

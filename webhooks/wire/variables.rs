@@ -4,20 +4,21 @@ use agentkube_crds::keys;
 use agentkube_crds::shared::AuthMode;
 use serde_json::{Value, json};
 
-use super::{key_secret, tools_file};
+use super::{key_secret, tokens, tools_file};
 use crate::target::Target;
 
 /// What SDKs are given as a key when none is needed: they insist on one.
 const NO_KEY: &str = "agentkube";
 
 /// What points a container to its gateway.
-const OF_GATEWAY: [&str; 7] = [
+const OF_GATEWAY: [&str; 8] = [
     "OPENAI_BASE_URL",
     "OPENAI_API_BASE",
     "OPENAI_API_KEY",
     "ANTHROPIC_BASE_URL",
     "ANTHROPIC_AUTH_TOKEN",
     "AGENTKUBE_LLM_URL",
+    "AGENTKUBE_LLM_TOKEN_FILE",
     "AGENTKUBE_MODEL",
 ];
 
@@ -74,7 +75,7 @@ pub(super) fn is_keyed(target: &Target) -> bool {
 pub(crate) fn names_for<'n>(gateway: bool, mcps: impl Iterator<Item = &'n str>) -> Vec<String> {
     let prefixes = mcps.map(mcp_prefix);
     let mut names: Vec<String> = prefixes
-        .flat_map(|it| [format!("{it}_URL"), format!("{it}_KEY")])
+        .flat_map(|it| ["URL", "KEY", "TOKEN_FILE"].map(|what| format!("{it}_{what}")))
         .collect();
     if !names.is_empty() {
         names.push("AGENTKUBE_MCP_CONFIG".to_owned());
@@ -105,6 +106,9 @@ pub(super) fn of(
                 source,
             });
         }
+        if tokens::are_wanted(mcp) {
+            env.push(text(&format!("{prefix}_TOKEN_FILE"), &tokens::path(mcp)));
+        }
     }
     if !mcps.is_empty() {
         env.push(text("AGENTKUBE_MCP_CONFIG", &tools_file::path()));
@@ -114,25 +118,31 @@ pub(super) fn of(
 
 /// OpenAI's SDKs want `/v1` in the base URL, Anthropic's append it themselves.
 fn of_gateway(client: &str, gateway: &Target, model: Option<String>) -> Vec<Variable> {
-    let key = if is_keyed(gateway) {
-        Source::KeyIn(key_secret(client, gateway))
-    } else {
-        Source::Text(NO_KEY.to_owned())
+    let key = match gateway.auth {
+        AuthMode::Apikey => Some(Source::KeyIn(key_secret(client, gateway))),
+        AuthMode::None => Some(Source::Text(NO_KEY.to_owned())),
+        // A file: what holds it is no key, and a placeholder would hide that.
+        AuthMode::ServiceAccount => None,
     };
-    let keyed = |name: &str| Variable {
-        name: name.to_owned(),
-        source: key.clone(),
+    let keyed = |name: &str| {
+        key.clone().map(|source| Variable {
+            name: name.to_owned(),
+            source,
+        })
     };
     let base = gateway.url.as_str();
     let openai = format!("{base}/v1");
     let mut env = vec![
         text("OPENAI_BASE_URL", &openai),
         text("OPENAI_API_BASE", &openai),
-        keyed("OPENAI_API_KEY"),
-        text("ANTHROPIC_BASE_URL", base),
-        keyed("ANTHROPIC_AUTH_TOKEN"),
-        text("AGENTKUBE_LLM_URL", base),
     ];
+    env.extend(keyed("OPENAI_API_KEY"));
+    env.push(text("ANTHROPIC_BASE_URL", base));
+    env.extend(keyed("ANTHROPIC_AUTH_TOKEN"));
+    env.push(text("AGENTKUBE_LLM_URL", base));
+    if tokens::are_wanted(gateway) {
+        env.push(text("AGENTKUBE_LLM_TOKEN_FILE", &tokens::path(gateway)));
+    }
     if let Some(model) = model.or_else(|| gateway.default_model.clone()) {
         env.push(text("AGENTKUBE_MODEL", &model));
     }

@@ -1,5 +1,6 @@
 //! What a Pod is to be wired to, as written in annotations or in an Agent.
 
+use agentkube_crds::agent::AgentRuntime;
 use agentkube_crds::{FieldError, Kind, Reason, keys, names};
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ pub enum Wants {
         mcps: Vec<TargetRef>,
         /// `model.name`.
         model: Option<String>,
+        /// `runtime`.
+        runtime: AgentRuntime,
     },
 }
 
@@ -68,6 +71,7 @@ pub(super) fn read(request: &WireRequest<'_>, lookup: &dyn Lookup, found: &mut F
             gateway,
             mcps,
             model,
+            ..
         } => {
             let named = |field: String| move |target: TargetRef| Named { target, field };
             Wanted {

@@ -27,15 +27,9 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
                 "budgets": [{"period": "day", "usd": 1}],
                 "prices": {"m": {"input": 1, "output": 1}},
                 "state": {"redis": {"endpoint": "redis://r"}},
-                "auth": {"mode": "serviceAccount"},
             })
         ),
-        [
-            "spec.budgets",
-            "spec.prices",
-            "spec.state",
-            "spec.auth.mode"
-        ]
+        ["spec.budgets", "spec.prices", "spec.state"]
     );
     assert_eq!(
         refused(
@@ -46,10 +40,9 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
                     {"kind": "mcpRef"},
                 ],
                 "toolPinning": "warn",
-                "auth": {"mode": "serviceAccount"},
             })
         ),
-        ["spec.toolPinning", "spec.auth.mode"]
+        ["spec.toolPinning"]
     );
     assert_eq!(
         refused(Kind::AgentPolicy, json!({"enforcement": "Deny"})),

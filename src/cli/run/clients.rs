@@ -69,6 +69,7 @@ impl Clients {
         Self {
             table: ClientTable {
                 clients: vec![entry],
+                ..ClientTable::default()
             },
             shown: Some(key),
             ignored: Vec::new(),

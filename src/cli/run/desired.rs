@@ -196,8 +196,15 @@ impl Context<'_> {
             namespace,
             name,
         } = identity;
-        if auth == ClientAuth::None {
-            return Ok(Clients::default());
+        match auth {
+            ClientAuth::None => return Ok(Clients::default()),
+            ClientAuth::Apikey => {}
+            ClientAuth::ServiceAccount => {
+                return Err(format!(
+                    "{identity}: auth.mode serviceAccount needs a cluster, which issues the \
+                     tokens: write apikey or none for `run`"
+                ));
+            }
         }
         let labelled = Clients::labelled(*kind, namespace, name, self.manifests, self.values);
         if labelled.is_named() {

@@ -1,4 +1,4 @@
-//! Who calls: keys against the client table.
+//! Who calls: keys against the client table, or tokens against those who issue them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,6 +6,8 @@ use std::sync::Arc;
 use agentkube_plan::{ClientAuth, ClientTable, KeyHash};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use subtle::ConstantTimeEq;
+
+use super::tokens::{BadToken, Tokens};
 
 /// Headers that carry a bare key, in the order in which they are read.
 static KEY_HEADERS: [HeaderName; 4] = [
@@ -36,8 +38,8 @@ impl Client {
     }
 }
 
-/// Why a request is refused with 401.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a caller is not let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// No header carries a key.
     #[error("no API key: send it as \"Authorization: Bearer <key>\" or \"x-api-key: <key>\"")]
@@ -45,6 +47,26 @@ pub enum Unauthenticated {
     /// The key is in no client's entry.
     #[error("the API key is not known here")]
     Unknown,
+    /// No header carries a token.
+    #[error(
+        "no token: send the one of your ServiceAccount as \"Authorization: Bearer <token>\", \
+         read anew from its file"
+    )]
+    NoToken,
+    /// What a header carries is no token that is believed.
+    #[error("the token is not accepted: {0}")]
+    Token(BadToken),
+    /// A good token of a namespace whose callers are not admitted.
+    #[error("ServiceAccounts of that namespace may not call this: see its allowedNamespaces")]
+    NotAdmitted,
+}
+
+impl Unauthenticated {
+    /// True when it is known who calls, and that is why (403); else it is not (401).
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        *self == Self::NotAdmitted
+    }
 }
 
 /// The clients that a plane admits.
@@ -59,6 +81,7 @@ enum Admits {
     // Keyed by the hash, so a lookup compares no key of ours with what a caller
     // chose byte by byte: to aim at a bucket one must invert SHA-256.
     Keys(HashMap<[u8; 32], Arc<str>>),
+    Tokens(Arc<Tokens>),
 }
 
 impl ClientRegistry {
@@ -76,6 +99,12 @@ impl ClientRegistry {
         if auth == ClientAuth::None {
             return Self::anybody();
         }
+        if let (ClientAuth::ServiceAccount, Some(trust)) = (auth, &table.tokens) {
+            let tokens = Arc::new(Tokens::new(trust.clone()));
+            return Self {
+                admits: Admits::Tokens(tokens),
+            };
+        }
         let mut keys = HashMap::new();
         for client in &table.clients {
             let name: Arc<str> = client.name.as_str().into();
@@ -88,17 +117,19 @@ impl ClientRegistry {
         }
     }
 
-    /// The client whose key these headers carry.
+    /// The client whose key or token these headers carry.
     ///
     /// When several headers carry keys, the first known one counts: SDKs send a
     /// configured key in one and a placeholder in another.
     ///
     /// # Errors
-    /// When no header carries a key, or none is known.
+    /// When no header carries a key, or none is known; the same of tokens, and when the
+    /// caller's namespace is not admitted.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Client, Unauthenticated> {
         let keys = match &self.admits {
             Admits::Anybody => return Ok(Client::Anonymous),
             Admits::Keys(keys) => keys,
+            Admits::Tokens(tokens) => return by_token(tokens, headers),
         };
         let mut refusal = Unauthenticated::Missing;
         for key in presented_keys(headers) {
@@ -112,6 +143,18 @@ impl ClientRegistry {
         }
         Err(refusal)
     }
+}
+
+fn by_token(tokens: &Tokens, headers: &HeaderMap) -> Result<Client, Unauthenticated> {
+    let mut refusal = Unauthenticated::NoToken;
+    for token in presented_keys(headers) {
+        match tokens.verify(token) {
+            Ok(caller) if caller.admitted => return Ok(Client::Named(caller.name)),
+            Ok(_) => return Err(Unauthenticated::NotAdmitted),
+            Err(bad) => refusal = Unauthenticated::Token(bad),
+        }
+    }
+    Err(refusal)
 }
 
 /// The first key that the headers carry.

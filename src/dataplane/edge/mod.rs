@@ -24,6 +24,7 @@ mod serve;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use body::{Body, BoxError};
 pub use clients::{Client, ClientRegistry, Unauthenticated, presented_key};

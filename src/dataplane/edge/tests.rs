@@ -36,6 +36,7 @@ fn mk_registry() -> ClientRegistry {
                 KeyHash::of(b"previous-key-012"),
             ],
         }],
+        ..ClientTable::default()
     };
     ClientRegistry::new(ClientAuth::Apikey, &table)
 }

@@ -109,7 +109,12 @@ impl GatewayError {
                 response
             }
             Self::Unauthenticated(error) => {
-                let error = ApiError::new(ErrorKind::Unauthenticated, error.to_string());
+                let kind = if error.is_forbidden() {
+                    ErrorKind::PermissionDenied
+                } else {
+                    ErrorKind::Unauthenticated
+                };
+                let error = ApiError::new(kind, error.to_string());
                 plain(&error, dialect)
             }
             Self::Exhausted(exhausted) => exhausted.into_response(dialect),

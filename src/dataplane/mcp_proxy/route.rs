@@ -52,7 +52,7 @@ impl RouteLabel for Route {
 /// Why a request is answered before its message was looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
-    /// 401.
+    /// 401, or 403.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
     /// 403.
@@ -116,6 +116,7 @@ impl From<Foreign> for ProxyError {
 impl ProxyError {
     fn status(&self) -> StatusCode {
         match self {
+            Self::Unauthenticated(it) if it.is_forbidden() => StatusCode::FORBIDDEN,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Foreign(_) | Self::NoReplica => StatusCode::FORBIDDEN,
             Self::Broken => StatusCode::BAD_GATEWAY,
@@ -172,7 +173,9 @@ impl Plane for ProxyPlane {
         let mut response = reply::json(error.status(), message::failure(None, &object));
         let header = match error {
             // RFC 9110, 11.6.1: a 401 carries a challenge.
-            ProxyError::Unauthenticated(_) => Some((WWW_AUTHENTICATE, "Bearer")),
+            ProxyError::Unauthenticated(it) if !it.is_forbidden() => {
+                Some((WWW_AUTHENTICATE, "Bearer"))
+            }
             ProxyError::Method => Some((ALLOW, "GET, POST, DELETE")),
             ProxyError::OldMethod => Some((ALLOW, "GET, POST")),
             ProxyError::ManyStreams | ProxyError::NoPlan | ProxyError::Overloaded => {

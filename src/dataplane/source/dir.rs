@@ -151,7 +151,7 @@ impl<P: Plan> Files<P> {
         });
         let keyed = loaded
             .as_ref()
-            .is_some_and(|loaded| loaded.plan.auth() == ClientAuth::Apikey);
+            .is_some_and(|loaded| loaded.plan.auth() != ClientAuth::None);
         Published {
             loaded,
             plan_rejected: self.plan.rejected.clone(),

@@ -60,12 +60,8 @@ impl<P: Plan> Loaded<P> {
         let (clients, clients_digest) = match (auth, table) {
             (ClientAuth::None, _) => (ClientRegistry::anybody(), None),
             // Closed, not open: without a table nobody is known.
-            (ClientAuth::Apikey, None) => {
-                (ClientRegistry::new(auth, &ClientTable::default()), None)
-            }
-            (ClientAuth::Apikey, Some((table, digest))) => {
-                (ClientRegistry::new(auth, table), Some(digest))
-            }
+            (_, None) => (ClientRegistry::new(auth, &ClientTable::default()), None),
+            (_, Some((table, digest))) => (ClientRegistry::new(auth, table), Some(digest)),
         };
         Self {
             plan,
@@ -117,7 +113,7 @@ impl<P: Plan> PlanWatch<P> {
             },
             clients: match loaded.plan.auth() {
                 ClientAuth::None => None,
-                ClientAuth::Apikey => {
+                ClientAuth::Apikey | ClientAuth::ServiceAccount => {
                     Some(clients(loaded.clients_digest.clone().unwrap_or_else(empty)))
                 }
             },

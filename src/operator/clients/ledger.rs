@@ -71,7 +71,10 @@ impl Ledger {
             .filter(|(_, keys)| !keys.is_empty())
             .map(|(name, keys)| ClientEntry { name, keys })
             .collect();
-        ClientTable { clients }
+        ClientTable {
+            clients,
+            tokens: None,
+        }
     }
 
     /// Notes that the table of this digest, with all waiting keys, was written.

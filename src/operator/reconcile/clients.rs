@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agentkube_crds::keys;
-use agentkube_plan::{KeyHash, PlanDigest};
+use agentkube_crds::shared::{AllowedNamespaces, NamespacesFrom};
+use agentkube_crds::{keys, names};
+use agentkube_plan::{ClientTable, KeyHash, Namespaces, PlanDigest, TokenTrust};
 use agentkube_webhooks::TargetRef;
+use agentkube_webhooks::grant::{Grant, admits};
 use kube::runtime::reflector::ObjectRef;
 
 use super::nudge::sync;
@@ -29,10 +31,24 @@ pub(super) struct Clients<'a> {
 pub(super) struct Table {
     pub(super) bytes: Vec<u8>,
     pub(super) digest: PlanDigest,
-    pub(super) clients: u32,
+    /// How many; not known of tokens.
+    pub(super) clients: Option<u32>,
     /// Secrets whose keys are not accepted, and why.
     pub(super) ignored: Vec<String>,
     grants: Grants,
+}
+
+impl Table {
+    fn of(table: &ClientTable) -> Result<Self, ReconcileError> {
+        let bytes = serde_json::to_vec(table)?;
+        Ok(Self {
+            digest: PlanDigest::of(&bytes),
+            bytes,
+            clients: None,
+            ignored: Vec::new(),
+            grants: Grants::default(),
+        })
+    }
 }
 
 impl Clients<'_> {
@@ -45,15 +61,51 @@ impl Clients<'_> {
             ledger.settle(&waiting, mint).map(|()| ledger.table(&known))
         })?;
         let clients = u32::try_from(table.clients.len()).unwrap_or(u32::MAX);
-        let bytes = serde_json::to_vec(&table)?;
-        let digest = PlanDigest::of(&bytes);
-        Ok(Table {
-            bytes,
-            digest,
-            clients,
-            ignored,
-            grants,
+        let mut table = Table::of(&table)?;
+        table.clients = Some(clients);
+        table.ignored = ignored;
+        table.grants = grants;
+        Ok(table)
+    }
+
+    /// What verifies tokens, for `auth.mode: serviceAccount`.
+    pub(super) async fn believe(
+        &self,
+        allowed: &AllowedNamespaces,
+    ) -> Result<Table, ReconcileError> {
+        let signers = self.ctx.signers.get(&self.ctx.client).await?;
+        let TargetRef {
+            kind,
+            namespace,
+            name,
+        } = &self.target;
+        let trust = TokenTrust {
+            issuer: signers.issuer,
+            audience: names::token_audience(*kind, namespace, name),
+            namespaces: self.namespaces(allowed),
+            keys: signers.keys,
+        };
+        Table::of(&ClientTable {
+            clients: Vec::new(),
+            tokens: Some(trust),
         })
+    }
+
+    fn namespaces(&self, allowed: &AllowedNamespaces) -> Namespaces {
+        if allowed.from == NamespacesFrom::All {
+            return Namespaces::All;
+        }
+        let home = &self.target.namespace;
+        let mut admitted = BTreeSet::from([home.clone()]);
+        for shape in self.ctx.stores.namespaces.state() {
+            let facts = shape.facts();
+            admitted.extend(
+                shape.metadata.name.clone().filter(|name| {
+                    matches!(admits(allowed, home, name, Some(&facts)), Grant::Given)
+                }),
+            );
+        }
+        Namespaces::Only(admitted)
     }
 
     /// Deletes the keys of clients whose grant ended.

@@ -11,6 +11,7 @@ use kube::runtime::events::Recorder;
 use super::digest::DigestReader;
 use super::nudge::Nudges;
 use super::pod_port::PodPort;
+use super::signers::ClusterSigners;
 use crate::clients::{KeyCache, Ledger};
 use crate::metrics::Metrics;
 use crate::render::Settings;
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     /// The supervisors of Agents.
     pub(crate) runs: PodPort,
     pub(crate) keys: KeyCache,
+    /// Who signs tokens of ServiceAccounts.
+    pub(crate) signers: ClusterSigners,
     pub(crate) nudges: Nudges,
     pub(crate) metrics: Metrics,
     ledgers: Mutex<BTreeMap<TargetRef, Ledger>>,
@@ -47,6 +50,7 @@ impl Context {
             digests: DigestReader::default(),
             runs: PodPort::new(STATUS_PORT),
             keys: KeyCache::default(),
+            signers: ClusterSigners::default(),
             nudges: Nudges::default(),
             metrics,
             ledgers: Mutex::default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentkube_crds::shared::PodTemplate;
+use agentkube_crds::shared::{AllowedNamespaces, PodTemplate};
 use agentkube_crds::{API_VERSION, Kind, names};
 use agentkube_plan::{ClientAuth, DigestReport, PlanDigest, SecretEntry};
 use agentkube_webhooks::TargetRef;
@@ -34,6 +34,8 @@ pub(super) struct Job<'a> {
     pub(super) replicas: u32,
     pub(super) pod_template: Option<&'a PodTemplate>,
     pub(super) auth: ClientAuth,
+    /// Whose tokens are admitted; keys are granted one by one.
+    pub(super) allowed: &'a AllowedNamespaces,
     /// What to serve, or why the spec cannot be served.
     pub(super) plan: Result<Plan, Vec<String>>,
     pub(super) unenforced: Vec<&'static str>,
@@ -53,7 +55,7 @@ pub(super) struct Plan {
 /// What came of it.
 pub(super) struct Seen {
     pub(super) facts: Facts,
-    /// Clients in the table; absent with `auth.mode: none`.
+    /// Clients in the table; absent when they are not counted one by one.
     pub(super) clients: Option<u32>,
     /// When to look again without being told.
     pub(super) again: Option<Duration>,
@@ -118,7 +120,7 @@ impl Job<'_> {
             plan: &plan.text,
             digest: plan.digest.to_string(),
             secrets: &plan.secrets,
-            has_clients: self.auth == ClientAuth::Apikey,
+            has_clients: self.auth != ClientAuth::None,
             programs: &plan.programs,
             environment: plan.environment.as_deref(),
         }
@@ -176,7 +178,7 @@ pub(super) async fn serve(
     let again = again(&facts, waits);
     Ok(Seen {
         facts,
-        clients: table.map(|table| table.clients),
+        clients: table.and_then(|table| table.clients),
         again,
     })
 }
@@ -192,16 +194,7 @@ async fn write(
         return Ok(None);
     };
     let plane = job.plane(plan);
-    let table = if plane.has_clients {
-        let table = clients.settle().await?;
-        apply_one(ctx, &owner, &render::client_table(&plane, &table.bytes)).await?;
-        ctx.ledger(&clients.target, |ledger| ledger.written(&table.digest));
-        clients.take_back(&table).await?;
-        Some(table)
-    } else {
-        clients.end_all().await?;
-        None
-    };
+    let table = table(ctx, job, &plane, &owner, clients).await?;
     let desired = render::data_plane(&ctx.settings, &plane);
     for child in &desired.children {
         apply_one(ctx, &owner, child).await?;
@@ -210,6 +203,33 @@ async fn write(
         if remove(&ctx.client, &*ctx.stores, &owner, child).await? == Applied::Written {
             ctx.metrics.wrote(child.kind.as_str());
         }
+    }
+    Ok(table)
+}
+
+/// Who may call, written down for the Pods.
+async fn table(
+    ctx: &Context,
+    job: &Job<'_>,
+    plane: &DataPlane<'_>,
+    owner: &Owner,
+    clients: &Clients<'_>,
+) -> Result<Option<Table>, ReconcileError> {
+    let table = match job.auth {
+        ClientAuth::None => None,
+        ClientAuth::Apikey => Some(clients.settle().await?),
+        ClientAuth::ServiceAccount => Some(clients.believe(job.allowed).await?),
+    };
+    if let Some(table) = &table {
+        apply_one(ctx, owner, &render::client_table(plane, &table.bytes)).await?;
+    }
+    match &table {
+        Some(table) if job.auth == ClientAuth::Apikey => {
+            ctx.ledger(&clients.target, |ledger| ledger.written(&table.digest));
+            clients.take_back(table).await?;
+        }
+        // Nobody needs a key.
+        _ => clients.end_all().await?,
     }
     Ok(table)
 }
@@ -232,6 +252,8 @@ pub(super) fn condition(error: ReconcileError) -> Result<NotApplied, ReconcileEr
         ReconcileError::Apply(ApplyError::Api { source, .. }) if is_refusal(source) => {
             "ApplyFailed"
         }
+        ReconcileError::Signers { source, .. } if is_refusal(source) => "TokensNotVerifiable",
+        ReconcileError::NoSigners => "TokensNotVerifiable",
         _ => return Err(error),
     };
     Ok(NotApplied {

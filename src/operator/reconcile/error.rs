@@ -12,6 +12,17 @@ pub(crate) enum ReconcileError {
     /// A child could not be written.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// What verifies service account tokens cannot be read.
+    #[error("the cluster's signing keys of service account tokens ({path}): {source}")]
+    Signers {
+        /// Where they are published.
+        path: &'static str,
+        /// Why not.
+        source: Box<kube::Error>,
+    },
+    /// No published key is of a kind that is known here.
+    #[error("the API server publishes no RSA or EC key for service account tokens")]
+    NoSigners,
     /// No randomness for a key.
     #[error("no randomness: {0}")]
     Random(getrandom::Error),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use agentkube_crds::llm_gateway::{LlmUpstreamStatus, UpstreamState};
-use agentkube_crds::shared::{AuthMode, StatusSummary};
+use agentkube_crds::shared::StatusSummary;
 use agentkube_crds::{Kind, LLMGateway, LLMGatewayStatus, names};
-use agentkube_plan::{ClientAuth, DigestReport};
+use agentkube_plan::DigestReport;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
@@ -35,11 +35,8 @@ pub(super) async fn reconcile(
         port: spec.port,
         replicas: spec.replicas,
         pod_template: spec.pod_template.as_ref(),
-        auth: if spec.auth.mode == AuthMode::None {
-            ClientAuth::None
-        } else {
-            ClientAuth::Apikey
-        },
+        auth: spec.auth.mode.into(),
+        allowed: &spec.allowed_namespaces,
         unenforced: unenforced.collect(),
         plan: match &parsed {
             Ok(checked) => Ok(Plan::of(resolve::gateway(checked, &*ctx.stores))?),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use agentkube_crds::mcp::McpUpstreamStatus;
-use agentkube_crds::shared::{AuthMode, StatusSummary};
+use agentkube_crds::shared::StatusSummary;
 use agentkube_crds::{Kind, MCP, MCPStatus, names};
-use agentkube_plan::{ClientAuth, UpstreamReport};
+use agentkube_plan::UpstreamReport;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
@@ -27,11 +27,8 @@ pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action
         port: spec.port,
         replicas: spec.replicas,
         pod_template: spec.pod_template.as_ref(),
-        auth: if spec.auth.mode == AuthMode::None {
-            ClientAuth::None
-        } else {
-            ClientAuth::Apikey
-        },
+        auth: spec.auth.mode.into(),
+        allowed: &spec.allowed_namespaces,
         unenforced: Vec::new(),
         plan: match mcp.parse() {
             Ok(checked) => {

@@ -12,6 +12,7 @@ mod mcp;
 mod nudge;
 mod pod_port;
 mod session_keys;
+mod signers;
 mod status;
 mod supervision;
 mod sweep;

@@ -24,6 +24,7 @@ use crate::testing::{self, FakeApi};
 mod client_keys;
 mod session_keys;
 mod supervised;
+mod tokens;
 
 const GATEWAY: &str = "/apis/agentkube.io/v1alpha1/namespaces/platform/llmgateways/shared-gateway";
 const MCP: &str = "/apis/agentkube.io/v1alpha1/namespaces/team-a/mcps/github-tools";

@@ -35,7 +35,7 @@ fn of_gateway(value: Value) -> Desired {
             digest: PlanDigest::of(plan.as_bytes()).to_string(),
             plan: &plan,
             secrets: &resolution.secrets,
-            has_clients: checked.auth == agentkube_plan::ClientAuth::Apikey,
+            has_clients: checked.auth != agentkube_plan::ClientAuth::None,
             programs: &[],
             environment: None,
         },

@@ -172,6 +172,7 @@ pub(super) fn clients() -> ClientTable {
             name: "team-a/reviewer".to_owned(),
             keys: vec![KeyHash::of(KEY.as_bytes())],
         }],
+        ..ClientTable::default()
     }
 }
 

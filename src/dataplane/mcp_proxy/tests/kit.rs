@@ -111,6 +111,7 @@ pub(super) fn clients() -> ClientTable {
     };
     ClientTable {
         clients: vec![client("ci", OTHER_KEY), client("team-a/agent", KEY)],
+        ..ClientTable::default()
     }
 }
 
