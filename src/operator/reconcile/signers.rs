@@ -89,7 +89,7 @@ async fn get<T: DeserializeOwned>(
     path: &'static str,
 ) -> Result<T, ReconcileError> {
     let request = http::Request::get(path).body(Vec::new());
-    let request = request.map_err(|error| kube::Error::HttpError(error))?;
+    let request = request.map_err(kube::Error::HttpError)?;
     let answer = client.request(request).await;
     answer.map_err(|error| ReconcileError::Signers {
         path,

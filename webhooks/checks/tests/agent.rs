@@ -249,3 +249,21 @@ fn an_image_of_the_installation_is_enough_and_lint_cannot_know_it() {
     assert!(verdict.is_allowed(), "{:?}", lines(&verdict.errors));
     assert!(verdict.warnings.iter().any(|it| it.field == "spec.image"));
 }
+
+#[test]
+fn a_runtime_that_reads_no_token_from_a_file_is_not_connected_to_who_wants_one() {
+    let [mut gateway, mcp] = open_targets();
+    gateway["spec"]["auth"] = json!({"mode": "serviceAccount"});
+    let index = FileIndex::from_objects(&[gateway, mcp]);
+    let mut agent = good_agent();
+    agent["spec"]["runtime"] = json!("ClaudeCode");
+    let said = lines(&created(&agent, &index).errors).join("\n");
+    assert!(said.starts_with("spec.llmGatewayRef: LLMGateway"), "{said}");
+    assert!(
+        said.contains("ClaudeCode cannot read one from a file"),
+        "{said}"
+    );
+    agent["spec"]["runtime"] = json!("Custom");
+    let verdict = created(&agent, &index);
+    assert!(verdict.is_allowed(), "{:?}", lines(&verdict.errors));
+}

@@ -106,3 +106,19 @@ fn one_without_a_grant_is_denied_and_the_grant_is_named() {
         "{said}"
     );
 }
+
+#[test]
+fn an_mcp_has_no_token_for_one_of_another_namespace_that_wants_one() {
+    let mut wants = leaf("end", json!({"from": "All"}));
+    wants["spec"]["auth"] = json!({"mode": "serviceAccount"});
+    let others = [wants];
+    let verdict = judge(&mcp("team-a", "one", &["team-b/end"]), &others);
+    let said = lines(&verdict.errors).join("\n");
+    assert!(
+        said.contains("MCP \"team-b/end\" wants tokens of ServiceAccounts"),
+        "{said}"
+    );
+    // Within its namespace it is not called.
+    let beside = judge(&mcp("team-b", "one", &["team-b/end"]), &others);
+    assert_eq!(lines(&beside.errors), [""; 0]);
+}

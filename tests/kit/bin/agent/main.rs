@@ -8,7 +8,7 @@
 //! `OPENAI_*`, `ANTHROPIC_*`, `AGENTKUBE_MODEL` and the file that
 //! `AGENTKUBE_MCP_CONFIG` names are read as the wiring left them. Each call is one
 //! line, `{"call", "status", "body"}`. Nothing is tried twice: the first answer
-//! counts. Exit code 0 when every answer was a success.
+//! counts. Where there is no key but a file with a token, that is read. Exit code 0 when every answer was a success.
 //!
 //! `--messages` also calls Anthropic's Messages with that model, `--tool` calls a
 //! tool of every MCP, `--stay` waits for SIGTERM afterwards, as an agent does that
@@ -85,7 +85,7 @@ async fn work(arguments: &Arguments) -> Result<bool, Error> {
 
 async fn chat() -> Result<Answer, Error> {
     let url = format!("{}/chat/completions", variable("OPENAI_BASE_URL")?);
-    let key = format!("Bearer {}", variable("OPENAI_API_KEY")?);
+    let key = bearer("OPENAI_API_KEY", "AGENTKUBE_LLM_TOKEN_FILE")?;
     let body = json!({
         "model": variable("AGENTKUBE_MODEL")?,
         "messages": [{"role": "user", "content": "Hello?"}],
@@ -95,7 +95,7 @@ async fn chat() -> Result<Answer, Error> {
 
 async fn messages(model: &str) -> Result<Answer, Error> {
     let url = format!("{}/v1/messages", variable("ANTHROPIC_BASE_URL")?);
-    let key = format!("Bearer {}", variable("ANTHROPIC_AUTH_TOKEN")?);
+    let key = bearer("ANTHROPIC_AUTH_TOKEN", "AGENTKUBE_LLM_TOKEN_FILE")?;
     let headers = [
         ("authorization", key.as_str()),
         ("anthropic-version", "2023-06-01"),
@@ -163,11 +163,26 @@ fn server((name, entry): (&String, &Value)) -> Result<Server, Error> {
             expanded(value.as_str().unwrap_or_default())?,
         ))
     });
+    let mut headers = headers.collect::<Result<Vec<_>, Error>>()?;
+    let prefix = name.to_uppercase().replace('-', "_");
+    let file = format!("AGENTKUBE_MCP_{prefix}_TOKEN_FILE");
+    if headers.is_empty() && env::var(&file).is_ok() {
+        headers.push(("authorization".to_owned(), bearer("", &file)?));
+    }
     Ok(Server {
         name: name.clone(),
         url: url.to_owned(),
-        headers: headers.collect::<Result<_, Error>>()?,
+        headers,
     })
+}
+
+/// A key from the environment, else a token from the file that it names.
+fn bearer(key: &str, file: &str) -> Result<String, Error> {
+    let secret = match (env::var(key), env::var(file)) {
+        (Err(_), Ok(file)) => fs::read_to_string(file)?,
+        _ => variable(key)?,
+    };
+    Ok(format!("Bearer {}", secret.trim()))
 }
 
 /// Puts the values of `${VARIABLE}`s in, as MCP clients do.
