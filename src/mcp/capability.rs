@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::json::Object;
+use crate::task;
+use crate::version::Era;
 
 /// The capabilities that are kept apart by name, so that several upstreams can
 /// share them.
@@ -22,6 +24,24 @@ pub fn offers(capabilities: &str, name: &str) -> bool {
 pub fn promises(capabilities: &str, name: &str, key: &str) -> bool {
     let capability = Object::parse(capabilities).and_then(|all| all.object(name));
     capability.is_some_and(|capability| capability.value(key) == Some("true"))
+}
+
+/// True when the capabilities of a server of this era hold tasks, and in the legacy
+/// era this of them.
+#[must_use]
+pub fn has_tasks(capabilities: &str, era: Era, key: Option<&str>) -> bool {
+    let Some(all) = Object::parse(capabilities) else {
+        return false;
+    };
+    match era {
+        Era::Modern => {
+            let extensions = all.object("extensions");
+            extensions.is_some_and(|all| all.value(task::EXTENSION).is_some())
+        }
+        Era::Legacy => all
+            .object("tasks")
+            .is_some_and(|tasks| key.is_none_or(|key| tasks.value(key).is_some())),
+    }
 }
 
 /// The most bytes of a client's capabilities that its session id carries.
@@ -61,6 +81,8 @@ pub struct Promise<'a> {
     pub subscribe: bool,
     /// The client's tasks are its own.
     pub tasks: bool,
+    /// Both speak an era with extensions.
+    pub extensions: bool,
 }
 
 /// The capabilities of the whole. `None` is an upstream that was not reached
@@ -87,8 +109,41 @@ pub fn merge(upstreams: &[Option<Promise<'_>>]) -> String {
             let _ = write!(out, "{comma}\"{name}\":{{{streams}}}");
         }
     }
+    for member in [tasks(upstreams), extensions(upstreams)]
+        .into_iter()
+        .flatten()
+    {
+        let comma = if out.len() > 1 { "," } else { "" };
+        let _ = write!(out, "{comma}{member}");
+    }
     out.push('}');
     out
+}
+
+/// What any upstream can do with the tasks of 2025-11-25.
+fn tasks(upstreams: &[Option<Promise<'_>>]) -> Option<String> {
+    let known = upstreams.iter().flatten().filter(|it| it.tasks);
+    let all: Vec<_> = known
+        .filter_map(|it| Object::parse(it.capabilities)?.object("tasks"))
+        .collect();
+    let keys = ["cancel", "list"].into_iter();
+    let keys = keys.filter(|key| all.iter().any(|tasks| tasks.value(key).is_some()));
+    let mut members: Vec<_> = keys.map(|key| format!("\"{key}\":{{}}")).collect();
+    let calls = |tasks: &Object<'_>| {
+        let tools = tasks.object("requests")?.object("tools")?;
+        tools.value("call").map(drop)
+    };
+    if all.iter().any(|tasks| calls(tasks).is_some()) {
+        members.push("\"requests\":{\"tools\":{\"call\":{}}}".to_owned());
+    }
+    (!all.is_empty()).then(|| format!("\"tasks\":{{{}}}", members.join(",")))
+}
+
+/// The extensions that can be routed over several upstreams: tasks.
+fn extensions(upstreams: &[Option<Promise<'_>>]) -> Option<String> {
+    let mut known = upstreams.iter().flatten().filter(|it| it.extensions);
+    let any = known.any(|it| has_tasks(it.capabilities, Era::Modern, None));
+    any.then(|| format!("\"extensions\":{{\"{}\":{{}}}}", task::EXTENSION))
 }
 
 /// What any upstream streams of this capability.
@@ -161,6 +216,7 @@ mod tests {
             list_changed: false,
             subscribe: false,
             tasks: false,
+            extensions: false,
         })
     }
 
@@ -170,6 +226,7 @@ mod tests {
             list_changed: true,
             subscribe: true,
             tasks: true,
+            extensions: true,
         })
     }
 
@@ -208,6 +265,23 @@ mod tests {
             merge(&[shared(a), own]),
             r#"{"resources":{"subscribe":true},"tools":{}}"#
         );
+    }
+
+    #[test]
+    fn tasks_of_several_upstreams_are_what_any_can_do_for_this_client() {
+        let list = r#"{"tasks":{"list":{},"requests":{"tools":{"call":{}}}}}"#;
+        let cancel = r#"{"tasks":{"cancel":{},"x":{}}}"#;
+        assert_eq!(
+            merge(&[own(list), own(cancel), shared(cancel)]),
+            r#"{"tasks":{"cancel":{},"list":{},"requests":{"tools":{"call":{}}}}}"#
+        );
+        assert_eq!(merge(&[shared(list), shared(cancel)]), "{}");
+        let modern = r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"com.example/x":{}}}"#;
+        assert_eq!(
+            merge(&[own(modern), own("{}")]),
+            r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#
+        );
+        assert_eq!(merge(&[shared(modern), own("{}")]), "{}");
     }
 
     #[test]

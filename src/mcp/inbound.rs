@@ -19,6 +19,7 @@ const READ: &[&str] = &[
     "name",
     "ref",
     "task",
+    "taskId",
     "uri",
 ];
 
@@ -166,7 +167,9 @@ fn modern_request(headers: &HeaderMap, message: &Message<'_>) -> Result<(), Refu
         });
     }
     repeats(headers, &header::METHOD, "Mcp-Method", name)?;
-    if let Some(key) = method.named_by() {
+    // The extension came later than the header, and some clients leave it out.
+    let optional = method == Method::Task && !headers.contains_key(&header::NAME);
+    if let Some(key) = method.named_by().filter(|_| !optional) {
         let named = message.param(key).ok_or_else(|| missing_param(key))?;
         repeats(headers, &header::NAME, "Mcp-Name", &named)?;
     }

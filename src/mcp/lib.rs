@@ -40,6 +40,7 @@ pub mod probe;
 pub mod seal;
 pub mod session;
 pub mod sse;
+pub mod task;
 mod template;
 mod version;
 

@@ -1,5 +1,7 @@
 //! The methods that a proxy must know by name, and what each of them names.
 
+use crate::task;
+
 /// What the proxy does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -23,6 +25,10 @@ pub enum Method {
     SetLevel,
     /// Names a resource in `uri`; legacy.
     Subscribe,
+    /// Names a task in `taskId`.
+    Task,
+    /// All tasks of a session of 2025-11-25.
+    TaskList,
     /// Names a tool in `name`.
     ToolCall,
     /// Names a resource in `uri`; legacy.
@@ -62,6 +68,8 @@ impl Method {
             "resources/unsubscribe" => Self::Unsubscribe,
             "server/discover" => Self::Discover,
             "subscriptions/listen" => Self::Listen,
+            "tasks/cancel" | "tasks/get" | "tasks/result" | "tasks/update" => Self::Task,
+            "tasks/list" => Self::TaskList,
             "tools/call" => Self::ToolCall,
             "tools/list" => Self::List(ListKind::Tools),
             _ => Self::Other,
@@ -84,6 +92,7 @@ impl Method {
         match self {
             Self::ToolCall | Self::PromptGet => Some("name"),
             Self::ResourceRead => Some("uri"),
+            Self::Task => Some(task::ID),
             _ => None,
         }
     }

@@ -25,6 +25,8 @@ pub enum Purpose {
     Session,
     /// `requestState` of a modern result.
     State,
+    /// The id of a task.
+    Task,
     /// The stream of a client of the legacy HTTP+SSE transport.
     Stream,
 }
@@ -36,6 +38,7 @@ impl Purpose {
             Self::Relay => b"relay\0",
             Self::Session => b"session\0",
             Self::State => b"state\0",
+            Self::Task => b"task\0",
             Self::Stream => b"stream\0",
         }
     }

@@ -16,7 +16,7 @@ use super::proxy::State;
 use super::reply::Reply;
 use super::serving::Serving;
 use super::upstream::{Outgoing, UpstreamError};
-use super::{greet, in_session, listen, lists, request_state};
+use super::{greet, in_session, listen, lists, request_state, tasks};
 use crate::edge::Tally;
 
 /// Who sent a message, and what serves it.
@@ -91,7 +91,11 @@ async fn request(
         Method::PromptGet => locate::named(caller, message, ListKind::Prompts).await,
         Method::ResourceRead => locate::resource(caller, message).await,
         Method::Complete => locate::reference(caller, message).await,
-        Method::Other => unknown(caller, name).await,
+        Method::TaskList if caller.era() == Era::Legacy && caller.serving.only().is_none() => {
+            return tasks::list(caller, message, id).await;
+        }
+        Method::Task => tasks::located(caller, message, name).await,
+        Method::Other | Method::TaskList => unknown(caller, name).await,
     };
     let scope = request_state::scope(caller, message);
     let found = found.and_then(|found| {
@@ -140,7 +144,7 @@ fn check_mirrored(
 }
 
 /// A method that the proxy does not know can only mean the only upstream.
-async fn unknown(caller: &Caller<'_>, method: &str) -> Result<Found, ErrorObject> {
+pub(super) async fn unknown(caller: &Caller<'_>, method: &str) -> Result<Found, ErrorObject> {
     let only = caller
         .serving
         .only()

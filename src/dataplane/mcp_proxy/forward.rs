@@ -17,6 +17,7 @@ use super::metrics::{Meter, Outcome};
 use super::relay::{Asker, Relay, Route, Step};
 use super::reply::Reply;
 use super::sessions::UnderWay;
+use super::tasks;
 use super::upstream::{Answer, Asked, Hop, Lane, Outgoing, UpstreamError};
 
 /// How long the first event of a stream is waited for. An answer that comes as
@@ -111,6 +112,7 @@ async fn reply(
         id: asked.id,
         own: session.filter(|_| asked.own).cloned(),
         sealer: errand.caller.serving.sealer.clone(),
+        tasks: tasks::owner(errand.caller, errand.message),
     };
     match asked.answer {
         Answer::Message(bytes) => match asker.translate(&route, &bytes) {
@@ -212,7 +214,7 @@ impl Errand<'_, '_> {
     /// it repeats only the client knows, and nothing was rewritten there.
     fn header_name(&self) -> Option<String> {
         match self.method {
-            Method::Other => self
+            Method::Other | Method::TaskList => self
                 .caller
                 .headers
                 .get(header::NAME)

@@ -118,6 +118,7 @@ impl About {
                     // A legacy client follows resources in its own session.
                     subscribe: legacy || !session,
                     tasks: !legacy || session,
+                    extensions: !legacy && party.era() == Era::Modern,
                 })
             })
             .collect();

@@ -16,6 +16,7 @@ use super::peer;
 use super::question;
 use super::reply::Reply;
 use super::sessions::Live;
+use super::tasks;
 use super::upstream::{Lane, Upstream, UpstreamError};
 
 /// The levels of RFC 5424 (2025-11-25, Logging).
@@ -48,7 +49,8 @@ pub(super) async fn answer(caller: &Caller<'_>, message: &Message<'_>) -> Reply 
         .and_then(|(live, id)| {
             let ask = question::asked(&caller.serving.sealer, live, id.as_json())?;
             let upstream = caller.serving.upstream(ask.from.upstream)?;
-            Some((upstream, question::answer(message, &ask)?, ask))
+            let text = tasks::answer(caller, question::answer(message, &ask)?);
+            Some((upstream, text, ask))
         });
     let Some((upstream, text, ask)) = asked else {
         return taken(false);

@@ -20,7 +20,8 @@ use super::locate;
 use super::pieces::{Driven, Piece, kept_alive};
 use super::reply::Reply;
 use super::stream::AGAIN;
-use super::upstream::{Upstream, Wanted};
+use super::tasks;
+use super::upstream::{Side, Upstream, Wanted};
 
 /// Frames that wait for a slow reader.
 const MAX_WAITING: usize = 16;
@@ -43,7 +44,7 @@ pub(super) async fn open(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>
         id: id.as_json().to_owned(),
         info: caller.serving.info.clone(),
     };
-    let accepted = merged(&granted).to_json();
+    let accepted = merged(&granted).to_json(Side::Client);
     let (out, pieces) = mpsc::channel(MAX_WAITING);
     let ears = caller.serving.upstreams.iter().zip(granted);
     let ears: Vec<_> = ears
@@ -88,6 +89,9 @@ async fn grant(caller: &Caller<'_>, wanted: &json::Object<'_>) -> Vec<Wanted> {
     )
     .await;
     let mut uris = followed(caller, wanted).await;
+    let ids = wanted.value("taskIds").unwrap_or("[]");
+    let mut tasks = tasks::followed(caller, ids);
+    tasks.truncate(MAX_FOLLOWED);
     let lanes = upstreams.iter().zip(lanes);
     lanes
         .map(|(upstream, lane)| {
@@ -97,10 +101,17 @@ async fn grant(caller: &Caller<'_>, wanted: &json::Object<'_>) -> Vec<Wanted> {
                 offer.is_some_and(|offer| capability::promises(&offer.capabilities, name, key))
             };
             let own = uris.remove(upstream.name.as_str()).unwrap_or_default();
+            let modern = lane.as_ref().is_some_and(|it| it.era() == Era::Modern);
+            let of = tasks
+                .iter()
+                .filter(|(of, ..)| modern && *of == upstream.fingerprint);
             Wanted {
                 tools: says("toolsListChanged"),
                 prompts: says("promptsListChanged") && promises("prompts", "listChanged"),
                 resources: says("resourcesListChanged") && promises("resources", "listChanged"),
+                tasks: of
+                    .map(|(_, told, own)| (told.clone(), own.clone()))
+                    .collect(),
                 uris: if promises("resources", "subscribe") {
                     own
                 } else {
@@ -134,6 +145,7 @@ fn merged(granted: &[Wanted]) -> Wanted {
         all.prompts |= wanted.prompts;
         all.resources |= wanted.resources;
         all.uris.extend(wanted.uris.iter().cloned());
+        all.tasks.extend(wanted.tasks.iter().cloned());
     }
     all
 }
@@ -239,7 +251,12 @@ impl Ear {
         if !matches!(message.kind(), Kind::Notification { .. }) || !self.wanted.wants(&message) {
             return;
         }
-        if let Some(text) = self.subscription.notification(&message) {
+        let renamed = self.wanted.renamed(&message);
+        let renamed = renamed
+            .as_deref()
+            .and_then(|text| Message::parse(text).ok());
+        let message = renamed.as_ref().unwrap_or(&message);
+        if let Some(text) = self.subscription.notification(message) {
             let text = self.upstream.redact(text.into());
             drop(self.out.send(Piece::open(sse::frame(&text))).await);
         }

@@ -42,6 +42,7 @@ mod service;
 mod serving;
 mod sessions;
 mod stream;
+mod tasks;
 mod upstream;
 
 #[cfg(test)]

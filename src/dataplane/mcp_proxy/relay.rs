@@ -25,6 +25,7 @@ use super::place::Place;
 use super::question::Questions;
 use super::request_state;
 use super::sessions::{Live, UnderWay};
+use super::tasks::Names;
 use super::upstream::{CancelGuard, Events, Lane, Upstream, UpstreamError};
 use crate::edge::{BoxError, Tally};
 
@@ -64,6 +65,8 @@ pub(super) struct Route {
     /// comes is for the client, questions too.
     pub(super) own: Option<Arc<Live>>,
     pub(super) sealer: Arc<Sealer>,
+    /// Whose tasks come from it, when their ids are sealed.
+    pub(super) tasks: Option<String>,
 }
 
 /// A streamed answer.
@@ -112,6 +115,7 @@ impl Asker {
             sealer,
             ..
         } = route;
+        let names = route.names();
         let mut edit = message.object().edit();
         edit.set("id", self.id.as_json());
         let status = match message.kind() {
@@ -123,6 +127,8 @@ impl Asker {
                     server_info: &self.info,
                 };
                 let result = bridge::result_for(result, route);
+                let named = names.and_then(|names| names.result(&result));
+                let result = named.map_or(result, Cow::Owned);
                 let scope = self.scope.as_deref();
                 let sealed = scope.and_then(|scope| request_state::sealed(sealer, scope, &result));
                 match (sealed, result) {
@@ -227,6 +233,22 @@ fn severity(level: &str) -> Option<usize> {
 }
 
 impl Route {
+    fn names(&self) -> Option<Names<'_>> {
+        Some(Names {
+            sealer: &self.sealer,
+            owner: self.tasks.as_deref()?,
+            upstream: self.upstream.fingerprint,
+        })
+    }
+
+    /// A message with the ids of tasks as the client has them.
+    fn with_tasks(&self, text: String) -> String {
+        match self.names() {
+            Some(names) => names.message(text),
+            None => text,
+        }
+    }
+
     fn questions<'a>(&'a self, live: &'a Live) -> Questions<'a> {
         Questions {
             upstream: &self.upstream,
@@ -310,12 +332,14 @@ impl Relay {
             match message.kind() {
                 Kind::Request { .. } => {
                     if let Some(text) = self.question(&message) {
+                        let text = self.route.with_tasks(text);
                         return Step::Event(place.frame(&text));
                     }
                 }
                 Kind::Notification { .. } => {
                     self.overhear(&message);
                     if let Some(text) = self.asker.notification(&self.route, &message) {
+                        let text = self.route.with_tasks(text);
                         let text = self.route.upstream.redact(Cow::Owned(text));
                         return Step::Event(place.frame(&text));
                     }

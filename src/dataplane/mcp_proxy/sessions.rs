@@ -217,6 +217,11 @@ impl Live {
         locked(&self.used).elapsed() > idle
     }
 
+    /// The object and the client that it belongs to.
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// What binds the questions of upstreams to this session.
     pub(super) fn scope(&self) -> String {
         format!("{}\0{}", self.owner, hex::encode(self.tag))

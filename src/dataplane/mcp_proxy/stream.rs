@@ -24,6 +24,7 @@ use super::relay::KEEP_ALIVE;
 use super::reply;
 use super::serving::Serving;
 use super::sessions::Live;
+use super::tasks::{self, Names};
 use super::upstream::{Events, Lane, Upstream, UpstreamError, Wanted};
 use crate::edge::{Body, BoxError};
 
@@ -180,7 +181,7 @@ impl Ear {
             tools: true,
             prompts: true,
             resources: true,
-            uris: Vec::new(),
+            ..Wanted::default()
         };
         match self.upstream.listen(&lists).await {
             Ok(Some(events)) => self.open = Some((Lane::Probe, events)),
@@ -221,6 +222,16 @@ impl Ear {
             }
             // The answer whose stream was lost: its id is the client's own.
             Kind::Result { .. } | Kind::Error { .. } => message.object().edit().finish(),
+        };
+        let text = if tasks::are_sealed(&self.serving, Era::Legacy) {
+            let names = Names {
+                sealer: &self.serving.sealer,
+                owner: self.live.owner(),
+                upstream: self.upstream.fingerprint,
+            };
+            names.message(text)
+        } else {
+            text
         };
         Some(place.frame(&self.upstream.redact(Cow::Owned(text))))
     }

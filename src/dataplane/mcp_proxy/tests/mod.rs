@@ -23,4 +23,5 @@ mod sealed;
 mod server;
 mod sessions;
 mod streams;
+mod tasks;
 mod through;

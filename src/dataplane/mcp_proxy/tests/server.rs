@@ -109,6 +109,12 @@ impl Spec {
         self
     }
 
+    /// Says of itself that it can do this.
+    pub(super) fn can(mut self, name: &str, what: Value) -> Self {
+        self.capabilities[name] = what;
+        self
+    }
+
     pub(super) fn instructions(mut self, text: &'static str) -> Self {
         self.instructions = text;
         self

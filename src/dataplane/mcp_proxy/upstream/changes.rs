@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, json, message, probe};
+use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, json, message, probe, task};
 use tokio::sync::broadcast;
 use tokio::time::sleep;
 use tracing::debug;
@@ -42,6 +42,15 @@ pub(in crate::mcp_proxy) struct Wanted {
     pub(in crate::mcp_proxy) resources: bool,
     /// Resources to follow.
     pub(in crate::mcp_proxy) uris: Vec<String>,
+    /// Tasks to follow: the client's id of each, and the upstream's.
+    pub(in crate::mcp_proxy) tasks: Vec<(String, String)>,
+}
+
+/// Who reads what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::mcp_proxy) enum Side {
+    Client,
+    Upstream,
 }
 
 /// Ends the interest of a listener in resources.
@@ -73,12 +82,28 @@ impl Wanted {
                 // A server may tell of a part of what is followed.
                 uri.is_some_and(|uri| self.uris.iter().any(|it| uri.starts_with(it.as_str())))
             }
+            Some("notifications/tasks") => {
+                let id = message.param(task::ID);
+                id.is_some_and(|id| self.tasks.iter().any(|(_, own)| *own == id))
+            }
             _ => false,
         }
     }
 
-    /// As `notifications` of `subscriptions/listen`, as JSON text.
-    pub(in crate::mcp_proxy) fn to_json(&self) -> String {
+    /// A notification about a followed task under the client's id of it.
+    pub(in crate::mcp_proxy) fn renamed(&self, message: &Message<'_>) -> Option<String> {
+        let (method, params) = (message.method()?, message.params()?);
+        let of = |id: &str| {
+            let found = self.tasks.iter().find(|(_, own)| own == id)?;
+            Some(found.0.clone())
+        };
+        let params = task::in_params(method, params, of)?;
+        Some(message.object().edit().set("params", params).finish())
+    }
+
+    /// As `notifications` of `subscriptions/listen`, as JSON text; to the client or to
+    /// the upstream.
+    pub(in crate::mcp_proxy) fn to_json(&self, to: Side) -> String {
         let flags = [
             ("toolsListChanged", self.tools),
             ("promptsListChanged", self.prompts),
@@ -89,6 +114,14 @@ impl Wanted {
         if !self.uris.is_empty() {
             let uris: Vec<_> = self.uris.iter().map(|uri| json::quote(uri)).collect();
             members.push(format!("\"resourceSubscriptions\":[{}]", uris.join(",")));
+        }
+        if !self.tasks.is_empty() {
+            let ids = self.tasks.iter().map(|(told, own)| match to {
+                Side::Client => json::quote(told),
+                Side::Upstream => json::quote(own),
+            });
+            let ids: Vec<_> = ids.collect();
+            members.push(format!("\"taskIds\":[{}]", ids.join(",")));
         }
         format!("{{{}}}", members.join(","))
     }
@@ -208,7 +241,7 @@ impl Upstream {
         }
         let make = |_: &Lane, hop: &Hop| {
             let meta = probe::modern_meta(&self.client_info);
-            let wanted = wanted.to_json();
+            let wanted = wanted.to_json(Side::Upstream);
             let params = format!("{{\"notifications\":{wanted},\"_meta\":{meta}}}");
             let method = "subscriptions/listen";
             Outgoing::plain(method, message::request(&hop.id, method, &params))

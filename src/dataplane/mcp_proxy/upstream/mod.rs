@@ -48,7 +48,7 @@ use crate::source::Secrets;
 use crate::upstream::Breaker;
 
 pub(super) use self::catalogue::{Catalogue, Entry};
-pub(super) use self::changes::Wanted;
+pub(super) use self::changes::{Side, Wanted};
 pub(super) use self::error::UpstreamError;
 pub(super) use self::events::Events;
 pub(super) use self::exchange::{Answer, Outgoing};

@@ -1,0 +1,240 @@
+//! Tasks of one and of several upstreams, in both forms.
+
+use agentkube_plan::ClientAuth;
+use agentkube_testkit::Reply;
+use http::Request;
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::kit::{
+    Answer, KEY, OTHER_KEY, Sitting, Tested, legacy_message, modern_message, modern_request, over,
+    plan, serve, upstream,
+};
+use super::listen::next;
+use super::server::{Spec, event, failure, response};
+
+const EXTENSION: &str = "io.modelcontextprotocol/tasks";
+const RELATED: &str = "io.modelcontextprotocol/related-task";
+
+fn task(id: &str, status: &str) -> Value {
+    json!({"taskId": id, "status": status, "createdAt": "2026-01-01T00:00:00Z", "ttl": 1.50})
+}
+
+/// A server of 2025-11-25 whose only task is this one.
+fn old(name: &'static str, id: &'static str) -> Spec {
+    let tasks = json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
+    Spec::legacy(&[name])
+        .can("tasks", tasks)
+        .on_call(move |_, request| {
+            let params = &request["params"];
+            let method = request["method"].as_str().unwrap();
+            if method.starts_with("tasks/") && method != "tasks/list" && params["taskId"] != id {
+                return failure(200, request, -32602, "no such task");
+            }
+            let result = match method {
+                "tools/call" => json!({"task": task(id, "working"), "asked": params["task"]}),
+                "tasks/get" => task(id, "completed"),
+                "tasks/cancel" => task(id, "cancelled"),
+                "tasks/result" => json!({"content": [], "_meta": {RELATED: {"taskId": id}}}),
+                "tasks/list" => json!({"tasks": [task(id, "working")]}),
+                other => panic!("{other}"),
+            };
+            Reply::json(200, &response(request, &result))
+        })
+}
+
+/// A server of 2026-07-28 whose only task is this one.
+fn new(name: &'static str, id: &'static str) -> Spec {
+    let extensions = json!({EXTENSION: {}});
+    Spec::modern(&[name])
+        .can("extensions", extensions)
+        .on_call(move |http, request| {
+            let params = &request["params"];
+            let method = request["method"].as_str().unwrap();
+            if method == "subscriptions/listen" {
+                assert_eq!(params["notifications"]["taskIds"], json!([id]));
+                let mut told = task(id, "completed");
+                told["_meta"] = json!({"io.modelcontextprotocol/subscriptionId": request["id"]});
+                let told =
+                    json!({"jsonrpc": "2.0", "method": "notifications/tasks", "params": told});
+                return Reply::sse().chunk(event(&told)).stall();
+            }
+            let mut result = task(id, "working");
+            if method == "tools/call" {
+                result["resultType"] = "task".into();
+            } else {
+                assert_eq!(http.header("mcp-name"), Some(id), "{method}");
+                assert_eq!(params["taskId"], id);
+                result["resultType"] = "complete".into();
+                result["method"] = method.into();
+            }
+            Reply::json(200, &response(request, &result))
+        })
+}
+
+async fn legacy_task(sitting: &Sitting<'_>, tool: &str) -> String {
+    let call = json!({"name": tool, "task": {"ttl": 60}});
+    let created = sitting.ask("tools/call", call).await.result();
+    assert_eq!(created["asked"]["ttl"], 60);
+    created["task"]["taskId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn tasks_of_two_servers_are_told_apart_in_a_session() {
+    // The servers give the same id.
+    let (a, b) = (old("x", "7").start().await, old("y", "7").start().await);
+    let proxy = over(&[&a, &b]).await;
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+    let offered = proxy.legacy("initialize", hello).await.result();
+    let expected = json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
+    assert_eq!(offered["capabilities"]["tasks"], expected);
+
+    let sitting = proxy.open(json!({})).await;
+    let (first, second) = (
+        legacy_task(&sitting, "a__x").await,
+        legacy_task(&sitting, "b__y").await,
+    );
+    assert_ne!(first, second);
+    assert_eq!(
+        legacy_task(&sitting, "a__x").await,
+        first,
+        "a name, not a ticket"
+    );
+    for (method, status) in [("tasks/get", "completed"), ("tasks/cancel", "cancelled")] {
+        let answer = sitting.ask(method, json!({"taskId": second})).await;
+        assert_eq!(answer.result()["taskId"], second.as_str());
+        assert_eq!(answer.result()["status"], status);
+        assert!(answer.text.contains("\"ttl\":1.5"), "{answer:?}");
+        assert_eq!((a.got(method).len(), b.got(method).len()), (0, 1));
+    }
+    let result = sitting.ask("tasks/result", json!({"taskId": first})).await;
+    assert_eq!(result.result()["_meta"][RELATED]["taskId"], first.as_str());
+    let listed = sitting.ask("tasks/list", json!({})).await;
+    assert_eq!(listed.names("tasks", "taskId"), [first.as_str(), &second]);
+    let own = sitting.ask("tasks/get", json!({"taskId": "7"})).await;
+    assert_eq!(own.code(), -32602, "an upstream's own id is nobody's here");
+}
+
+#[tokio::test]
+async fn a_single_server_of_sessions_keeps_its_ids() {
+    let server = old("x", "own-7").start().await;
+    let proxy = over(&[&server]).await;
+    let sitting = proxy.open(json!({})).await;
+    assert_eq!(legacy_task(&sitting, "x").await, "own-7");
+    let listed = sitting.ask("tasks/list", json!({})).await;
+    assert_eq!(listed.names("tasks", "taskId"), ["own-7"]);
+}
+
+#[tokio::test]
+async fn the_status_of_a_task_comes_under_the_id_that_the_client_has() {
+    let status = json!({
+        "jsonrpc": "2.0", "method": "notifications/tasks/status", "params": task("7", "completed"),
+    });
+    let a = old("x", "7").on_stream(move || Reply::sse().chunk(event(&status)).stall());
+    let (a, b) = (a.start().await, old("y", "7").start().await);
+    let proxy = over(&[&a, &b]).await;
+    let sitting = proxy.open(json!({})).await;
+    let id = legacy_task(&sitting, "a__x").await;
+    let request = sitting.head("GET").body(Full::default()).unwrap();
+    let mut body = proxy.send(request).await.into_body();
+    assert_eq!(next(&mut body).await["params"]["taskId"], id.as_str());
+}
+
+fn able(mut params: Value) -> Value {
+    let capabilities = json!({"extensions": {EXTENSION: {}}});
+    params["_meta"] = json!({"io.modelcontextprotocol/clientCapabilities": capabilities});
+    params
+}
+
+fn asked(key: &str, method: &str, params: &Value) -> Request<Full<bytes::Bytes>> {
+    let mut request = modern_request(&modern_message(method, params));
+    let key = format!("Bearer {key}").parse().unwrap();
+    request.headers_mut().insert("authorization", key);
+    if let Some(id) = params["taskId"].as_str() {
+        let id = id.parse().unwrap();
+        request.headers_mut().insert("mcp-name", id);
+    }
+    request
+}
+
+async fn ask(proxy: &Tested, key: &str, method: &str, params: Value) -> Answer {
+    proxy.exchange(asked(key, method, &params)).await
+}
+
+#[tokio::test]
+async fn the_extension_routes_by_ids_that_are_good_for_one_client() {
+    let (a, b) = (new("x", "7").start().await, new("y", "7").start().await);
+    for servers in [vec![&a], vec![&a, &b]] {
+        let names = ["a", "b"];
+        let rows = servers.iter().zip(names);
+        let mut plan = plan(
+            rows.map(|(it, name)| upstream(name, &it.endpoint()))
+                .collect(),
+        );
+        plan.auth = ClientAuth::Apikey;
+        let proxy = serve(plan).await;
+        let offered = ask(&proxy, KEY, "server/discover", json!({}))
+            .await
+            .result();
+        assert_eq!(
+            offered["capabilities"]["extensions"],
+            json!({EXTENSION: {}})
+        );
+
+        let tool = if servers.len() == 1 { "x" } else { "a__x" };
+        let call = able(json!({"name": tool}));
+        let created = ask(&proxy, KEY, "tools/call", call).await.result();
+        assert_eq!(created["resultType"], "task");
+        let id = created["taskId"].as_str().unwrap().to_owned();
+        assert_ne!(id, "7");
+        for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+            let params = able(json!({"taskId": id, "inputResponses": {}}));
+            let answer = ask(&proxy, KEY, method, params.clone()).await.result();
+            assert_eq!(
+                (&answer["method"], &answer["taskId"]),
+                (&method.into(), &json!(id))
+            );
+            let others = ask(&proxy, OTHER_KEY, method, params).await;
+            assert_eq!(others.code(), -32602, "{method}");
+        }
+        let unable = ask(&proxy, KEY, "tasks/get", json!({"taskId": "7"})).await;
+        assert_eq!((unable.status, unable.code()), (400, -32021));
+        let required = &unable.last()["error"]["data"]["requiredCapabilities"];
+        assert_eq!(required["extensions"], json!({EXTENSION: {}}));
+        let mut lying = asked(KEY, "tasks/get", &able(json!({"taskId": id})));
+        lying.headers_mut().insert("mcp-name", "7".parse().unwrap());
+        assert_eq!(proxy.exchange(lying).await.code(), -32020);
+
+        let wanted = json!({"taskIds": [id, "7"]});
+        let listen = able(json!({"notifications": wanted}));
+        let request = asked(KEY, "subscriptions/listen", &listen);
+        let mut body = proxy.send(request).await.into_body();
+        let granted = next(&mut body).await;
+        assert_eq!(granted["params"]["notifications"]["taskIds"], json!([id]));
+        let told = next(&mut body).await;
+        assert_eq!(told["method"], "notifications/tasks");
+        assert_eq!(told["params"]["taskId"], id.as_str());
+        assert_eq!(
+            told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"],
+            "client-1"
+        );
+    }
+}
+
+#[tokio::test]
+async fn servers_without_tasks_do_not_know_the_methods() {
+    let (a, b) = (
+        Spec::modern(&["x"]).start().await,
+        Spec::legacy(&["y"]).start().await,
+    );
+    let proxy = over(&[&a, &b]).await;
+    let answer = proxy
+        .modern("tasks/get", able(json!({"taskId": "7"})))
+        .await;
+    assert_eq!((answer.status, answer.code()), (404, -32601));
+    let sitting = proxy.open(json!({})).await;
+    for method in ["tasks/get", "tasks/list"] {
+        let message = legacy_message(method, &json!({"taskId": "7"}));
+        assert_eq!(sitting.say(&message).await.code(), -32601, "{method}");
+    }
+}
