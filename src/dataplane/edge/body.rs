@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::stall::Guarded;
 use super::{Permit, Tally, Ticket};
@@ -30,7 +29,6 @@ pub struct Body {
 enum Data {
     Full(Option<Bytes>),
     Guarded(Guarded),
-    Incoming(Incoming),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
 }
 
@@ -46,12 +44,6 @@ impl Body {
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self::of(Data::Full((!bytes.is_empty()).then_some(bytes)))
-    }
-
-    /// What an upstream sends, as it comes.
-    #[must_use]
-    pub fn incoming(body: Incoming) -> Self {
-        Self::of(Data::Incoming(body))
     }
 
     /// A stream. Its `is_end_stream` must turn true with the last frame, else a
@@ -95,7 +87,6 @@ impl Body {
             Data::Full(_) => true,
             // What counts is inside of it.
             Data::Guarded(_) => false,
-            Data::Incoming(body) => body.is_end_stream(),
             Data::Stream(body) => body.is_end_stream(),
         }
     }
@@ -140,9 +131,6 @@ impl HttpBody for Body {
         let frame = match &mut self.data {
             Data::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Data::Guarded(body) => body.poll_frame(cx),
-            Data::Incoming(body) => Pin::new(body)
-                .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map_err(BoxError::from))),
             Data::Stream(body) => body.as_mut().poll_frame(cx),
         };
         match frame {
@@ -161,7 +149,6 @@ impl HttpBody for Body {
         match &self.data {
             Data::Full(bytes) => bytes.is_none(),
             Data::Guarded(body) => body.is_end_stream(),
-            Data::Incoming(body) => body.is_end_stream(),
             Data::Stream(body) => body.is_end_stream(),
         }
     }
@@ -170,7 +157,6 @@ impl HttpBody for Body {
         match &self.data {
             Data::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Data::Guarded(body) => body.size_hint(),
-            Data::Incoming(body) => body.size_hint(),
             Data::Stream(body) => body.size_hint(),
         }
     }

@@ -41,7 +41,7 @@ pub trait Dial: Clone + Send + Sync + 'static {
 
 impl Dial for TlsRoots {
     type Client = UpstreamClient;
-    type Body = hyper::body::Incoming;
+    type Body = crate::upstream::UpstreamBody;
 
     fn client(&self, connect: Duration) -> UpstreamClient {
         UpstreamClient::new(self, connect)

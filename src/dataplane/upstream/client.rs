@@ -1,6 +1,5 @@
 //! One upstream's pooled client.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -11,48 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::Service;
 
-use super::connect::{ConnectTimeout, Connector};
-use super::local::LocalConnector;
-use super::{Forbidden, Local, TlsRoots};
-
-/// Idle connections kept for one upstream.
-const MAX_IDLE: usize = 1_024;
-
-/// Shorter than what load balancers in front of providers allow (60 s and more),
-/// so that it is we who close.
-const IDLE: Duration = Duration::from_secs(55);
+use super::connect::{Connector, Dialer};
+use super::pool::{Pool, UpstreamBody};
+use super::{Local, SendError, TlsRoots};
 
 /// Calls one upstream. Clones share the pool.
 #[derive(Clone)]
-pub struct UpstreamClient(Arc<Pool>);
-
-enum Pool {
-    Local(Client<LocalConnector, Full<Bytes>>),
-    Net(Client<Connector, Full<Bytes>>),
-}
-
-/// Why there is no head of an answer. Texts carry hosts and system errors, never
-/// anything from the request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// No connection could be made.
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    /// No connection in time.
-    #[error("{0}")]
-    ConnectTimeout(String),
-    /// It resolves to an address where upstreams may not be.
-    #[error("{0}")]
-    Forbidden(Forbidden),
-    /// The connection broke before the head of the answer came.
-    #[error("the connection broke: {0}")]
-    Broken(String),
-}
+pub struct UpstreamClient(pub(super) Arc<Pool>);
 
 impl UpstreamClient {
     /// A client whose connections are made within `connect_timeout`, TLS
@@ -74,34 +40,20 @@ impl UpstreamClient {
     }
 
     fn by(connector: Connector) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .http2_adaptive_window(true)
-            .build(connector);
-        Self(Arc::new(Pool::Net(client)))
+        Self(Pool::new(Dialer::Net(connector)))
     }
 
     /// A client of a server on this machine; hosts in URIs mean nothing to it.
     /// Connections cost nothing there, and are not kept.
     #[must_use]
     pub fn local(server: Local) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(0)
-            .build(LocalConnector(server));
-        Self(Arc::new(Pool::Local(client)))
+        Self(Pool::keeping_none(Dialer::Local(server)))
     }
 
     /// Sends a request to its absolute URI; resolves with the head of the answer.
     /// Dropping the answer's body cancels the request.
     pub fn send(&self, request: Request<Full<Bytes>>) -> Sending {
-        Sending(match &*self.0 {
-            Pool::Local(client) => client.request(request),
-            Pool::Net(client) => client.request(request),
-        })
+        Sending(Box::pin(Arc::clone(&self.0).send(request)))
     }
 }
 
@@ -112,7 +64,7 @@ impl fmt::Debug for UpstreamClient {
 }
 
 impl Service<Request<Full<Bytes>>> for UpstreamClient {
-    type Response = Response<Incoming>;
+    type Response = Response<UpstreamBody>;
     type Error = SendError;
     type Future = Sending;
 
@@ -126,57 +78,20 @@ impl Service<Request<Full<Bytes>>> for UpstreamClient {
 }
 
 /// The answer of [`UpstreamClient::send`].
-#[derive(Debug)]
-pub struct Sending(ResponseFuture);
+pub struct Sending(Pin<Box<dyn Future<Output = Result<Response<UpstreamBody>, SendError>> + Send>>);
 
 impl Future for Sending {
-    type Output = Result<Response<Incoming>, SendError>;
+    type Output = Result<Response<UpstreamBody>, SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0)
-            .poll(cx)
-            .map(|answer| answer.map_err(|error| SendError::from(&error)))
+        self.0.as_mut().poll(cx)
     }
 }
 
-impl From<&Error> for SendError {
-    fn from(error: &Error) -> Self {
-        if let Some(forbidden) = caused_by::<Forbidden>(error) {
-            return Self::Forbidden(forbidden.clone());
-        }
-        if let Some(timeout) = caused_by::<ConnectTimeout>(error) {
-            return Self::ConnectTimeout(timeout.to_string());
-        }
-        let text = root(error);
-        if error.is_connect() {
-            Self::Connect(text)
-        } else {
-            Self::Broken(text)
-        }
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sending")
     }
-}
-
-fn causes<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-fn caused_by<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
-    causes(error).find_map(|cause| {
-        // io::Error hides what it wraps from the chain of sources.
-        let wrapped = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<E>());
-        cause.downcast_ref::<E>().or(wrapped)
-    })
-}
-
-fn root(error: &(dyn StdError + 'static)) -> String {
-    causes(error)
-        .last()
-        .map_or_else(String::new, ToString::to_string)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Connections to upstreams: resolve, refuse what is forbidden, TCP, TLS, all
 //! under one timeout.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,17 +9,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use tokio::net::TcpStream;
-use tower::Service;
+use tower::{Service, ServiceExt};
 use tracing::warn;
 
-use super::{Forbidden, forbidden};
+use super::{Forbidden, Local, SendError, forbidden, local};
 use crate::edge::BoxError;
 
 /// Which certificate authorities upstreams are verified against. Made once a
@@ -37,7 +38,30 @@ pub(super) struct ConnectTimeout(pub(super) Duration);
 
 struct Millis(Duration);
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+/// A connection to an upstream.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is in a box by what speaks HTTP over it, and nearly all are of the network"
+)]
+pub(super) enum Stream {
+    /// To a server on this machine.
+    Local(TokioIo<Box<dyn local::Io>>),
+    /// Over the network.
+    Net(MaybeHttpsStream<TokioIo<TcpStream>>),
+}
+
+/// A connection and what was agreed on while it was made.
+pub(super) struct Dialed {
+    pub(super) stream: Stream,
+    /// TLS chose HTTP/2.
+    pub(super) http2: bool,
+}
+
+/// How the connections of a pool are made.
+pub(super) enum Dialer {
+    Local(Local),
+    Net(Connector),
+}
 
 /// The connector of one upstream.
 #[derive(Clone)]
@@ -78,6 +102,11 @@ impl TlsRoots {
             }
         };
         Ok(Self(Arc::new(config.with_no_client_auth())))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(config: ClientConfig) -> Self {
+        Self(Arc::new(config))
     }
 }
 
@@ -129,27 +158,94 @@ impl Connector {
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
+impl Connector {
+    async fn connect(&self, target: Uri) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, BoxError> {
+        // A literal address never reaches the resolver.
+        if let Some((host, address)) = literal(&target).filter(|_| self.guard == Guard::On) {
+            refuse(host, address)?;
+        }
+        let connected = self.https.clone().oneshot(target);
+        tokio::time::timeout(self.timeout, connected)
+            .await
+            .map_err(|_| ConnectTimeout(self.timeout))?
+    }
+}
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.https.poll_ready(cx)
+impl Dialer {
+    /// A connection to what an absolute URI names; to a server on this machine,
+    /// whatever it says.
+    pub(super) async fn dial(&self, target: Uri) -> Result<Dialed, SendError> {
+        match self {
+            Self::Local(local) => {
+                let io = local.connect().await;
+                let io = io.map_err(|error| SendError::connecting(&error.into()))?;
+                let stream = Stream::Local(TokioIo::new(io));
+                Ok(Dialed {
+                    stream,
+                    http2: false,
+                })
+            }
+            Self::Net(connector) => {
+                let stream = connector.connect(target).await;
+                let stream = stream.map_err(|error| SendError::connecting(&error))?;
+                let http2 = stream.connected().is_negotiated_h2();
+                let stream = Stream::Net(stream);
+                Ok(Dialed { stream, http2 })
+            }
+        }
+    }
+}
+
+/// Calls it on whichever it is.
+macro_rules! on {
+    ($stream:expr, $io:ident => $call:expr) => {
+        match Pin::get_mut($stream) {
+            Stream::Local($io) => $call,
+            Stream::Net($io) => $call,
+        }
+    };
+}
+
+impl Read for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        on!(self, io => Pin::new(io).poll_read(cx, buf))
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        on!(self, io => Pin::new(io).poll_write(cx, buf))
     }
 
-    fn call(&mut self, target: Uri) -> Self::Future {
-        // A literal address never reaches the resolver.
-        let literal = literal(&target).filter(|_| self.guard == Guard::On);
-        let verdict = literal.map_or(Ok(()), |(host, address)| refuse(host, address));
-        let connected = self.https.call(target);
-        let limit = self.timeout;
-        Box::pin(async move {
-            verdict?;
-            tokio::time::timeout(limit, connected)
-                .await
-                .map_err(|_| ConnectTimeout(limit))?
-        })
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on!(self, io => Pin::new(io).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Local(io) => io.is_write_vectored(),
+            Self::Net(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on!(self, io => Pin::new(io).poll_write_vectored(cx, slices))
     }
 }
 

@@ -9,14 +9,18 @@ mod address;
 mod breaker;
 mod client;
 mod connect;
+mod error;
 mod local;
 mod oauth;
+mod pool;
 mod token;
 
 pub use address::{Forbidden, forbidden};
-pub use client::{SendError, UpstreamClient};
+pub use client::{Sending, UpstreamClient};
 pub use connect::TlsRoots;
+pub use error::SendError;
 pub use local::Local;
+pub use pool::UpstreamBody;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use oauth::{Issued, NoToken, form, form_encoded, read_token};

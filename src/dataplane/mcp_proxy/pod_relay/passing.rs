@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::edge::BoxError;
 use crate::mcp_proxy::calls::Call;
 use crate::mcp_proxy::relay::KEEP_ALIVE;
+use crate::upstream::UpstreamBody;
 
 /// Between two pieces: the other replica says that it is alive three times as often.
 const SILENCE: Duration = KEEP_ALIVE.saturating_mul(3);
@@ -25,7 +25,7 @@ struct Silent;
 
 /// The answer as it comes, cut where it is cut; it ends when `until` does.
 pub(super) fn passing(
-    body: Incoming,
+    body: UpstreamBody,
     until: Option<CancellationToken>,
     call: Option<Call>,
 ) -> impl HttpBody<Data = Bytes, Error = BoxError> + Send {
@@ -38,7 +38,7 @@ pub(super) fn passing(
 }
 
 struct Passing {
-    body: Option<Incoming>,
+    body: Option<UpstreamBody>,
     until: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     silence: Pin<Box<Sleep>>,
     call: Option<Call>,

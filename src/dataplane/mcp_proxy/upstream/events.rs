@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use agentkube_mcp::sse::{Decoder, Event};
 
 use super::UpstreamError;
 use super::clock::Clock;
 use super::sse::Part;
+use crate::upstream::UpstreamBody;
 
 /// The messages of an event stream.
 #[derive(Debug)]
@@ -30,14 +30,14 @@ enum Source {
 
 #[derive(Debug)]
 struct Reader {
-    body: Incoming,
+    body: UpstreamBody,
     decoder: Decoder,
     limit: usize,
     ready: VecDeque<Event>,
 }
 
 impl Events {
-    pub(super) fn new(body: Incoming, clock: Clock, limit: usize) -> Self {
+    pub(super) fn new(body: UpstreamBody, clock: Clock, limit: usize) -> Self {
         let reader = Reader {
             body,
             decoder: Decoder::new(limit),
@@ -135,7 +135,7 @@ impl Reader {
 
 /// A body of at most so many bytes.
 pub(super) async fn whole(
-    mut body: Incoming,
+    mut body: UpstreamBody,
     mut clock: Clock,
     limit: usize,
 ) -> Result<Bytes, UpstreamError> {
@@ -158,7 +158,7 @@ pub(super) async fn whole(
     Ok(first.unwrap_or_else(|| pieces.freeze()))
 }
 
-async fn chunk(body: &mut Incoming, clock: &mut Clock) -> Result<Option<Bytes>, UpstreamError> {
+async fn chunk(body: &mut UpstreamBody, clock: &mut Clock) -> Result<Option<Bytes>, UpstreamError> {
     loop {
         let frame = clock.wait(body.frame()).await?;
         clock.hear();

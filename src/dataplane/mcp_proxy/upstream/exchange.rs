@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 use agentkube_mcp::{Kind, MAX_DEPTH, Message, Version, error, header};
 
@@ -17,7 +16,7 @@ use super::endpoint::Endpoint;
 use super::events::{self, Events};
 use super::lane::Lane;
 use super::sse::Streams;
-use crate::upstream::UpstreamClient;
+use crate::upstream::{UpstreamBody, UpstreamClient};
 
 /// Codes that JSON-RPC leaves to servers, less those that the protocol took.
 const SERVER_CODES: std::ops::RangeInclusive<i64> = -32019..=-32000;
@@ -201,7 +200,7 @@ impl Wire {
     async fn read(
         &self,
         lane: &Lane,
-        response: Response<Incoming>,
+        response: Response<UpstreamBody>,
         clock: Clock,
     ) -> Result<Answered, UpstreamError> {
         let (head, body) = response.into_parts();
@@ -242,7 +241,7 @@ pub(super) async fn send(
     credential: &Credential,
     clock: &Clock,
     make: impl Fn(Option<&Proven>) -> Request<Full<Bytes>>,
-) -> Result<Response<Incoming>, UpstreamError> {
+) -> Result<Response<UpstreamBody>, UpstreamError> {
     let mut clock = clock.clone();
     let mut proven = credential.prove().await?;
     loop {

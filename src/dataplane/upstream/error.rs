@@ -1,0 +1,63 @@
+//! Why an upstream did not answer.
+
+use std::error::Error as StdError;
+
+use super::Forbidden;
+use super::connect::ConnectTimeout;
+use crate::edge::BoxError;
+
+/// Why there is no head of an answer. Texts carry hosts and system errors, never
+/// anything from the request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No connection could be made.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// No connection in time.
+    #[error("{0}")]
+    ConnectTimeout(String),
+    /// It resolves to an address where upstreams may not be.
+    #[error("{0}")]
+    Forbidden(Forbidden),
+    /// The connection broke before the head of the answer came.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+}
+
+impl SendError {
+    /// Of what a connector says.
+    pub(super) fn connecting(error: &BoxError) -> Self {
+        let error: &(dyn StdError + 'static) = &**error;
+        if let Some(forbidden) = caused_by::<Forbidden>(error) {
+            return Self::Forbidden(forbidden.clone());
+        }
+        if let Some(timeout) = caused_by::<ConnectTimeout>(error) {
+            return Self::ConnectTimeout(timeout.to_string());
+        }
+        Self::Connect(root(error))
+    }
+}
+
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn caused_by<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    causes(error).find_map(|cause| {
+        // io::Error hides what it wraps from the chain of sources.
+        let wrapped = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .and_then(|inner| inner.downcast_ref::<E>());
+        cause.downcast_ref::<E>().or(wrapped)
+    })
+}
+
+/// What it all came from.
+pub(super) fn root(error: &(dyn StdError + 'static)) -> String {
+    causes(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
+}
