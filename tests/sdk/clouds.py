@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+import embeddings
 import gemini
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -32,6 +33,7 @@ AZURE_KEY, BEDROCK_KEY = "azure-key-0123456789", "bedrock-bearer-0123456789"
 TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-000000000000"
 PLATFORM_TOKEN = "platform.issued.token"
 POD_TOKEN = "pod-identity-authorization"
+REFRESH_TOKEN, PAYER = "1//refresh-token", "project-that-pays"
 
 
 class Refused(Exception):
@@ -103,6 +105,17 @@ class Clouds:
             "token_uri": f"{self.url}/google/token",
         })
 
+    def authorized_user(self):
+        """A file that `gcloud auth application-default login` leaves."""
+        return json.dumps({
+            "type": "authorized_user",
+            "client_id": "client.apps.googleusercontent.com",
+            "client_secret": "client-secret",
+            "refresh_token": REFRESH_TOKEN,
+            "quota_project_id": PAYER,
+            "token_uri": f"{self.url}/google/refresh",
+        })
+
     def external_account(self, token_file):
         """A file of Workload Identity Federation."""
         return json.dumps({
@@ -124,6 +137,11 @@ class Clouds:
             self.asked.append(door)
         try:
             status, headers, answer = serve(request, path, body)
+        except embeddings.Wrong as wrong:
+            with self.lock:
+                self.refused.append(str(wrong))
+            status, headers, answer = as_json({"message": str(wrong)})
+            status = 400
         except Refused as refused:
             with self.lock:
                 self.refused.append(refused.why)
@@ -145,6 +163,7 @@ class Clouds:
             ("/sts", self.sts),
             ("/pod-identity", self.pod_identity),
             ("/google/token", self.google_token),
+            ("/google/refresh", self.google_refresh),
             ("/google/sts", self.google_sts),
             ("/computeMetadata/", self.metadata),
             ("/vertex/", self.vertex),
@@ -162,7 +181,13 @@ class Clouds:
         authorization = request.headers.get("authorization", "")
         if authorization != f"Bearer {BEDROCK_KEY}":
             self.verify_sigv4(request, authorization, body)
-        return self.forward(path.removeprefix("/aws"), body)
+        path = path.removeprefix("/aws")
+        if path.endswith("/invoke"):
+            model = urllib.parse.unquote(path.split("/")[2])
+            answer, counted = embeddings.bedrock(model, json.loads(body))
+            status, headers, answer = as_json(answer)
+            return status, {**headers, **counted}, answer
+        return self.forward(path, body)
 
     def verify_sigv4(self, request, authorization, body):
         algorithm, _, rest = authorization.partition(" ")
@@ -239,6 +264,13 @@ class Clouds:
         expect(claims["exp"] - claims["iat"] <= 3600, 400, "lifetime")
         return self.token("google", "service-account")
 
+    def google_refresh(self, request, path, body):
+        form = dict(urllib.parse.parse_qsl(body.decode()))
+        expect(form["grant_type"] == "refresh_token", 400, "grant type")
+        expect(form["refresh_token"] == REFRESH_TOKEN, 400, "refresh token")
+        expect(form["client_secret"] == "client-secret", 401, "client")
+        return self.token("google", "person")
+
     def google_sts(self, request, path, body):
         form = dict(urllib.parse.parse_qsl(body.decode()))
         expect(form["grant_type"] == EXCHANGE, 400, "grant type")
@@ -254,6 +286,9 @@ class Clouds:
 
     def vertex(self, request, path, body):
         self.verify_token(request, "google")
+        is_person = request.headers["authorization"].endswith("-of-person")
+        payer = request.headers.get("x-goog-user-project")
+        expect(payer == (PAYER if is_person else None), 403, f"paid by {payer}")
         called = json.loads(body)
         if "/publishers/google/" in path:
             return self.gemini(path, called)
@@ -274,6 +309,8 @@ class Clouds:
         place, _, action = path.rpartition("/models/")
         expect(place == "/vertex/v1/projects/project/locations/eu/publishers/google", 404, path)
         model, _, verb = action.partition(":")
+        if answer := embeddings.vertex(model, verb, called):
+            return as_json(answer)
         try:
             kind, answer = gemini.answer(urllib.parse.unquote(model), verb, called)
         except gemini.Wrong as wrong:

@@ -42,6 +42,22 @@ def azure(name, url, reference):
             "models": [name], "modelNames": {name: f"deployed-{name}"}, **reference}
 
 
+# Served names, and what the clouds call them.
+EMBEDDERS = {
+    "titan": "amazon.titan-embed-text-v2:0",
+    "cohere": "eu.cohere.embed-v4:0",
+    "text-embedding-005": "text-embedding-005",
+    "gemini-embedding-2": "gemini-embedding-2",
+}
+
+
+def embeds(name, own, url):
+    made = vertex(name, url, ref("google", "key.json"))
+    if name in ("titan", "cohere"):
+        made = bedrock(name, url, ref("aws"))
+    return {**made, "modelNames": {name: own}}
+
+
 def ref(name, key=None):
     return {"credentialsRef": {"name": name, **({"key": key} if key else {})}}
 
@@ -77,6 +93,8 @@ def gateways(folder, cloud, platform):
         vertex("vertex-workload", cloud.url, {}),
         {**vertex("gemini-3-pro", cloud.url, ref("google", "key.json")),
          "modelNames": {"gemini-3-pro": "gemini-3-pro-preview"}},
+        vertex("vertex-person", cloud.url, ref("google", "person.json")),
+        *(embeds(name, own, cloud.url) for name, own in EMBEDDERS.items()),
         azure("azure-key", cloud.url, ref("azure", "key")),
         azure("azure-legacy", cloud.url, {**ref("azure", "key"), "apiVersion": "2024-10-21"}),
         azure("azure-workload", cloud.url, {}),
@@ -89,7 +107,8 @@ def gateways(folder, cloud, platform):
                bearer=clouds.BEDROCK_KEY),
         secret("aws-wrong", AWS_ACCESS_KEY_ID="AKIDSTATIC", AWS_SECRET_ACCESS_KEY="wrong-secret"),
         secret("google", **{"key.json": cloud.service_account(),
-                            "external.json": cloud.external_account(token)}),
+                            "external.json": cloud.external_account(token),
+                            "person.json": cloud.authorized_user()}),
         secret("azure", key=clouds.AZURE_KEY, wrong="azure-wrong-key"),
         manifests.obj("LLMGateway", "clouds", {"upstreams": upstreams}),
     )
@@ -116,7 +135,8 @@ def gateways(folder, cloud, platform):
         assert one.process.stop() == 0
         log = one.process.log.read_text()
         for value in ["static/secret+key", clouds.PLATFORM_TOKEN, clouds.POD_TOKEN,
-                      clouds.AZURE_KEY, clouds.BEDROCK_KEY, "session-of-", "-token-of-"]:
+                      clouds.AZURE_KEY, clouds.BEDROCK_KEY, clouds.REFRESH_TOKEN,
+                      "session-of-", "-token-of-"]:
             assert value not in log
 
 
@@ -134,7 +154,8 @@ def chat(gateway, model, **options):
 WAYS = [
     ("web", "bedrock-keys"), ("web", "bedrock-bearer"), ("web", "bedrock-workload"),
     ("agent", "bedrock-workload"), ("web", "vertex-key"), ("web", "vertex-external"),
-    ("web", "vertex-workload"), ("agent", "vertex-workload"), ("web", "azure-key"),
+    ("web", "vertex-workload"), ("agent", "vertex-workload"), ("web", "vertex-person"),
+    ("web", "azure-key"),
     ("web", "azure-legacy"), ("web", "azure-workload"),
 ]
 
@@ -277,3 +298,41 @@ def test_anthropics_sdk_carries_the_signatures_of_gemini(gateways, cloud):
         answer = client.messages.create(messages=turns, **asked)
     assert answer.content[0].text == "2 answers.", cloud.refused
     assert cloud.refused == []
+
+
+@pytest.mark.parametrize("model", EMBEDDERS)
+def test_openais_sdk_embeds_on_every_cloud(gateways, cloud, model):
+    cloud.refused.clear()
+    gateway = gateways["web"]
+    texts = ["Hello", "Hi"]
+    if model == "titan":
+        texts = texts[:1]  # the model takes one
+    with openai.OpenAI(
+        base_url=f"{gateway['url']}/v1", api_key=gateway["key"], max_retries=0
+    ) as client:
+        # Asks for base64, and unpacks it.
+        answer = client.embeddings.create(model=model, input=texts, dimensions=256)
+        assert [item.embedding for item in answer.data] == [
+            [float(len(text)), -0.5] for text in texts
+        ], cloud.refused
+        assert answer.usage.prompt_tokens == sum(map(len, texts))
+        assert answer.model == model
+        plain = client.embeddings.create(model=model, input=texts[0], encoding_format="float")
+        assert plain.data[0].embedding == [5.0, -0.5]
+    assert cloud.refused == []
+
+
+@pytest.mark.parametrize("model", EMBEDDERS)
+def test_googles_sdk_embeds_on_every_cloud(google, cloud, model):
+    cloud.refused.clear()
+    config = genai.types.EmbedContentConfig(task_type="RETRIEVAL_QUERY")
+    answer = google.models.embed_content(model=model, contents=["Hello"], config=config)
+    assert answer.embeddings[0].values == [5.0, -0.5], cloud.refused
+    assert cloud.refused == []
+
+
+def test_more_texts_than_a_model_takes_is_a_400_that_says_so(google):
+    with pytest.raises(genai.errors.ClientError) as error:
+        google.models.embed_content(model="titan", contents=["Hello", "Hi"])
+    assert error.value.code == 400
+    assert "`requests` must be at most 1 texts" in error.value.message

@@ -7,6 +7,8 @@ import pytest
 from google import genai
 from google.genai import types
 
+from rig import http
+
 PIECES = ["Hello", " from", " the", " scripted", " upstream."]
 WEATHER = types.Tool(function_declarations=[{
     "name": "get_weather",
@@ -26,7 +28,7 @@ def client(gateway):
     return genai.Client(api_key=gateway["key"], http_options=options)
 
 
-@pytest.fixture(params=["openai", "claude", "bedrock"])
+@pytest.fixture(params=["openai", "claude", "bedrock", "ollama"])
 def speaks(request):
     return request.param
 
@@ -111,3 +113,35 @@ def test_an_unknown_model_is_named(client):
         client.models.generate_content(model="gpt-5.2", contents="Hello?")
     assert refused.value.code == 404
     assert "gpt-5.1" in str(refused.value)
+
+
+def test_without_alt_sse_a_stream_is_a_list(gateway, model, speaks):
+    """As Google's REST documents have it; the SDK always asks for events."""
+    answer = http(
+        f"{gateway['url']}/v1beta/models/{model(f'plain-{speaks}')}:streamGenerateContent",
+        {"contents": [{"role": "user", "parts": [{"text": "Hello?"}]}]},
+        {"x-goog-api-key": gateway["key"]},
+    )
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    chunks = [types.GenerateContentResponse.model_validate(each) for each in answer.json()]
+    assert "".join(chunk.text or "" for chunk in chunks) == "".join(PIECES)
+    assert chunks[-1].candidates[0].finish_reason == "STOP"
+
+
+def test_a_list_that_broke_off_is_no_json(gateway, model, speaks):
+    answer = http(
+        f"{gateway['url']}/v1beta/models/{model(f'cut-{speaks}')}:streamGenerateContent",
+        {"contents": [{"role": "user", "parts": [{"text": "Hello?"}]}]},
+        {"x-goog-api-key": gateway["key"]},
+    )
+    with pytest.raises(json.JSONDecodeError):
+        answer.json()
+    assert json.loads(answer.body + b"]")[-1]["error"]["status"] == "INTERNAL"
+
+
+def test_texts_are_embedded_by_openais_models(client):
+    config = types.EmbedContentConfig(output_dimensionality=3)
+    answer = client.models.embed_content(
+        model="text-embedding-3-small", contents=["a", "b"], config=config
+    )
+    assert [each.values for each in answer.embeddings] == [[0.5, -1.0, 0.25]] * 2

@@ -48,6 +48,8 @@ pub struct ModelCapabilities {
     pub converse_extras: ConverseExtras,
     /// Where breakpoints of the prompt cache may stand (Bedrock).
     pub cache_points: CachePoints,
+    /// It can be asked for one call at a time (Bedrock).
+    pub serial_calls: bool,
     /// The context window to ask for: tokens (Ollama, whose own may be smaller than the
     /// model's).
     pub num_ctx: Option<u64>,

@@ -41,6 +41,7 @@ pub(super) struct Entry {
     media_in_results: Option<bool>,
     converse_extras: Option<ConverseExtras>,
     cache_points: Option<CachePoints>,
+    serial_calls: Option<bool>,
     num_ctx: Option<u64>,
     /// For readers: where it says so.
     #[serde(rename = "source")]
@@ -142,6 +143,7 @@ impl Entry {
         set(&mut found.media_in_results, self.media_in_results.as_ref());
         set(&mut found.converse_extras, self.converse_extras.as_ref());
         set(&mut found.cache_points, self.cache_points.as_ref());
+        set(&mut found.serial_calls, self.serial_calls.as_ref());
         set(
             &mut found.one_sampling_parameter,
             self.one_sampling_parameter.as_ref(),

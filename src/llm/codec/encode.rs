@@ -77,11 +77,22 @@ impl<'a> Encode<'a> {
     /// Notes what no writer has room for: fields within messages and tools, and
     /// top-level fields where the target speaks another dialect.
     pub(crate) fn drop_unknown(&mut self, request: &ChatRequest, target: Dialect) {
+        self.drop_unknown_but(request, target, &[]);
+    }
+
+    /// The same, where these top-level fields mean one thing in both dialects.
+    pub(crate) fn drop_unknown_but(
+        &mut self,
+        request: &ChatRequest,
+        target: Dialect,
+        shared: &[&str],
+    ) {
         for unknown in &request.unknown {
             self.drop_named(unknown.at, &unknown.name);
         }
         if request.from != target {
-            for extra in &request.extra {
+            let extras = request.extra.iter();
+            for extra in extras.filter(|it| !shared.contains(&it.name.as_str())) {
                 self.drop_named(At::default(), &extra.name);
             }
         }

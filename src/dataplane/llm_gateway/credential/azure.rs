@@ -23,7 +23,7 @@ pub(super) fn federated<C: Calls>(base_url: &str, client: C) -> Ask {
         Box::pin(async move {
             // Read each time: the kubelet replaces the file.
             let request = request(scope, super::environment).await?;
-            tokens::fetch(client, request).await
+            tokens::fetch(client, request).await.map(Into::into)
         })
     })
 }

@@ -129,7 +129,10 @@ impl Key {
                 let token = Box::pin(tokens.token()).await;
                 let token = token.map_err(|why| failed(&why))?;
                 let headers = request.headers_mut();
-                headers.insert(AUTHORIZATION, token.value.clone());
+                headers.insert(AUTHORIZATION, token.value.authorization.clone());
+                if let Some(project) = &token.value.project {
+                    headers.insert(google::PROJECT, project.clone());
+                }
                 Ok(Proven::Token(token))
             }
             Self::Signed(signer) => {

@@ -53,10 +53,33 @@ where
 }
 
 /// Asks for a token. The error is a sentence for people, without secrets.
-pub(super) type Ask = Box<dyn Fn() -> BoxFuture<'static, Result<Issued, String>> + Send + Sync>;
+pub(super) type Ask = Box<dyn Fn() -> BoxFuture<'static, Result<Given, String>> + Send + Sync>;
 
-/// A token, as the header that carries it.
-pub(in crate::llm_gateway) type Token = upstream::Token<HeaderValue>;
+/// A token that was given, and what goes along with it.
+pub(super) struct Given {
+    pub(super) issued: Issued,
+    /// The project that pays, where the token belongs to none (Google).
+    pub(super) project: Option<HeaderValue>,
+}
+
+impl From<Issued> for Given {
+    fn from(issued: Issued) -> Self {
+        Self {
+            issued,
+            project: None,
+        }
+    }
+}
+
+/// A token, as the headers that carry it.
+pub(in crate::llm_gateway) type Token = upstream::Token<Bearer>;
+
+/// The headers that prove who sends a request.
+#[derive(Clone)]
+pub(in crate::llm_gateway) struct Bearer {
+    pub(super) authorization: HeaderValue,
+    pub(super) project: Option<HeaderValue>,
+}
 
 /// The tokens of one upstream.
 pub(in crate::llm_gateway) struct Tokens(upstream::Tokens<Asking>);
@@ -93,18 +116,22 @@ impl Tokens {
 }
 
 impl Fetch for Asking {
-    type Value = HeaderValue;
+    type Value = Bearer;
     type Error = String;
 
-    async fn fetch(&self) -> Result<(HeaderValue, Option<Duration>), String> {
-        let issued = (self.ask)().await?;
+    async fn fetch(&self) -> Result<(Bearer, Option<Duration>), String> {
+        let Given { issued, project } = (self.ask)().await?;
         let bytes = issued.token.expose_secret().as_bytes().to_vec();
         let header = SecretValue::new(bytes).and_then(|value| value.header("Bearer "));
         let header = header.ok_or("the token server gave no token that a header can carry")?;
         let mut given = self.given();
         given.push_front(header.clone());
         given.truncate(REMEMBERED);
-        Ok((header, issued.lifetime))
+        let bearer = Bearer {
+            authorization: header,
+            project,
+        };
+        Ok((bearer, issued.lifetime))
     }
 
     fn slow(&self, patience: Duration) -> String {

@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::Number;
 
+use super::tools;
 use crate::anthropic::{Asked, OutThinking, ask};
 use crate::capabilities::{ConverseExtras, Parameter, ThinkingStyle};
 use crate::codec::Encode;
@@ -18,6 +19,8 @@ pub(super) struct Additional<'a> {
     output_config: Option<OutEffort>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_k: Option<&'a Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<OutSerial>,
     // Nova.
     #[serde(rename = "reasoningConfig", skip_serializing_if = "Option::is_none")]
     reasoning_config: Option<NovaReasoning>,
@@ -26,6 +29,12 @@ pub(super) struct Additional<'a> {
     // OpenAI's open models.
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_effort: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct OutSerial {
+    r#type: &'static str,
+    disable_parallel_tool_use: bool,
 }
 
 #[derive(Serialize)]
@@ -62,6 +71,7 @@ impl Additional<'_> {
         self.thinking.is_none()
             && self.output_config.is_none()
             && self.top_k.is_none()
+            && self.tool_choice.is_none()
             && self.reasoning_config.is_none()
             && self.inference_config.is_none()
             && self.reasoning_effort.is_none()
@@ -103,6 +113,10 @@ pub(super) fn write<'a>(
         }
     }
     top_k(request, &thinks, &mut out, to);
+    out.tool_choice = tools::are_serial(request, to).then_some(OutSerial {
+        r#type: "auto",
+        disable_parallel_tool_use: true,
+    });
     (out, thinks)
 }
 

@@ -142,14 +142,39 @@ fn schema(parameters: Option<&RawValue>) -> OutSchema<'_> {
     OutSchema { json }
 }
 
+/// True when one call at a time is asked for, in the model's own words: the wire has none
+/// for it. They hold a choice among tools as well, and so there must be no other one.
+pub(super) fn are_serial(request: &ChatRequest, to: &mut Encode<'_>) -> bool {
+    if request.parallel_tool_calls != Some(false) || request.tools.is_empty() {
+        return false;
+    }
+    let is_free = match &request.tool_choice {
+        None
+        | Some(
+            ToolChoice::Auto
+            | ToolChoice::Allowed {
+                required: false, ..
+            },
+        ) => true,
+        Some(
+            ToolChoice::Allowed { required: true, .. }
+            | ToolChoice::Named(_)
+            | ToolChoice::None
+            | ToolChoice::Required,
+        ) => false,
+    };
+    if !is_free || !to.capabilities.serial_calls {
+        to.drop_top(Field::ParallelToolCalls);
+        return false;
+    }
+    true
+}
+
 fn choice<'a>(
     request: &'a ChatRequest,
     tools: &[OutTool<'_>],
     to: &mut Encode<'_>,
 ) -> Option<OutChoice<'a>> {
-    if !tools.is_empty() && request.parallel_tool_calls == Some(false) {
-        to.drop_top(Field::ParallelToolCalls);
-    }
     let wanted = request.tool_choice.as_ref()?;
     let choice = match wanted {
         // What goes without saying.

@@ -48,6 +48,9 @@ pub(super) struct OutPart<'a> {
 struct OutBlob<'a> {
     mime_type: &'a str,
     data: &'a str,
+    /// Vertex AI has it, the Gemini API has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -375,12 +378,13 @@ fn refuse_if_lost(message: &Message, to: &Encode<'_>) -> Result<(), ApiError> {
 }
 
 fn media<'a>(media: &'a Media, at: At, to: &mut Encode<'_>) -> Option<OutPart<'a>> {
+    let is_named = matches!(media.source, Source::Base64 { .. });
     let close = media.detail.as_deref().is_some_and(|it| it != "auto");
     for (lost, field) in [
         (close, Field::ImageDetail),
         (media.citations, Field::Citations),
         (media.context.is_some(), Field::DocumentContext),
-        (media.title.is_some(), Field::DocumentTitle),
+        (media.title.is_some() && !is_named, Field::DocumentTitle),
     ] {
         if lost {
             to.drop(at, field);
@@ -391,6 +395,7 @@ fn media<'a>(media: &'a Media, at: At, to: &mut Encode<'_>) -> Option<OutPart<'a
             inline_data: Some(OutBlob {
                 mime_type: media_type,
                 data,
+                display_name: media.title.as_deref(),
             }),
             ..OutPart::default()
         }),

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::messages;
 use crate::capabilities::{MaxTokensField, Parameter};
 use crate::codec::{Encode, Encoded, Limits};
-use crate::ir::{ChatRequest, Field, ResponseFormat, Tool, ToolChoice, ToolKind};
+use crate::ir::{ChatRequest, Extra, Field, ResponseFormat, Tool, ToolChoice, ToolKind};
 use crate::{ApiError, Dialect};
 
 /// Function names: `[A-Za-z0-9_-]`, at most 64.
@@ -48,6 +48,12 @@ struct Request<'a> {
     user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_key: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_retention: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a RawValue>,
     /// The conversation is the client's: nothing is to be kept.
     store: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -85,7 +91,10 @@ struct NamedChoice<'a> {
 
 #[derive(Serialize)]
 struct OutText<'a> {
-    format: OutFormat<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<OutFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbosity: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -111,7 +120,8 @@ struct OutReasoning {
 
 /// Writes a request.
 pub(crate) fn from_ir(request: &ChatRequest, to: &mut Encode<'_>) -> Result<Encoded, ApiError> {
-    to.drop_unknown(request, Dialect::OpenAiResponses);
+    let shared = Shared::with(request, to);
+    to.drop_unknown_but(request, Dialect::OpenAiResponses, shared.names());
     let tools = tools(request, to);
     let has_tools = !tools.is_empty();
     let logprobs = taken(
@@ -149,14 +159,14 @@ pub(crate) fn from_ir(request: &ChatRequest, to: &mut Encode<'_>) -> Result<Enco
             to,
         ),
         top_logprobs: logprobs.and_then(|it| it.top),
-        text: request
-            .response_format
-            .as_ref()
-            .map(|it| OutText { format: format(it) }),
+        text: text(request, &shared),
         reasoning: reasoning(request, to),
         include,
         user: user(request, to),
         metadata: request.metadata.as_deref(),
+        prompt_cache_key: shared.field("prompt_cache_key"),
+        prompt_cache_retention: shared.field("prompt_cache_retention"),
+        service_tier: shared.field("service_tier"),
         store: false,
         stream: request.stream,
     };
@@ -164,6 +174,42 @@ pub(crate) fn from_ir(request: &ChatRequest, to: &mut Encode<'_>) -> Result<Enco
         // Our own structs: string keys, no fallible parts.
         body: Bytes::from(serde_json::to_vec(&body).unwrap_or_default()),
     })
+}
+
+/// What OpenAI's own chat clients ask for, and its Responses know as well. Servers that
+/// are compatible need not.
+struct Shared<'a>(&'a [Extra]);
+
+impl<'a> Shared<'a> {
+    const NAMES: [&'static str; 4] = [
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "service_tier",
+        "verbosity",
+    ];
+
+    fn with(request: &'a ChatRequest, to: &Encode<'_>) -> Self {
+        let is_shared = to.is_from(Dialect::OpenAiChat) && is_openais(to);
+        Self(if is_shared { &request.extra } else { &[] })
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        if self.0.is_empty() { &[] } else { &Self::NAMES }
+    }
+
+    fn field(&self, name: &str) -> Option<&'a RawValue> {
+        let extra = self.0.iter().find(|it| it.name == name)?;
+        Some(&extra.value)
+    }
+}
+
+fn text<'a>(request: &'a ChatRequest, shared: &Shared<'a>) -> Option<OutText<'a>> {
+    let text = OutText {
+        format: request.response_format.as_ref().map(format),
+        verbosity: shared.field("verbosity"),
+    };
+    let says = text.format.is_some() || text.verbosity.is_some();
+    says.then_some(text)
 }
 
 /// True for models of OpenAI itself, not of a server that is compatible.

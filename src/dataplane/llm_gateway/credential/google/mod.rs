@@ -1,32 +1,38 @@
 //! Tokens of Google: for what a Secret holds, or as the pod itself.
 //!
 //! The pod is who `GOOGLE_APPLICATION_CREDENTIALS` says, where that is set (a
-//! cluster outside of Google Cloud), else who the metadata server says.
+//! cluster outside of Google Cloud), else who `gcloud` logged in (`agentkube run`), else
+//! who the metadata server says: "Application Default Credentials", in their order.
 
 mod external;
 mod metadata;
 mod service_account;
+mod user;
 
 use bytes::Bytes;
-use http::{Request, Uri};
+use http::{HeaderName, Request, Uri};
 use http_body_util::Full;
 use serde::Deserialize;
 
 use self::external::External;
 use self::service_account::ServiceAccount;
-use super::tokens::{self, Ask, Calls};
-use crate::upstream::Issued;
+use self::user::User;
+use super::tokens::{self, Ask, Calls, Given};
 
 /// What all tokens are for.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// "Application Default Credentials".
+/// Who pays for a request of somebody who belongs to no project.
+pub(super) const PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");
+
+/// The variable that names a file of credentials.
 const CREDENTIALS_FILE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 
 /// What a JSON file of credentials holds.
 pub(super) enum Account {
     Service(ServiceAccount),
     External(External),
+    User(User),
 }
 
 #[derive(Deserialize)]
@@ -46,7 +52,10 @@ impl Account {
         match kind.r#type.as_str() {
             "service_account" => ServiceAccount::read(json, local).map(Self::Service),
             "external_account" => External::read(json, local).map(Self::External),
-            _ => Err("is of another type than service_account and external_account"),
+            "authorized_user" => User::read(json, local).map(Self::User),
+            _ => {
+                Err("is of another type than service_account, external_account and authorized_user")
+            }
         }
     }
 
@@ -59,10 +68,11 @@ impl Account {
         })
     }
 
-    async fn fetch<C: Calls>(&self, client: C) -> Result<Issued, String> {
+    async fn fetch<C: Calls>(&self, client: C) -> Result<Given, String> {
         match self {
-            Self::Service(account) => account.fetch(client).await,
-            Self::External(account) => account.fetch(client).await,
+            Self::Service(account) => account.fetch(client).await.map(Into::into),
+            Self::External(account) => account.fetch(client).await.map(Into::into),
+            Self::User(user) => user.fetch(client).await,
         }
     }
 }
@@ -75,17 +85,31 @@ pub(super) fn workload<C: Calls>(client: C, metadata: C, local: bool) -> Ask {
         let (client, metadata) = (client.clone(), metadata.clone());
         Box::pin(async move {
             // Read each time: the platform may replace the file.
-            match super::environment(CREDENTIALS_FILE) {
-                None => metadata::fetch(metadata, super::environment(metadata::HOST)).await,
-                Some(path) => {
-                    let json = tokens::file(CREDENTIALS_FILE, &path).await?;
-                    let account = Account::read(&json, local);
-                    let account = account.map_err(|why| format!("{CREDENTIALS_FILE} {why}"))?;
-                    account.fetch(client).await
-                }
-            }
+            let named = super::environment(CREDENTIALS_FILE).map(|path| (CREDENTIALS_FILE, path));
+            let left = || {
+                Some((
+                    "gcloud's file of credentials",
+                    logged_in(super::environment)?,
+                ))
+            };
+            let Some((name, path)) = named.or_else(left) else {
+                let host = super::environment(metadata::HOST);
+                return metadata::fetch(metadata, host).await.map(Into::into);
+            };
+            let json = tokens::file(name, &path).await?;
+            let account = Account::read(&json, local);
+            let account = account.map_err(|why| format!("{name} {why}"))?;
+            account.fetch(client).await
         })
     })
+}
+
+/// What `gcloud auth application-default login` left, if it did. No pod has it.
+fn logged_in(env: impl Fn(&str) -> Option<String>) -> Option<String> {
+    const FILE: &str = "application_default_credentials.json";
+    let folder = env("CLOUDSDK_CONFIG").or_else(|| Some(env("HOME")? + "/.config/gcloud"))?;
+    let path = format!("{folder}/{FILE}");
+    std::path::Path::new(&path).is_file().then_some(path)
 }
 
 /// A URL that a file of credentials names. Whoever writes the file would else be
@@ -133,11 +157,28 @@ mod tests {
     }
 
     #[test]
+    fn a_login_is_found_where_gcloud_leaves_it() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(".config/gcloud");
+        let home = home.path().to_str().unwrap().to_owned();
+        let env = |name: &str| (name == "HOME").then(|| home.clone());
+        assert_eq!(logged_in(env), None);
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("application_default_credentials.json");
+        std::fs::write(&file, "{}").unwrap();
+        assert_eq!(logged_in(env).as_deref(), file.to_str());
+        let moved = |name: &str| (name == "CLOUDSDK_CONFIG").then(|| "/nowhere".to_owned());
+        assert_eq!(logged_in(moved), None);
+    }
+
+    #[test]
     fn what_is_no_account_is_told_by_what_it_is() {
         let read = |json: &str| Account::read(json, false).err().unwrap();
         assert_eq!(read("key"), "is no JSON of a Google account");
         let user = r#"{"type": "authorized_user", "refresh_token": "s3cr3t"}"#;
-        assert!(read(user).starts_with("is of another type"));
+        assert_eq!(read(user), "is no JSON of a person's credentials");
+        let other = r#"{"type": "gdch_service_account"}"#;
+        assert!(read(other).starts_with("is of another type"));
         let key = r#"{"type": "service_account", "client_email": "a@b", "private_key": "s3cr3t"}"#;
         assert_eq!(read(key), "has a private_key that is no RSA key");
     }
