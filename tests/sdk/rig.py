@@ -118,18 +118,20 @@ class Upstream:
 
 
 class Everything:
-    """npm's server-everything, a legacy MCP server with sessions, on all addresses."""
+    """npm's server-everything, a legacy MCP server with sessions, on all addresses; over
+    streamable HTTP, or over the transport before it."""
 
-    def __init__(self, folder, host="127.0.0.1"):
+    def __init__(self, folder, host="127.0.0.1", transport="streamableHttp"):
         program = NODE_MODULES / "@modelcontextprotocol/server-everything/dist/index.js"
         port = free_port()
         self.process = Process(
-            [node(), program, "streamableHttp"],
-            folder / "everything.log",
+            [node(), program, transport],
+            folder / f"everything-{transport}.log",
             env={"PORT": str(port)},
         )
         listening(port, self.process)
-        self.url = f"http://{host}:{port}/mcp"
+        path = {"sse": "/sse", "streamableHttp": "/mcp"}[transport]
+        self.url = f"http://{host}:{port}{path}"
 
 
 class Agentkube:
@@ -190,17 +192,17 @@ def http(url, body=None, headers=None, method=None):
             return Answer(answer.status, answer.headers, cut.partial)
 
 
-def eventually(what, look):
+def eventually(what, look, deadline=DEADLINE):
     """The first true result of `look()`, within the deadline."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + deadline
     while time.monotonic() < end:
         if found := look():
             return found
         time.sleep(0.05)
-    raise AssertionError(f"{what}: not after {DEADLINE} s")
+    raise AssertionError(f"{what}: not after {deadline} s")
 
 
-def listening(port, process):
+def listening(port, process, deadline=DEADLINE):
     """Waits until somebody listens there."""
 
     def connects():
@@ -208,4 +210,4 @@ def listening(port, process):
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    eventually(f"somebody listens on {port}", connects)
+    eventually(f"somebody listens on {port}", connects, deadline)

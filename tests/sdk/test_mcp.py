@@ -16,12 +16,12 @@ INSPECTOR = NODE_MODULES / "@modelcontextprotocol/inspector/clients/launcher/bui
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto", "2026-07-28"])
 
 
-def talk(proxy, mode, story):
+def talk(proxy, mode, story, patience=DEADLINE):
     """Runs `await story(client)` with a client that is connected to the proxy."""
 
     async def run():
         headers = {"authorization": f"Bearer {proxy['key']}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=DEADLINE) as http_client:
+        async with httpx2.AsyncClient(headers=headers, timeout=patience) as http_client:
             transport = streamable_http_client(proxy["url"], http_client=http_client)
             async with Client(transport, mode=mode) as client:
                 return await story(client)
