@@ -99,14 +99,19 @@ impl ClientRegistry {
         if auth == ClientAuth::None {
             return Self::anybody();
         }
-        if let (ClientAuth::ServiceAccount, Some(trust)) = (auth, &table.tokens) {
-            let tokens = Arc::new(Tokens::new(trust.clone()));
-            return Self {
-                admits: Admits::Tokens(tokens),
-            };
-        }
         let mut keys = HashMap::new();
-        for client in &table.clients {
+        // A table that is of the other mode still, or was not read yet, lets nobody in.
+        let clients = match (auth, &table.tokens) {
+            (ClientAuth::ServiceAccount, Some(trust)) => {
+                let tokens = Arc::new(Tokens::new(trust.clone()));
+                return Self {
+                    admits: Admits::Tokens(tokens),
+                };
+            }
+            (ClientAuth::ServiceAccount, None) => &[][..],
+            _ => &table.clients[..],
+        };
+        for client in clients {
             let name: Arc<str> = client.name.as_str().into();
             for key in &client.keys {
                 keys.insert(*key.as_bytes(), Arc::clone(&name));

@@ -1,4 +1,4 @@
-use agentkube_plan::{ClientAuth, ClientTable, Namespaces};
+use agentkube_plan::{ClientAuth, ClientEntry, ClientTable, Namespaces};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -182,10 +182,23 @@ fn only_admitted_namespaces_come_in_and_the_others_hear_403() {
 #[test]
 fn without_what_verifies_tokens_nobody_is_let_in() {
     let issuer = Issuer::named("k1");
-    let registry = ClientRegistry::new(ClientAuth::ServiceAccount, &ClientTable::default());
-    let bearer = format!("Bearer {}", issuer.sign(&claims()));
-    let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer.parse().unwrap())]);
-    assert!(registry.authenticate(&headers).is_err());
+    // Keys of the mode before, which are still mounted, open nothing.
+    let table = ClientTable {
+        clients: vec![ClientEntry {
+            name: "team-a/reviewer".to_owned(),
+            keys: vec![KeyHash::of(b"a-key-of-the-mode-before")],
+        }],
+        tokens: None,
+    };
+    let registry = ClientRegistry::new(ClientAuth::ServiceAccount, &table);
+    for secret in [
+        issuer.sign(&claims()),
+        "a-key-of-the-mode-before".to_owned(),
+    ] {
+        let bearer = format!("Bearer {secret}");
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer.parse().unwrap())]);
+        assert!(registry.authenticate(&headers).is_err());
+    }
 }
 
 #[test]

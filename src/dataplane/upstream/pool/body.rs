@@ -52,8 +52,9 @@ impl UpstreamBody {
         body
     }
 
-    /// What was read from the connection and not yet taken.
-    fn take_read(incoming: &mut Incoming, http1: &Http1) -> Frames {
+    /// What was read from the connection and not yet taken, and whether the connection
+    /// had news meanwhile.
+    fn take_read(incoming: &mut Incoming, http1: &Http1) -> (Frames, bool) {
         let mut nobody = Context::from_waker(Waker::noop());
         http1.unheard(|| Pin::new(incoming).poll_frame(&mut nobody))
     }
@@ -68,11 +69,15 @@ impl Body for UpstreamBody {
         let Some(Driven { http1, .. }) = &mut this.connection else {
             return Pin::new(&mut this.incoming).poll_frame(cx);
         };
-        if let Poll::Ready(frame) = Self::take_read(&mut this.incoming, http1) {
+        // News of this time are heard by driving, or by being asked again.
+        if let (Poll::Ready(frame), _) = Self::take_read(&mut this.incoming, http1) {
             return Poll::Ready(frame);
         }
         let ended = http1.drive(cx).is_ready();
-        let frame = Self::take_read(&mut this.incoming, http1);
+        let (frame, missed) = Self::take_read(&mut this.incoming, http1);
+        if missed && frame.is_pending() {
+            cx.waker().wake_by_ref();
+        }
         let over = ended || http1.is_at_rest();
         if over && let Some(Driven { http1, home }) = this.connection.take() {
             home.keep(http1);

@@ -97,8 +97,9 @@ impl Http1 {
         self.0.drive(cx)
     }
 
-    /// Does something that the connection need not wake anybody for.
-    pub(super) fn unheard<T>(&self, action: impl FnOnce() -> T) -> T {
+    /// Does something that the connection need not wake anybody for, and tells whether
+    /// it would have.
+    pub(super) fn unheard<T>(&self, action: impl FnOnce() -> T) -> (T, bool) {
         self.0.relay.unheard(action)
     }
 

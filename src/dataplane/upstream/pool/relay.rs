@@ -1,7 +1,7 @@
 //! Who is woken for a connection that has no task of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Wake, Waker};
 
 use futures::task::AtomicWaker;
@@ -11,8 +11,15 @@ use futures::task::AtomicWaker;
 #[derive(Debug, Default)]
 pub(super) struct Relay {
     driver: AtomicWaker,
-    deaf: AtomicBool,
+    hears: AtomicU8,
 }
+
+/// Wake-ups go to the driver.
+const HEARS: u8 = 0;
+/// They do not.
+const DEAF: u8 = 1;
+/// They do not, and there was one.
+const MISSED: u8 = 2;
 
 impl Relay {
     /// From here on this one is woken.
@@ -25,16 +32,17 @@ impl Relay {
         drop(self.driver.take());
     }
 
-    /// Does what the connection would wake its driver for, which drives it anyway:
+    /// Does what the connection would wake its driver for, which need not hear of it:
     /// taking a piece of an answer makes room for the next one, and says so.
     ///
-    /// A wake-up for other reasons is lost as well, so whoever calls this either has
-    /// got something, and will ask again, or drives the connection next.
-    pub(super) fn unheard<T>(&self, action: impl FnOnce() -> T) -> T {
-        self.deaf.store(true, Ordering::Relaxed);
+    /// Tells with it whether there was a wake-up, which may have had other reasons: the
+    /// socket's. Whoever neither got something, and will ask again, nor drives the
+    /// connection next, has to see to it.
+    pub(super) fn unheard<T>(&self, action: impl FnOnce() -> T) -> (T, bool) {
+        self.hears.store(DEAF, Ordering::Release);
         let done = action();
-        self.deaf.store(false, Ordering::Relaxed);
-        done
+        let missed = self.hears.swap(HEARS, Ordering::AcqRel) == MISSED;
+        (done, missed)
     }
 }
 
@@ -44,8 +52,45 @@ impl Wake for Relay {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.deaf.load(Ordering::Relaxed) {
+        let noted = self
+            .hears
+            .compare_exchange(DEAF, MISSED, Ordering::AcqRel, Ordering::Acquire);
+        // One that was noted before is as good.
+        if !matches!(noted, Ok(_) | Err(MISSED)) {
             self.driver.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_wake_up_is_heard_or_told_and_never_lost() {
+        let (relay, woken) = (Arc::new(Relay::default()), Arc::new(Woken::default()));
+        let driver = Waker::from(Arc::clone(&woken));
+        relay.listen(&driver);
+        let (_, missed) = relay.unheard(|| ());
+        assert!(!missed);
+        let (_, missed) = relay.unheard(|| {
+            relay.wake_by_ref();
+            relay.wake_by_ref();
+        });
+        assert!(missed);
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+        relay.wake_by_ref();
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
     }
 }
