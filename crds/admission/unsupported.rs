@@ -9,32 +9,14 @@ use serde_json::{Map, Value};
 use crate::Kind;
 use crate::field::{FieldError, FieldPath, Reason};
 
-/// What a row forbids of the value at its path.
-#[derive(Clone, Copy)]
-enum Unless {
-    /// The field must be absent or empty.
-    Absent,
-    /// The field may have these values only.
-    OneOf(&'static [&'static str]),
-}
-
-use Unless::{Absent, OneOf};
-
-/// kind, path (`[]` goes through a list), what is possible today, what to do instead.
-const REFUSED: &[(Kind, &str, Unless, &str)] = &[
-    (Kind::LLMGateway, "spec.budgets", Absent, "remove it"),
-    (Kind::LLMGateway, "spec.prices", Absent, "remove it"),
-    (Kind::LLMGateway, "spec.state", Absent, "remove it"),
-    (
-        Kind::MCP,
-        "spec.toolPinning",
-        OneOf(&["disabled"]),
-        "remove it, or write disabled",
-    ),
+/// kind, path (`[]` goes through a list) of what must be absent or empty, what to do instead.
+const REFUSED: &[(Kind, &str, &str)] = &[
+    (Kind::LLMGateway, "spec.budgets", "remove it"),
+    (Kind::LLMGateway, "spec.prices", "remove it"),
+    (Kind::LLMGateway, "spec.state", "remove it"),
     (
         Kind::AgentPolicy,
         "spec",
-        Absent,
         "policies are not enforced, so they are not admitted either",
     ),
 ];
@@ -71,10 +53,10 @@ const NOT_ENFORCED: &[NotEnforced] = &[
 #[must_use]
 pub fn unsupported(kind: Kind, object: &Value) -> (Vec<FieldError>, Vec<FieldError>) {
     let mut refused = Vec::new();
-    for (_, path, unless, instead) in REFUSED.iter().filter(|row| row.0 == kind) {
+    for (_, path, instead) in REFUSED.iter().filter(|row| row.0 == kind) {
         at(object, path, FieldPath::root(), &mut |field, value| {
-            if let Some(what) = unless.violated(value) {
-                let message = format!("{what}not supported yet: {instead}");
+            if !is_empty(value) {
+                let message = format!("not supported yet: {instead}");
                 refused.push(FieldError::new(field, Reason::NotSupported, message));
             }
         });
@@ -103,19 +85,6 @@ pub fn not_enforced(kind: Kind, object: &Value) -> Vec<NotEnforced> {
 /// Empty, or a cache that is not turned on.
 fn is_off(value: &Value) -> bool {
     is_empty(Some(value)) || value.get("enabled") == Some(&Value::Bool(false))
-}
-
-impl Unless {
-    fn violated(self, value: Option<&Value>) -> Option<String> {
-        match self {
-            Self::Absent => (!is_empty(value)).then(String::new),
-            // A value that is no string is the schema's to refuse.
-            Self::OneOf(values) => {
-                let value = value?.as_str()?;
-                (!values.contains(&value)).then(|| format!("{value} is "))
-            }
-        }
-    }
 }
 
 fn is_empty(value: Option<&Value>) -> bool {

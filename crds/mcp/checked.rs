@@ -7,8 +7,9 @@ use agentkube_plan::{
 use serde_json::Value;
 
 use super::checked_upstream::CheckedUpstream;
+use super::pins::Pins;
 use super::settings::MESSAGE_BYTES;
-use super::{AccessRule, MCP, McpLimits, NamePrefixPolicy, ToolNamesSpec};
+use super::{AccessRule, MCP, McpLimits, NamePrefixPolicy, ToolNamesSpec, ToolPinning};
 use crate::admission::unsupported;
 use crate::field::{FieldError, FieldPath, Reason};
 use crate::shared::parse::{Errors, not_empty, object_name, read, repeated};
@@ -34,6 +35,10 @@ pub struct CheckedMcp {
     pub hosts: Vec<String>,
     /// Bounds of one replica.
     pub limits: ProxyLimits,
+    /// What becomes of tools whose definition changes.
+    pub tool_pinning: ToolPinning,
+    /// What they are held to, by the object's status.
+    pub pins: Pins,
     /// Who may call.
     pub auth: ClientAuth,
     /// Whose agents and MCPs may use it.
@@ -114,6 +119,8 @@ impl MCP {
                 access: self.spec.access.iter().map(AccessRule::grant).collect(),
                 hosts: self.hosts(&object),
                 limits: limits?,
+                tool_pinning: self.spec.tool_pinning,
+                pins: Pins::of(self.status.as_ref()),
                 auth: self.spec.auth.mode.into(),
                 allowed_namespaces: self.spec.allowed_namespaces.clone(),
                 pod_template: self.spec.pod_template.clone().unwrap_or_default(),

@@ -89,6 +89,7 @@ impl McpUpstream {
             timeouts: timeouts?,
             breaker: breaker?,
             through: None,
+            pins: Vec::new(),
         };
         Some(match &self.stdio {
             Some(server) => CheckedUpstream::Program {

@@ -2,6 +2,7 @@
 
 mod checked;
 mod checked_upstream;
+pub mod pins;
 mod settings;
 mod status;
 mod upstream;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use checked::CheckedMcp;
 pub use checked_upstream::{CheckedUpstream, McpReference};
 pub use settings::{AccessRule, McpLimits, NamePrefixPolicy, ToolNamesSpec, ToolPinning};
-pub use status::{MCPStatus, McpUpstreamStatus};
+pub use status::{DriftChange, MCPStatus, McpUpstreamStatus, ToolDrift, ToolPin};
 pub use upstream::{
     AuthKind, McpTimeouts, McpUpstream, OAuth2, StdioServer, ToolsMode, ToolsSpec, Transport,
     UpstreamAuthSpec, UpstreamKindName,
@@ -63,6 +64,12 @@ use crate::shared::{AllowedNamespaces, ClientAuthSpec, PodTemplate, one, port};
         type_ = "integer",
         json_path = ".status.summary.clients",
         description = "Clients that hold a key"
+    ),
+    printcolumn(
+        name = "Drifted",
+        type_ = "integer",
+        json_path = ".status.drifted",
+        description = "Tools whose definition is not as it is pinned"
     ),
     printcolumn(
         name = "Age",

@@ -36,6 +36,7 @@ pub mod meta;
 pub mod method;
 pub mod name;
 pub mod param;
+pub mod pin;
 pub mod probe;
 pub mod seal;
 pub mod session;

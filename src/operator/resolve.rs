@@ -13,6 +13,7 @@ use std::fmt;
 
 use agentkube_crds::llm_gateway::CheckedGateway;
 use agentkube_crds::mcp::CheckedMcp;
+use agentkube_crds::mcp::pins::pin_set;
 use agentkube_plan::{GatewayPlan, ProxyPlan, SecretEntry};
 use agentkube_webhooks::{Lookup, SecretEntryState};
 
@@ -120,7 +121,9 @@ pub fn mcp(checked: &CheckedMcp, lookup: &dyn Lookup, hops: Hops) -> Resolution<
     missing.extend(absent);
     let (mut upstreams, mut programs) = (Vec::new(), Vec::new());
     for row in rows {
-        let (upstream, program) = row.into_upstream(checked);
+        let (mut upstream, program) = row.into_upstream(checked);
+        let pins = pin_set(checked.tool_pinning, &checked.pins, &upstream.name);
+        upstream.pins.extend(pins);
         upstreams.push(upstream);
         programs.extend(program);
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::PlanDigest;
+use crate::{PlanDigest, UnpinnedTool};
 
 /// Answer of `GET /digest`: what this replica serves right now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct UpstreamReport {
     /// Filter patterns that match no tool of the upstream (MCP only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmatched_patterns: Vec<String>,
+    /// Tools that are not pinned as they are (MCP only, with tool pinning).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpinned: Vec<UnpinnedTool>,
     /// The last failure, without secrets or prompts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

@@ -26,6 +26,7 @@ mod clients;
 mod digest;
 mod gateway;
 mod millis;
+mod pins;
 mod proxy;
 mod run;
 mod secret;
@@ -38,6 +39,7 @@ pub use gateway::{
     Alias, Breaker, Credentials, GatewayPlan, GatewayUpstream, ModelPattern, Provider, Retries,
     RetryOn, Routing, Translation, UnknownModel, UpstreamTimeouts,
 };
+pub use pins::{MAX_PINS, PinMode, PinSet, Pinned, ToolDigest, UnpinnedTool, pin_name};
 pub use proxy::{
     ChildVariable, HttpTransport, NamePrefix, OAuth2, ProxyLimits, ProxyPlan, ProxyTimeouts,
     ProxyUpstream, SessionKeys, Through, ToolFilter, ToolGrant, ToolNames, UpstreamAuth,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Breaker, ClientAuth, ObjectName, SecretEntry, millis};
+use crate::{Breaker, ClientAuth, ObjectName, PinSet, SecretEntry, millis};
 
 /// Everything that an MCP proxy needs to serve one `MCP` object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +86,10 @@ pub struct ProxyUpstream {
     /// for, the nearest to the server first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Vec<Through>>,
+    /// What its tools are held to, by this object and by the MCPs that it stands in
+    /// for. Empty: definitions may change as they like.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<PinSet>,
 }
 
 /// An MCP that we stand in for towards one of its upstreams, and what it says

@@ -253,12 +253,6 @@ fn an_mcp_that_contradicts_itself_is_denied() {
                 "spec.upstreams[0].auth.oauth2.tokenUrl",
                 "loopback is the pod itself",
             ),
-            (
-                "pinning",
-                &[("/spec/toolPinning", json!("block"))],
-                "spec.toolPinning",
-                "not supported yet",
-            ),
         ],
     );
 }

@@ -32,19 +32,6 @@ fn what_does_nothing_yet_is_refused_at_its_path() {
         ["spec.budgets", "spec.prices", "spec.state"]
     );
     assert_eq!(
-        refused(
-            Kind::MCP,
-            json!({
-                "upstreams": [
-                    {"kind": "stdio"},
-                    {"kind": "mcpRef"},
-                ],
-                "toolPinning": "warn",
-            })
-        ),
-        ["spec.toolPinning"]
-    );
-    assert_eq!(
         refused(Kind::AgentPolicy, json!({"enforcement": "Deny"})),
         ["spec"]
     );

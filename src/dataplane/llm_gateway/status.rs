@@ -52,6 +52,7 @@ fn report<C>(upstream: &Upstream<C>) -> UpstreamReport {
         models: upstream.discovered().map(str::to_owned).collect(),
         tools: None,
         unmatched_patterns: Vec::new(),
+        unpinned: Vec::new(),
         message: missing.or_else(|| upstream.health.last_failure()),
     }
 }

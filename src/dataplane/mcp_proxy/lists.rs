@@ -86,13 +86,19 @@ fn merged(caller: &Caller<'_>, kind: ListKind, lists: &[Read]) -> String {
     let is_tools = kind == ListKind::Tools;
     let read = || lists.iter().filter_map(|list| list.as_ref().ok());
     let mut seen = HashSet::new();
-    let items: Vec<&str> = read()
-        .flat_map(|list| &list.entries)
-        // On equal names the first upstream of the plan wins.
-        .filter(|entry| !is_tools || caller.granted.admits(&entry.exposed))
-        .filter(|entry| seen.insert(entry.exposed.as_str()))
-        .map(|entry| entry.text.as_str())
-        .collect();
+    let mut items = Vec::new();
+    for (upstream, list) in serving.upstreams.iter().zip(lists) {
+        let entries = list.iter().flat_map(|list| &list.entries);
+        for entry in entries {
+            let granted = !is_tools || caller.granted.admits(&entry.exposed);
+            // On equal names the first upstream of the plan wins, also when its tool is
+            // blocked: nobody takes the place of a tool that clients know.
+            let wins = granted && seen.insert(entry.exposed.as_str());
+            if wins && (!is_tools || upstream.admits(entry)) {
+                items.push(entry.text.as_str());
+            }
+        }
+    }
     // Another client may see another list.
     let own = (is_tools && !serving.access.is_open()).then_some(CacheHint {
         public: false,

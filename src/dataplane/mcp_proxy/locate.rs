@@ -138,6 +138,10 @@ async fn owner<'s>(
 ) -> Result<Option<Owner<'s>>, ErrorObject> {
     let granted = kind != ListKind::Tools || caller.granted.admits(exposed);
     let has = |catalogue: &Catalogue| granted && catalogue.entry(exposed).is_some();
+    let blocks = |upstream: &Upstream, catalogue: &Catalogue| {
+        let entry = catalogue.entry(exposed).filter(|_| kind == ListKind::Tools);
+        entry.is_some_and(|entry| !upstream.admits(entry))
+    };
     let serving: &'s Serving = caller.serving;
     let candidates: Vec<_> = serving
         .upstreams
@@ -149,18 +153,31 @@ async fn owner<'s>(
         let catalogue = upstream.known(kind, caller.party)?;
         has(&catalogue).then_some((*upstream, catalogue))
     });
-    if known.is_some() {
-        return Ok(known);
+    if let Some((upstream, catalogue)) = known
+        && upstream.believes(kind, &catalogue)
+        && !blocks(upstream, &catalogue)
+    {
+        return Ok(Some((upstream, catalogue)));
     }
     let lists = refresh(caller, &candidates, kind).await;
     let mut unread = None;
+    let mut blocked = false;
     for (upstream, list) in candidates.into_iter().zip(lists) {
-        match list {
-            Ok(catalogue) if has(&catalogue) => {
-                return Ok(Some((upstream, catalogue)));
+        let list = match list {
+            Ok(list) => Some(list),
+            Err(error) => {
+                unread = unread.or(Some(upstream_error(&upstream.name, &error)));
+                // What it had before it went away it is still asked for.
+                upstream.known(kind, caller.party)
             }
-            Ok(_) => {}
-            Err(error) => unread = unread.or(Some(upstream_error(&upstream.name, &error))),
+        };
+        let Some(list) = list.filter(|list| has(list)) else {
+            continue;
+        };
+        // Its name is taken, also from those that come after it.
+        blocked |= blocks(upstream, &list);
+        if !blocked {
+            return Ok(Some((upstream, list)));
         }
     }
     // Whether an upstream that is down has it nobody knows: neither for a

@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
+
+use agentkube_plan::ObjectName;
 
 use crate::edge::ObjectLabels;
 
@@ -22,6 +25,14 @@ const DURATION_BUCKETS: [f64; 14] = [
 pub struct ProxyMetrics {
     calls: Family<CallLabels, Counter>,
     duration: Family<UpstreamLabels, Histogram, fn() -> Histogram>,
+    drifted: Family<UpstreamLabels, Gauge>,
+}
+
+/// How many tools of one upstream are not as they are pinned.
+#[derive(Debug)]
+pub(super) struct DriftGauge {
+    family: Family<UpstreamLabels, Gauge>,
+    labels: UpstreamLabels,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,6 +78,7 @@ impl ProxyMetrics {
         let metrics = Self {
             calls: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
+            drifted: Family::default(),
         };
         registry.register(
             "agentkube_mcp_upstream_requests",
@@ -78,7 +90,24 @@ impl ProxyMetrics {
             "From a client's request to the end of the upstream's answer",
             metrics.duration.clone(),
         );
+        registry.register(
+            "agentkube_mcp_drifted_tools",
+            "Tools whose definition is not as it is pinned",
+            metrics.drifted.clone(),
+        );
         metrics
+    }
+
+    /// The gauge of an upstream's drifted tools.
+    pub(super) fn drift(&self, object: &ObjectName, upstream: &str) -> DriftGauge {
+        DriftGauge {
+            family: self.drifted.clone(),
+            labels: UpstreamLabels {
+                namespace: object.namespace.clone(),
+                name: object.name.clone(),
+                upstream: upstream.to_owned(),
+            },
+        }
     }
 
     /// Begins to measure a request.
@@ -93,6 +122,21 @@ impl ProxyMetrics {
             since: Instant::now(),
             outcome: AtomicU8::new(Outcome::Cancelled as u8),
         }
+    }
+}
+
+impl DriftGauge {
+    /// So many.
+    pub(super) fn set(&self, tools: usize) {
+        let gauge = self.family.get_or_create(&self.labels);
+        gauge.set(i64::try_from(tools).unwrap_or(i64::MAX));
+    }
+}
+
+impl Drop for DriftGauge {
+    /// An upstream that takes its place sets it anew with its first list.
+    fn drop(&mut self) {
+        self.family.remove(&self.labels);
     }
 }
 

@@ -44,6 +44,9 @@ impl Serving {
                 .into_iter()
                 .flat_map(|before| &before.upstreams)
                 .find(|upstream| upstream.serves(plan, config, &loaded.secrets));
+            if let Some(kept) = kept {
+                kept.pin(&config.pins);
+            }
             kept.map_or_else(
                 || {
                     Arc::new(Upstream::new(
@@ -91,7 +94,8 @@ impl Serving {
     /// True when some tools may be there that a caller must not learn of.
     pub(super) fn hides_tools(&self) -> bool {
         let upstreams = &mut self.upstreams.iter();
-        !self.access.is_open() || upstreams.any(|upstream| upstream.surface.hides_tools())
+        !self.access.is_open()
+            || upstreams.any(|upstream| upstream.surface.hides_tools() || upstream.may_block())
     }
 
     /// The only upstream, when names pass through it as they are: nothing needs

@@ -1,6 +1,7 @@
 //! Conditions of an LLMGateway or an MCP.
 
-use agentkube_plan::DigestReport;
+use agentkube_crds::mcp::pins::Drift;
+use agentkube_plan::{DigestReport, PinMode};
 
 use super::Statement;
 
@@ -17,6 +18,8 @@ pub(crate) struct Facts {
     pub(crate) unenforced: Vec<&'static str>,
     /// Client Secrets whose keys are not accepted, and why.
     pub(crate) ignored_clients: Vec<String>,
+    /// What became of the pins of tools; absent without any.
+    pub(crate) pinning: Option<Pinning>,
     /// The replicas.
     pub(crate) rollout: Rollout,
 }
@@ -28,6 +31,19 @@ pub(crate) struct Missing {
     pub(crate) upstream: String,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
+}
+
+/// Tools and their pins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pinning {
+    /// What becomes of tools that drifted.
+    pub(crate) mode: PinMode,
+    /// `namespace/name` of the object.
+    pub(crate) object: String,
+    /// Tools that are pinned.
+    pub(crate) pinned: usize,
+    /// Tools that are not as they are pinned.
+    pub(crate) drifted: Vec<Drift>,
 }
 
 /// Why a child could not be written.
@@ -93,6 +109,7 @@ pub(crate) fn data_plane(facts: &Facts) -> Vec<Statement> {
         let message = facts.ignored_clients.join("; ");
         all.push(Statement::no("ClientsAccepted", "KeysIgnored", message));
     }
+    all.extend(facts.pinning.as_ref().and_then(tools_pinned));
     all
 }
 
@@ -205,4 +222,41 @@ fn ready(facts: &Facts, programmed: &Statement) -> Statement {
         "Ready",
         format!("{ready} of {wanted} Pods are ready"),
     )
+}
+
+/// Tools that a condition names.
+const MOST_NAMED: usize = 8;
+
+/// Nothing is said before anything was seen.
+fn tools_pinned(pinning: &Pinning) -> Option<Statement> {
+    let Pinning {
+        mode,
+        object,
+        pinned,
+        drifted,
+    } = pinning;
+    if drifted.is_empty() {
+        let message = format!("{pinned} tools are as they are pinned");
+        return (*pinned > 0).then(|| Statement::yes("ToolsPinned", "Pinned", message));
+    }
+    let named = drifted.iter().take(MOST_NAMED);
+    let mut tools: Vec<String> = named
+        .clone()
+        .map(|it| format!("{} ({} {})", it.name, it.row, it.change.as_str()))
+        .collect();
+    let mut names: Vec<&str> = named.map(|it| it.name.as_str()).collect();
+    if drifted.len() > MOST_NAMED {
+        tools.push(format!("{} more", drifted.len() - MOST_NAMED));
+        names = vec!["--all"];
+    }
+    let fate = match mode {
+        PinMode::Block => "blocked",
+        PinMode::Warn => "still served",
+    };
+    let message = format!(
+        "not as pinned, and {fate}: {}; to approve: agentkube tools approve {object} {}",
+        tools.join(", "),
+        names.join(" ")
+    );
+    Some(Statement::no("ToolsPinned", "ToolsDrifted", message))
 }

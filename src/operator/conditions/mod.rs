@@ -6,7 +6,7 @@ mod data_plane;
 mod tests;
 
 pub(crate) use agent::AgentFacts;
-pub(crate) use data_plane::{Facts, Missing, NotApplied, Rollout, data_plane};
+pub(crate) use data_plane::{Facts, Missing, NotApplied, Pinning, Rollout, data_plane};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -80,16 +80,22 @@ pub(crate) fn dated(
         .collect()
 }
 
-/// The conditions that turned: their status differs, or they are new and say no.
-/// These are worth an Event.
+/// The conditions that turned: their status differs, or they are new and say no, or
+/// further tools drifted. These are worth an Event.
 pub(crate) fn turned<'a>(previous: &[Condition], now: &'a [Condition]) -> Vec<&'a Condition> {
     now.iter()
         .filter(
             |new| match previous.iter().find(|old| old.type_ == new.type_) {
+                Some(old) if new.type_ == "ToolsPinned" && new.status == "False" => {
+                    old.message != new.message
+                }
                 Some(old) => old.status != new.status,
                 None => {
                     new.status == "False"
-                        && matches!(new.type_.as_str(), "Accepted" | "ResolvedRefs")
+                        && matches!(
+                            new.type_.as_str(),
+                            "Accepted" | "ResolvedRefs" | "ToolsPinned"
+                        )
                 }
             },
         )

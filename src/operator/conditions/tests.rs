@@ -19,6 +19,7 @@ fn report(plan: &str, rejected: Option<&str>, credentials: bool) -> DigestReport
             reachable: None,
             tools: None,
             unmatched_patterns: Vec::new(),
+            unpinned: Vec::new(),
             message: None,
         }],
     }

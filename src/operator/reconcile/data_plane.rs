@@ -22,7 +22,7 @@ use crate::shapes::PodShape;
 use crate::stores::Stores;
 
 /// While something is awaited from replicas.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 /// While all is well: upstreams come and go.
 const CALM: Duration = Duration::from_secs(30);
 

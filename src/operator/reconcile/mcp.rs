@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use agentkube_crds::mcp::McpUpstreamStatus;
+use agentkube_crds::mcp::pins::{Approvals, Pins, Settled, settle};
+use agentkube_crds::mcp::{McpUpstreamStatus, ToolPinning};
 use agentkube_crds::shared::StatusSummary;
 use agentkube_crds::{Kind, MCP, MCPStatus, names};
 use agentkube_plan::UpstreamReport;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
-use super::data_plane::{Job, Plan, Seen, serve};
+use super::data_plane::{Job, Plan, SOON, Seen, serve};
 use super::{Context, ReconcileError, session_keys, status};
 use crate::conditions::data_plane as conditions;
-use crate::conditions::{dated, turned};
+use crate::conditions::{Pinning, dated, turned};
 use crate::resolve::{self, Hops};
 
 /// Brings one MCP nearer to what its spec says.
@@ -41,8 +42,13 @@ pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action
     };
     // Before the Pods that read them: a key of somebody else's would seal for them.
     let keys = session_keys::settle(&ctx, &mcp).await;
-    let seen = serve(&ctx, &job, keys).await?;
+    let mut seen = serve(&ctx, &job, keys).await?;
     let previous = mcp.status.clone().unwrap_or_default();
+    let pins = pins(&mcp, &seen);
+    seen.facts.pinning = pinning(&mcp, pins.as_ref());
+    if pins.is_some() && awaits_first_sight(&seen) {
+        seen.again = seen.again.map(|again| again.min(SOON));
+    }
     let conditions = dated(
         conditions(&seen.facts),
         &previous.conditions,
@@ -50,14 +56,21 @@ pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action
         Timestamp::now(),
     );
     let turned = turned(&previous.conditions, &conditions);
-    let status = MCPStatus {
+    let mut status = MCPStatus {
         conditions: conditions.clone(),
         ..observed(&mcp, &seen)
     };
-    status::write(
+    if let Some(pins) = &pins {
+        pins.show(&mut status);
+    }
+    // Pins are made from pins: over others they would undo an approval.
+    let pinned = Pins::of(Some(&status)) != Pins::of(mcp.status.as_ref());
+    let version = mcp.metadata.resource_version.as_deref();
+    status::write_over(
         &ctx,
         Kind::MCP,
         &mcp.metadata,
+        version.filter(|_| pinned),
         mcp.status.as_ref(),
         &status,
         &turned,
@@ -66,6 +79,53 @@ pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action
     Ok(seen
         .again
         .map_or_else(Action::await_change, Action::requeue))
+}
+
+/// The pins after what the replicas report; `None` when nothing is to be pinned.
+fn pins(mcp: &MCP, seen: &Seen) -> Option<Settled> {
+    if mcp.spec.tool_pinning == ToolPinning::Disabled {
+        return None;
+    }
+    let status = mcp.status.as_ref();
+    let upstreams = mcp.spec.upstreams.iter().map(|it| it.name.as_str());
+    let used = status.map(|status| status.approved_tools.as_slice());
+    Some(settle(
+        Pins::of(status),
+        &upstreams.collect(),
+        &Approvals::of(mcp),
+        used.unwrap_or_default(),
+        rows(seen),
+    ))
+}
+
+fn pinning(mcp: &MCP, pins: Option<&Settled>) -> Option<Pinning> {
+    let meta = &mcp.metadata;
+    let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+    let pins = pins?;
+    Some(Pinning {
+        mode: mcp.spec.tool_pinning.mode()?,
+        object: format!(
+            "{}/{}",
+            namespace.unwrap_or_default(),
+            name.unwrap_or_default()
+        ),
+        pinned: pins.pins.len(),
+        drifted: pins.drifted.clone(),
+    })
+}
+
+/// True while an upstream may be about to show its tools: they are pinned as early
+/// as that can be.
+fn awaits_first_sight(seen: &Seen) -> bool {
+    rows(seen).any(|row| row.tools.is_none() && row.reachable != Some(false))
+}
+
+/// What the replicas say of their upstreams.
+fn rows(seen: &Seen) -> impl Iterator<Item = &UpstreamReport> {
+    seen.facts
+        .rollout
+        .reports()
+        .flat_map(|report| &report.upstreams)
 }
 
 fn observed(mcp: &MCP, seen: &Seen) -> MCPStatus {
@@ -102,6 +162,8 @@ fn observed(mcp: &MCP, seen: &Seen) -> MCPStatus {
         ready_replicas: Some(seen.facts.rollout.ready_count()),
         selector: Some(names::selector_text(Kind::MCP, name)),
         tools: (!known.is_empty()).then(|| known.iter().sum()),
+        drifted: None,
+        approved_tools: Vec::new(),
         summary: Some(StatusSummary {
             models: None,
             upstreams: Some(format!("{}/{}", usable.count(), upstreams.len())),
@@ -146,12 +208,11 @@ fn one(name: &str, seen: &Seen) -> McpUpstreamStatus {
         })
     });
     McpUpstreamStatus {
-        name: name.to_owned(),
-        era: None,
         reachable,
         tools: best.and_then(|rows| tools(rows)),
         unmatched_patterns: best.map(|rows| unmatched(rows)).unwrap_or_default(),
         message,
+        ..McpUpstreamStatus::named(name)
     }
 }
 

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 /// Who answers does so from memory.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// 64 upstreams with a message each fit easily.
-const LARGEST: usize = 1024 * 1024;
+/// 64 upstreams with a message each, and as many tools as can be pinned, fit easily.
+const LARGEST: usize = 4 * 1024 * 1024;
 
 /// Reads JSON from one port of Pods.
 #[derive(Clone)]

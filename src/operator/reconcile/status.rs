@@ -27,6 +27,20 @@ pub(super) async fn write<S: Serialize + PartialEq>(
     status: &S,
     turned: &[&Condition],
 ) -> Result<(), ReconcileError> {
+    write_over(ctx, kind, meta, None, previous, status, turned).await
+}
+
+/// As [`write`], and only over the version that it was made from, when one is
+/// given: the next look makes it again from what is there then.
+pub(super) async fn write_over<S: Serialize + PartialEq>(
+    ctx: &Context,
+    kind: Kind,
+    meta: &ObjectMeta,
+    version: Option<&str>,
+    previous: Option<&S>,
+    status: &S,
+    turned: &[&Condition],
+) -> Result<(), ReconcileError> {
     let (Some(namespace), Some(name)) = (&meta.namespace, &meta.name) else {
         return Ok(());
     };
@@ -36,13 +50,16 @@ pub(super) async fn write<S: Serialize + PartialEq>(
     let gvk = GroupVersionKind::gvk(GROUP, VERSION, kind.as_str());
     let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural());
     let api = Api::<DynamicObject>::namespaced_with(ctx.client.clone(), namespace, &resource);
-    let patch = json!({
+    let mut patch = json!({
         "apiVersion": API_VERSION,
         "kind": kind.as_str(),
         // An object made anew under this name gets no status of its predecessor.
         "metadata": { "name": name, "uid": meta.uid },
         "status": status,
     });
+    if let (Some(version), Some(metadata)) = (version, patch["metadata"].as_object_mut()) {
+        metadata.insert("resourceVersion".to_owned(), version.into());
+    }
     let params = PatchParams::apply(STATUS_MANAGER).force();
     match api.patch_status(name, &params, &Patch::Apply(&patch)).await {
         Ok(_) => ctx.metrics.wrote(kind.as_str()),

@@ -22,6 +22,7 @@ use crate::stores::Stores;
 use crate::testing::{self, FakeApi};
 
 mod client_keys;
+mod pins;
 mod session_keys;
 mod supervised;
 mod tokens;
@@ -150,6 +151,7 @@ impl Replica {
                 reachable: Some(true),
                 tools: None,
                 unmatched_patterns: Vec::new(),
+                unpinned: Vec::new(),
                 message: None,
             }],
         });

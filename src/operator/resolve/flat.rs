@@ -5,12 +5,13 @@
 //! namespace is called as a client of its own, with a key, and decides for
 //! itself: no Secret crosses a namespace.
 
+use agentkube_crds::mcp::pins::pin_set;
 use agentkube_crds::mcp::{CheckedMcp, CheckedUpstream, McpReference, StdioServer};
 use agentkube_crds::shared::AuthMode;
 use agentkube_crds::{Kind, MCP, keys, names};
 use agentkube_plan::{
-    HttpTransport, ObjectName, ProxyTimeouts, ProxyUpstream, SecretEntry, Through, ToolFilter,
-    UpstreamAuth, UpstreamKind,
+    HttpTransport, ObjectName, PinSet, ProxyTimeouts, ProxyUpstream, SecretEntry, Through,
+    ToolFilter, UpstreamAuth, UpstreamKind,
 };
 use agentkube_webhooks::cycle::{printed, way_back};
 use agentkube_webhooks::{Found, Lookup, Target, TargetRef};
@@ -214,6 +215,11 @@ fn flattened(
     })?;
     let mut flat = Flat::within(&other, lookup, hops, count);
     for Row { upstream, .. } in &mut flat.rows {
+        let pins = pin_set(other.tool_pinning, &other.pins, &upstream.name);
+        upstream.pins.extend(pins.map(|set| PinSet {
+            by: Some(name.clone()),
+            ..set
+        }));
         let mut levels = upstream.through.take();
         let prefix = match levels {
             Some(_) => None,
@@ -272,6 +278,7 @@ fn hop(
         timeouts: reference.timeouts,
         breaker: reference.breaker,
         through: Some(Vec::new()),
+        pins: Vec::new(),
     })
 }
 
@@ -311,6 +318,7 @@ fn absent(reference: &McpReference, what: &MissingWhat) -> ProxyUpstream {
         timeouts: reference.timeouts,
         breaker: reference.breaker,
         through: Some(Vec::new()),
+        pins: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Marking too much costs a look that finds nothing to do; marking too little
 //! costs the truth. So where it is cheap to decide it is decided, else marked.
 
+use agentkube_crds::mcp::pins::Pins;
 use agentkube_crds::shared::{AllowedNamespaces, NamespacesFrom};
 use agentkube_crds::{Agent, Kind, LLMGateway, MCP, keys};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -29,6 +30,11 @@ impl Stores {
     pub(super) fn mcp_changed(&self, change: Change<'_, MCP>) {
         if let Some(mcp) = change.states().next() {
             self.mark_meta(Kind::MCP, &mcp.metadata);
+            // Those that stand in for it hold its tools to its pins.
+            let pins = |mcp: Option<&MCP>| Pins::of(mcp.and_then(|mcp| mcp.status.as_ref()));
+            if pins(change.before) != pins(change.after) {
+                self.mark_mcp(&mcp.metadata);
+            }
             if change.before.map(|it| &it.spec) != change.after.map(|it| &it.spec) {
                 self.mark_agents_of(Kind::MCP, &mcp.metadata);
                 self.mark_mcp(&mcp.metadata);

@@ -64,6 +64,7 @@ pub(super) fn upstream(name: &str, endpoint: &str) -> ProxyUpstream {
             cooldown: Duration::from_secs(30),
         },
         through: None,
+        pins: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ mod oauth;
 mod old_clients;
 mod old_server;
 mod old_upstreams;
+mod pins;
 mod pods;
 mod programs;
 mod resume;

@@ -286,6 +286,11 @@ impl ToolServer {
         self.added.lock().unwrap().push(tool(name));
     }
 
+    /// Has these tools beside those that it began with, and tells nobody.
+    pub(super) fn offer(&self, tools: &[Value]) {
+        *self.added.lock().unwrap() = tools.to_vec();
+    }
+
     /// Forgets every session, as a restart does.
     pub(super) fn forget(&self) {
         self.sessions.lock().unwrap().clear();

@@ -7,8 +7,10 @@ use std::time::Duration;
 use agentkube_mcp::list::{self, CacheHint};
 use agentkube_mcp::method::ListKind;
 use agentkube_mcp::param::{self, ParamHeader};
-use agentkube_mcp::{Era, Kind, MAX_DEPTH, Message, UriTemplate, capability, error, json, probe};
-use agentkube_plan::UpstreamReport;
+use agentkube_mcp::{
+    Era, Kind, MAX_DEPTH, Message, UriTemplate, capability, error, json, pin, probe,
+};
+use agentkube_plan::{ToolDigest, UpstreamReport};
 use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 use tracing::warn;
@@ -59,6 +61,8 @@ pub(in crate::mcp_proxy) struct Entry {
     pub(in crate::mcp_proxy) template: Option<UriTemplate>,
     /// A tool that may be called twice without harm, by its own word.
     pub(in crate::mcp_proxy) repeatable: bool,
+    /// Of a tool's definition, where pins are compared with it.
+    pub(super) digest: Option<ToolDigest>,
 }
 
 /// Where the lists of one kind of client are kept.
@@ -85,6 +89,11 @@ impl Catalogue {
         ours != theirs
     }
 
+    /// How long ago it was asked for.
+    pub(super) fn age(&self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.asked?))
+    }
+
     /// The entry that clients call so.
     pub(in crate::mcp_proxy) fn entry(&self, exposed: &str) -> Option<&Entry> {
         self.entries.get(*self.by_name.get(exposed)?)
@@ -92,6 +101,16 @@ impl Catalogue {
 }
 
 impl Shelf {
+    /// The list as it was last read.
+    pub(super) fn known(&self, kind: ListKind) -> Option<Arc<Catalogue>> {
+        self.slot(kind).current.load_full()
+    }
+
+    /// As if the list was never read.
+    pub(super) fn forget(&self, kind: ListKind) {
+        self.slot(kind).current.store(None);
+    }
+
     fn slot(&self, kind: ListKind) -> &Slot {
         let [prompts, resources, templates, tools] = &self.0;
         match kind {
@@ -110,7 +129,7 @@ impl Upstream {
         kind: ListKind,
         party: &Party,
     ) -> Option<Arc<Catalogue>> {
-        self.shelf(party).slot(kind).current.load_full()
+        self.shelf(party).known(kind)
     }
 
     /// The list as it is, or as it was when asked for at `since` or later.
@@ -148,6 +167,9 @@ impl Upstream {
                 let catalogue = Arc::new(catalogue);
                 let before = slot.current.swap(Some(Arc::clone(&catalogue)));
                 let changed = before.is_some_and(|before| before.differs(&catalogue));
+                if kind == ListKind::Tools && self.is_pinned() {
+                    self.note_pins();
+                }
                 if kind == ListKind::Tools && is_shared && changed {
                     self.tell_tools_changed();
                 }
@@ -204,8 +226,9 @@ impl Upstream {
             },
             tools: tools
                 .as_ref()
-                .map(|list| u32::try_from(list.entries.len()).unwrap_or(u32::MAX)),
+                .map(|list| u32::try_from(self.admitted(list)).unwrap_or(u32::MAX)),
             unmatched_patterns: tools.map(|list| list.unmatched.clone()).unwrap_or_default(),
+            unpinned: self.unpinned(),
             message: credential
                 .map(|error| error.to_string())
                 .or_else(|| self.status.message()),
@@ -316,7 +339,10 @@ impl<'u> Reading<'u> {
         } else {
             list::renamed(self.kind, item.text, &exposed)
         };
+        let is_pinned = is_tool && self.upstream.is_pinned();
+        let digest = || pin::canonical(item.text).map(|text| ToolDigest::of(&text));
         self.catalogue.entries.push(Entry {
+            digest: is_pinned.then(digest).flatten(),
             exposed: exposed.into_owned(),
             name: item.name.clone().into_owned(),
             repeatable: is_tool && says_repeatable(item.text),

@@ -11,6 +11,7 @@ mod exchange;
 mod grant;
 mod lane;
 mod link;
+mod pins;
 mod reach;
 mod session;
 mod sse;
@@ -38,11 +39,13 @@ use self::credential::Credential;
 use self::endpoint::Endpoint;
 use self::exchange::Wire;
 use self::lane::Connected;
+use self::pins::Pins;
 use self::reach::Reach;
 use self::sse::Streams;
 use self::status::Status;
 use self::surface::Surface;
 use super::ProxyParts;
+use super::metrics::DriftGauge;
 use super::party::Party;
 use crate::source::Secrets;
 use crate::upstream::Breaker;
@@ -87,6 +90,8 @@ pub(super) struct Upstream {
     /// The lists as clients see them that can do this, by their capabilities.
     shelves: Mutex<HashMap<Arc<str>, Arc<Shelf>>>,
     changes: Changes,
+    pins: Pins,
+    drift: DriftGauge,
     status: Status,
 }
 
@@ -179,8 +184,10 @@ impl Upstream {
             shelf: Arc::default(),
             shelves: Mutex::default(),
             changes: Changes::default(),
+            pins: Pins::new(&config.pins),
+            drift: parts.metrics.drift(&plan.object, &config.name),
             status: Status::default(),
-            config: config.clone(),
+            config: unpinned(config),
         }
     }
 
@@ -192,7 +199,7 @@ impl Upstream {
         config: &ProxyUpstream,
         secrets: &Secrets,
     ) -> bool {
-        self.config == *config
+        self.config == unpinned(config)
             && self.surface == Surface::new(plan, config)
             && self.wire.limit as u64 == plan.limits.message_bytes
             && self.wire.credential.has_values_of(config, secrets)
@@ -210,6 +217,13 @@ impl Upstream {
     /// A message without our credential, should the upstream have echoed it.
     pub(super) fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
         self.wire.credential.redact(text)
+    }
+
+    /// Calls for every shelf of a kind of clients, but for the shared one.
+    fn each_shelf(&self, mut visit: impl FnMut(&Shelf)) {
+        let shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelves: Vec<_> = shelves.values().map(Arc::clone).collect();
+        shelves.iter().for_each(|shelf| visit(shelf));
     }
 
     fn next_id(&self) -> u64 {
@@ -370,6 +384,14 @@ impl Upstream {
             self.connected.store(None);
         }
         self.status.note(&self.name, outcome);
+    }
+}
+
+/// The row of a plan without what may change while it is served.
+fn unpinned(config: &ProxyUpstream) -> ProxyUpstream {
+    ProxyUpstream {
+        pins: Vec::new(),
+        ..config.clone()
     }
 }
 

@@ -1,0 +1,290 @@
+//! Tool pinning: which definitions an MCP's tools are held to, and what a look at
+//! its replicas makes of that. Pure; the operator and `agentkube run` do the same.
+//!
+//! Pins live in `status`. The first sight of an upstream pins what it offers
+//! (trust on first use); after that another definition, or another tool, is a
+//! drift until somebody approves it. A tool that goes away keeps its pin, and so do
+//! those of an upstream that is down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agentkube_plan::{MAX_PINS, PinMode, PinSet, ToolDigest, UnpinnedTool, UpstreamReport};
+
+use super::status::{DriftChange, MCPStatus, McpUpstreamStatus, ToolDrift, ToolPin};
+use super::{MCP, ToolPinning};
+use crate::keys;
+
+/// Drifts of one upstream that status shows.
+const MOST_SHOWN: usize = 256;
+
+/// The pins of one object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pins(BTreeMap<Key, ToolDigest>);
+
+/// A tool as pins know it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    /// Name of the upstream in the plan: of the spec, or `<upstream>/<its upstream>`.
+    row: String,
+    /// The upstream's own name for the tool.
+    tool: String,
+}
+
+/// A tool that is not as it is pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Name of the upstream in the plan.
+    pub row: String,
+    /// The upstream's own name for the tool.
+    pub tool: String,
+    /// What clients call it.
+    pub name: String,
+    /// How it differs.
+    pub change: DriftChange,
+    /// Its definition now.
+    pub digest: ToolDigest,
+}
+
+/// What is to be kept after a look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The pins.
+    pub pins: Pins,
+    /// What differs from them, in order.
+    pub drifted: Vec<Drift>,
+    /// Names of the annotation that were used.
+    pub used: Vec<String>,
+}
+
+/// What the annotation approves: one word a tool, `name` or `name@sha256:…`.
+///
+/// A name alone approves the next drift of that tool, once as long as it stays in
+/// the annotation: it would approve whatever comes otherwise. With a digest it
+/// approves that definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approvals {
+    names: BTreeSet<String>,
+    digests: BTreeSet<(Option<String>, ToolDigest)>,
+}
+
+impl Pins {
+    /// What a status holds.
+    #[must_use]
+    pub fn of(status: Option<&MCPStatus>) -> Self {
+        let upstreams = status.into_iter().flat_map(|status| &status.upstreams);
+        let pins = upstreams.flat_map(|upstream| {
+            let own = move |pin: &ToolPin| {
+                let row = match &pin.from {
+                    Some(from) => format!("{}/{from}", upstream.name),
+                    None => upstream.name.clone(),
+                };
+                let tool = pin.tool.clone();
+                Some((Key { row, tool }, ToolDigest::parse(&pin.digest)?))
+            };
+            upstream.pins.iter().filter_map(own)
+        });
+        Self(pins.collect())
+    }
+
+    /// The pins of one upstream of the plan.
+    #[must_use]
+    pub fn row(&self, row: &str) -> BTreeMap<String, ToolDigest> {
+        let own = self.0.iter().filter(|(key, _)| key.row == row);
+        own.map(|(key, digest)| (key.tool.clone(), digest.clone()))
+            .collect()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True when nothing was pinned yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn pin(&mut self, key: &Key, digest: &ToolDigest) -> bool {
+        let fits = self.0.len() < MAX_PINS || self.0.contains_key(key);
+        if fits {
+            self.0.insert(key.clone(), digest.clone());
+        }
+        fits
+    }
+}
+
+impl ToolPinning {
+    /// What becomes of a drift; `None` when nothing is pinned.
+    #[must_use]
+    pub fn mode(self) -> Option<PinMode> {
+        match self {
+            Self::Block => Some(PinMode::Block),
+            Self::Disabled => None,
+            Self::Warn => Some(PinMode::Warn),
+        }
+    }
+}
+
+impl Approvals {
+    /// Reads the annotation of an object.
+    #[must_use]
+    pub fn of(mcp: &MCP) -> Self {
+        let annotations = mcp.metadata.annotations.as_ref();
+        let text = annotations.and_then(|all| all.get(keys::APPROVE_TOOLS));
+        text.map(|text| Self::parse(text)).unwrap_or_default()
+    }
+
+    /// Reads the text of the annotation.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut approvals = Self::default();
+        let words = text.split(|c: char| c == ',' || c.is_whitespace());
+        for word in words.filter(|word| !word.is_empty()) {
+            let (name, digest) = match word.rsplit_once('@') {
+                Some((name, digest)) => (Some(name.to_owned()), ToolDigest::parse(digest)),
+                None => (None, ToolDigest::parse(word)),
+            };
+            match digest {
+                Some(digest) => drop(approvals.digests.insert((name, digest))),
+                None => drop(approvals.names.insert(word.to_owned())),
+            }
+        }
+        approvals
+    }
+
+    fn names_digest(&self, name: &str, digest: &ToolDigest) -> bool {
+        let digests = &self.digests;
+        digests.contains(&(Some(name.to_owned()), digest.clone()))
+            || digests.contains(&(None, digest.clone()))
+    }
+}
+
+/// What replicas report, laid beside what is pinned.
+///
+/// `upstreams`: the names in the spec; pins of others are given up. `used`: names of
+/// the annotation that an earlier look used.
+#[must_use]
+pub fn settle<'r>(
+    pins: Pins,
+    upstreams: &BTreeSet<&str>,
+    approvals: &Approvals,
+    used: &[String],
+    reports: impl IntoIterator<Item = &'r UpstreamReport>,
+) -> Settled {
+    let mut pins = pins;
+    pins.0
+        .retain(|key, _| upstreams.contains(of_spec(&key.row)));
+    let seen: BTreeSet<String> = pins.0.keys().map(|key| key.row.clone()).collect();
+    // Named again, it approves again.
+    let used = used.iter().filter(|name| approvals.names.contains(*name));
+    let mut used: BTreeSet<String> = used.cloned().collect();
+    let mut drifted = BTreeMap::new();
+    let tools = reports.into_iter().flat_map(|row| {
+        let tools = row.unpinned.iter();
+        tools.map(|tool| (row.name.as_str(), tool))
+    });
+    for (row, found) in tools.filter(|(row, _)| upstreams.contains(of_spec(row))) {
+        let UnpinnedTool { tool, digest, .. } = found;
+        let (name, key) = (found.name(), Key::new(row, tool));
+        let pinned = pins.0.get(&key);
+        if pinned == Some(digest) {
+            continue;
+        }
+        let is_first = pinned.is_none() && !seen.contains(row);
+        let by_name = approvals.names.contains(name) && !used.contains(name);
+        let approved = is_first || by_name || approvals.names_digest(name, digest);
+        let change = match pinned {
+            Some(_) => DriftChange::Changed,
+            None => DriftChange::New,
+        };
+        if approved && pins.pin(&key, digest) {
+            if by_name && !is_first {
+                used.insert(name.to_owned());
+            }
+            continue;
+        }
+        drifted.entry(key).or_insert_with(|| Drift {
+            row: row.to_owned(),
+            tool: tool.clone(),
+            name: name.to_owned(),
+            change,
+            digest: digest.clone(),
+        });
+    }
+    Settled {
+        pins,
+        drifted: drifted.into_values().collect(),
+        used: used.into_iter().collect(),
+    }
+}
+
+impl Settled {
+    /// Puts it into the rows of a status, which has one for every upstream.
+    pub fn show(&self, status: &mut MCPStatus) {
+        for upstream in &mut status.upstreams {
+            let (own, rest) = (upstream.name.clone(), format!("{}/", upstream.name));
+            let from = |row: &str| match row.strip_prefix(&rest) {
+                Some(from) => Some(Some(from.to_owned())),
+                None => (row == own).then_some(None),
+            };
+            self.show_row(upstream, from);
+        }
+        status.approved_tools.clone_from(&self.used);
+        status.drifted = Some(u32::try_from(self.drifted.len()).unwrap_or(u32::MAX));
+    }
+
+    /// `from`: which upstream of this one's a row is; `None` for others.
+    fn show_row(
+        &self,
+        upstream: &mut McpUpstreamStatus,
+        from: impl Fn(&str) -> Option<Option<String>>,
+    ) {
+        let pins = self.pins.0.iter().filter_map(|(key, digest)| {
+            Some(ToolPin {
+                from: from(&key.row)?,
+                tool: key.tool.clone(),
+                digest: digest.to_string(),
+            })
+        });
+        upstream.pins = pins.collect();
+        let drifted = self.drifted.iter().filter_map(|drift| {
+            Some(ToolDrift {
+                name: drift.name.clone(),
+                from: from(&drift.row)?,
+                tool: drift.tool.clone(),
+                change: drift.change,
+                digest: drift.digest.to_string(),
+            })
+        });
+        upstream.drifted = drifted.take(MOST_SHOWN).collect();
+    }
+}
+
+impl Key {
+    fn new(row: &str, tool: &str) -> Self {
+        Self {
+            row: row.to_owned(),
+            tool: tool.to_owned(),
+        }
+    }
+}
+
+/// The upstream of the spec that a row of the plan belongs to.
+fn of_spec(row: &str) -> &str {
+    row.split('/').next().unwrap_or(row)
+}
+
+/// The pins of one upstream as a plan carries them.
+#[must_use]
+pub fn pin_set(pinning: ToolPinning, pins: &Pins, row: &str) -> Option<PinSet> {
+    Some(PinSet {
+        by: None,
+        mode: pinning.mode()?,
+        tools: pins.row(row),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+use super::*;
+
+fn report(row: &str, tools: &[(&str, &str)]) -> UpstreamReport {
+    let tools = tools.iter();
+    UpstreamReport {
+        name: row.to_owned(),
+        credentials: true,
+        reachable: Some(true),
+        models: Vec::new(),
+        tools: None,
+        unmatched_patterns: Vec::new(),
+        unpinned: tools
+            .map(|(tool, text)| UnpinnedTool {
+                tool: (*tool).to_owned(),
+                name: None,
+                digest: ToolDigest::of(text),
+            })
+            .collect(),
+        message: None,
+    }
+}
+
+fn look(before: Settled, annotation: &str, reports: &[UpstreamReport]) -> Settled {
+    let upstreams = BTreeSet::from(["a", "b"]);
+    let approvals = Approvals::parse(annotation);
+    settle(before.pins, &upstreams, &approvals, &before.used, reports)
+}
+
+fn names(settled: &Settled) -> Vec<(&str, DriftChange)> {
+    let drifted = settled.drifted.iter();
+    drifted.map(|it| (it.name.as_str(), it.change)).collect()
+}
+
+#[test]
+fn the_first_sight_pins_and_another_definition_drifts() {
+    let first = look(Settled::default(), "", &[report("a", &[("x", "1")])]);
+    assert_eq!(first.pins.len(), 1);
+    assert!(first.drifted.is_empty());
+    let later = report("a", &[("x", "2"), ("y", "1")]);
+    let then = look(first.clone(), "", &[later]);
+    assert_eq!(
+        names(&then),
+        [("x", DriftChange::Changed), ("y", DriftChange::New)]
+    );
+    assert_eq!(then.pins, first.pins, "a drift changes no pin");
+}
+
+#[test]
+fn an_upstream_that_comes_late_is_seen_for_the_first_time() {
+    let first = look(Settled::default(), "", &[report("a", &[("x", "1")])]);
+    let then = look(first, "", &[report("b", &[("x", "2")])]);
+    assert!(then.drifted.is_empty());
+    assert_eq!(then.pins.row("b")["x"], ToolDigest::of("2"));
+}
+
+#[test]
+fn tools_and_upstreams_that_are_away_keep_their_pins() {
+    let first = look(
+        Settled::default(),
+        "",
+        &[report("a", &[("x", "1"), ("y", "1")])],
+    );
+    let away = look(first.clone(), "", &[report("a", &[])]);
+    assert_eq!(away.pins, first.pins);
+    assert_eq!(look(away, "", &[]).pins, first.pins);
+}
+
+#[test]
+fn pins_of_an_upstream_that_left_the_spec_go() {
+    let first = look(Settled::default(), "", &[report("a/c", &[("x", "1")])]);
+    assert_eq!(first.pins.len(), 1);
+    let upstreams = BTreeSet::from(["b"]);
+    let gone = settle(first.pins, &upstreams, &Approvals::default(), &[], []);
+    assert!(gone.pins.is_empty());
+}
+
+#[test]
+fn a_name_approves_one_drift_and_not_whatever_comes() {
+    let first = look(Settled::default(), "", &[report("a", &[("x", "1")])]);
+    let second = look(first, "x", &[report("a", &[("x", "2")])]);
+    assert!(second.drifted.is_empty());
+    assert_eq!(second.pins.row("a")["x"], ToolDigest::of("2"));
+    let third = look(second.clone(), "x", &[report("a", &[("x", "3")])]);
+    assert_eq!(names(&third), [("x", DriftChange::Changed)]);
+    let removed = look(second, "", &[]);
+    let again = look(removed, "y, x", &[report("a", &[("x", "3")])]);
+    assert!(again.drifted.is_empty(), "written anew it approves anew");
+}
+
+#[test]
+fn a_digest_approves_that_definition_only() {
+    let first = look(Settled::default(), "", &[report("a", &[("x", "1")])]);
+    let approval = format!("x@{}", ToolDigest::of("2"));
+    let other = look(first.clone(), &approval, &[report("a", &[("x", "3")])]);
+    assert_eq!(other.drifted.len(), 1);
+    let meant = look(other, &approval, &[report("a", &[("x", "2")])]);
+    assert!(meant.drifted.is_empty());
+    let of_another = format!("y@{}", ToolDigest::of("2"));
+    assert_eq!(
+        look(first.clone(), &of_another, &[report("a", &[("x", "2")])])
+            .drifted
+            .len(),
+        1
+    );
+    let bare = ToolDigest::of("2").to_string();
+    let bare = look(first, &bare, &[report("a", &[("x", "2")])]);
+    assert!(bare.drifted.is_empty());
+}
+
+#[test]
+fn replicas_that_see_different_things_pin_one_of_them() {
+    let reports = [report("a", &[("x", "1")]), report("a", &[("x", "2")])];
+    let first = look(Settled::default(), "", &reports);
+    assert_eq!(first.pins.row("a")["x"], ToolDigest::of("1"));
+    assert_eq!(names(&first), [("x", DriftChange::Changed)]);
+}
+
+#[test]
+fn what_is_above_the_bound_is_not_taken_for_pinned() {
+    let names: Vec<String> = (0..=MAX_PINS).map(|at| format!("t{at:05}")).collect();
+    let tools: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let first = look(Settled::default(), "", &[report("a", &tools)]);
+    assert_eq!(first.pins.len(), MAX_PINS);
+    assert_eq!(first.drifted.len(), 1);
+}
+
+#[test]
+fn a_status_holds_all_of_it() {
+    let mut status = MCPStatus {
+        upstreams: ["a", "ab"].map(McpUpstreamStatus::named).to_vec(),
+        ..MCPStatus::default()
+    };
+    let upstreams = BTreeSet::from(["a", "ab"]);
+    let reports = [
+        report("a/c", &[("x", "1")]),
+        report("a/d", &[("x", "2")]),
+        report("ab", &[("x", "3")]),
+    ];
+    let first = settle(
+        Pins::default(),
+        &upstreams,
+        &Approvals::default(),
+        &[],
+        &reports,
+    );
+    let reports = [report("a/c", &[("x", "4")])];
+    let then = settle(first.pins, &upstreams, &Approvals::default(), &[], &reports);
+    then.show(&mut status);
+    assert_eq!(Pins::of(Some(&status)), then.pins);
+    assert_eq!(status.upstreams[0].pins.len(), 2);
+    assert_eq!(status.upstreams[1].pins.len(), 1);
+    assert_eq!(status.upstreams[0].drifted[0].from.as_deref(), Some("c"));
+    assert_eq!(status.drifted, Some(1));
+}

@@ -1,0 +1,181 @@
+//! Pinned tool definitions: what a plan holds tools to, and what a data plane
+//! saw that is not pinned so.
+//!
+//! Pins live in the object (its status, or the state directory of `agentkube
+//! run`) and reach every replica in its plan, so replicas agree and restarts
+//! forget nothing.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::ObjectName;
+
+/// Tools that one object may pin: what fits into its status and its plan with
+/// room to spare.
+pub const MAX_PINS: usize = 4096;
+
+/// Longest tool name that is kept as it is, in bytes.
+const LONGEST_NAME: usize = 256;
+
+/// SHA-256 over the canonical text of a tool's definition, as `sha256:<64 hex
+/// digits>`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ToolDigest(String);
+
+impl ToolDigest {
+    /// The digest of a canonical definition.
+    #[must_use]
+    pub fn of(canonical: &str) -> Self {
+        let digest = Sha256::digest(canonical.as_bytes());
+        Self(format!("sha256:{}", hex::encode(digest)))
+    }
+
+    /// A digest that somebody wrote down; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("sha256:")?;
+        let is_one = digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit());
+        is_one.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// The digest as it is printed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ToolDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What becomes of a tool that is not as it is pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PinMode {
+    /// It does not exist for clients.
+    Block,
+    /// It is served, and told of.
+    Warn,
+}
+
+/// The pins of one object for the tools of one upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PinSet {
+    /// The MCP whose pins these are, when it is another one that the plan's object
+    /// refers to. What is not pinned there is that one's to report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<ObjectName>,
+    /// What becomes of other definitions.
+    pub mode: PinMode,
+    /// By the upstream's own names, as [`pin_name`] keeps them. Empty: the upstream
+    /// was not seen yet, and every tool is as it should be.
+    pub tools: BTreeMap<String, ToolDigest>,
+}
+
+/// How a tool stands to its pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pinned {
+    /// Its definition is another one.
+    Changed,
+    /// It came after the others were pinned.
+    New,
+    /// As pinned.
+    Same,
+    /// Nothing of this upstream is pinned yet.
+    Unseen,
+}
+
+impl PinSet {
+    /// How a tool stands to its pin here.
+    #[must_use]
+    pub fn verdict(&self, tool: &str, digest: &ToolDigest) -> Pinned {
+        match self.tools.get(&*pin_name(tool)) {
+            Some(pinned) if pinned == digest => Pinned::Same,
+            Some(_) => Pinned::Changed,
+            None if self.tools.is_empty() => Pinned::Unseen,
+            None => Pinned::New,
+        }
+    }
+}
+
+/// The name under which a tool is pinned: its own, or for one that is too long to
+/// keep a digest of it.
+#[must_use]
+pub fn pin_name(tool: &str) -> Cow<'_, str> {
+    if tool.len() <= LONGEST_NAME {
+        return Cow::Borrowed(tool);
+    }
+    Cow::Owned(format!("sha256:{}", hex::encode(Sha256::digest(tool))))
+}
+
+/// A tool that a replica sees and that is not pinned so by the plan's object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnpinnedTool {
+    /// The upstream's own name for it, as [`pin_name`] keeps it.
+    pub tool: String,
+    /// What clients call it, when that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its definition.
+    pub digest: ToolDigest,
+}
+
+impl UnpinnedTool {
+    /// What clients call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.tool)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(tools: &[(&str, &str)]) -> PinSet {
+        let tools = tools.iter();
+        PinSet {
+            by: None,
+            mode: PinMode::Block,
+            tools: tools
+                .map(|(name, text)| ((*name).to_owned(), ToolDigest::of(text)))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn the_first_sight_trusts_and_later_ones_compare() {
+        let digest = ToolDigest::of("{}");
+        assert_eq!(set(&[]).verdict("a", &digest), Pinned::Unseen);
+        let pins = set(&[("a", "{}")]);
+        assert_eq!(pins.verdict("a", &digest), Pinned::Same);
+        assert_eq!(pins.verdict("a", &ToolDigest::of("[]")), Pinned::Changed);
+        assert_eq!(pins.verdict("b", &digest), Pinned::New);
+    }
+
+    #[test]
+    fn only_a_whole_digest_is_one() {
+        let digest = ToolDigest::of("{}");
+        assert_eq!(ToolDigest::parse(digest.as_str()), Some(digest));
+        assert_eq!(ToolDigest::parse("sha256:ab"), None);
+        assert_eq!(ToolDigest::parse(&"a".repeat(71)), None);
+    }
+
+    #[test]
+    fn a_name_without_end_is_kept_short() {
+        let (one, other) = ("x".repeat(1000), "x".repeat(1001));
+        assert!(pin_name(&one).len() < 100);
+        assert_ne!(pin_name(&one), pin_name(&other));
+        assert_eq!(pin_name("echo"), "echo");
+    }
+}
