@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agentkube_plan::{MAX_PINS, PinMode, PinSet, ToolDigest, UnpinnedTool, UpstreamReport};
+use agentkube_plan::{MAX_PINS, PinMode, PinSet, ToolDigest, UpstreamReport};
 
 use super::status::{DriftChange, MCPStatus, McpUpstreamStatus, ToolDrift, ToolPin};
 use super::{MCP, ToolPinning};
@@ -74,10 +74,7 @@ impl Pins {
         let upstreams = status.into_iter().flat_map(|status| &status.upstreams);
         let pins = upstreams.flat_map(|upstream| {
             let own = move |pin: &ToolPin| {
-                let row = match &pin.from {
-                    Some(from) => format!("{}/{from}", upstream.name),
-                    None => upstream.name.clone(),
-                };
+                let row = row_of(&upstream.name, pin.from.as_deref());
                 let tool = pin.tool.clone();
                 Some((Key { row, tool }, ToolDigest::parse(&pin.digest)?))
             };
@@ -140,7 +137,7 @@ impl Approvals {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut approvals = Self::default();
-        let words = text.split(|c: char| c == ',' || c.is_whitespace());
+        let words = text.split(is_between);
         for word in words.filter(|word| !word.is_empty()) {
             let (name, digest) = match word.rsplit_once('@') {
                 Some((name, digest)) => (Some(name.to_owned()), ToolDigest::parse(digest)),
@@ -161,63 +158,171 @@ impl Approvals {
     }
 }
 
-/// What replicas report, laid beside what is pinned.
+/// What replicas report, laid beside what `before` has pinned.
 ///
-/// `upstreams`: the names in the spec; pins of others are given up. `used`: names of
-/// the annotation that an earlier look used.
+/// `upstreams`: the names in the spec; pins of others are given up. What drifted and
+/// cannot be seen now, since no replica has read the list, is still drifted.
 #[must_use]
-pub fn settle<'r>(
-    pins: Pins,
+pub fn settle(
+    before: &MCPStatus,
     upstreams: &BTreeSet<&str>,
     approvals: &Approvals,
-    used: &[String],
-    reports: impl IntoIterator<Item = &'r UpstreamReport>,
+    reports: &[&UpstreamReport],
 ) -> Settled {
-    let mut pins = pins;
+    let mut pins = Pins::of(Some(before));
     pins.0
         .retain(|key, _| upstreams.contains(of_spec(&key.row)));
-    let seen: BTreeSet<String> = pins.0.keys().map(|key| key.row.clone()).collect();
     // Named again, it approves again.
-    let used = used.iter().filter(|name| approvals.names.contains(*name));
-    let mut used: BTreeSet<String> = used.cloned().collect();
-    let mut drifted = BTreeMap::new();
-    let tools = reports.into_iter().flat_map(|row| {
-        let tools = row.unpinned.iter();
-        tools.map(|tool| (row.name.as_str(), tool))
-    });
-    for (row, found) in tools.filter(|(row, _)| upstreams.contains(of_spec(row))) {
-        let UnpinnedTool { tool, digest, .. } = found;
-        let (name, key) = (found.name(), Key::new(row, tool));
-        let pinned = pins.0.get(&key);
-        if pinned == Some(digest) {
-            continue;
+    let used = before.approved_tools.iter();
+    let used = used.filter(|name| approvals.names.contains(*name));
+    let mut look = Look {
+        seen: pins.0.keys().map(|key| key.row.clone()).collect(),
+        pins,
+        approvals,
+        used: used.cloned().collect(),
+        drifted: BTreeMap::new(),
+    };
+    let rows = reports.iter();
+    let rows = rows.filter(|row| upstreams.contains(of_spec(&row.name)));
+    let read: BTreeSet<&str> = rows
+        .clone()
+        .filter(|row| row.tools.is_some())
+        .map(|row| row.name.as_str())
+        .collect();
+    for row in rows {
+        for found in &row.unpinned {
+            let key = Key::new(&row.name, &found.tool);
+            look.found(key, found.name(), &found.digest);
         }
-        let is_first = pinned.is_none() && !seen.contains(row);
-        let by_name = approvals.names.contains(name) && !used.contains(name);
-        let approved = is_first || by_name || approvals.names_digest(name, digest);
+    }
+    for (key, drift) in drifts(before) {
+        let is_known = upstreams.contains(of_spec(&key.row)) && !read.contains(key.row.as_str());
+        if let (true, Some(digest)) = (is_known, ToolDigest::parse(&drift.digest)) {
+            look.found(key, &drift.name, &digest);
+        }
+    }
+    Settled {
+        pins: look.pins,
+        drifted: look.drifted.into_values().collect(),
+        used: look.used.into_iter().collect(),
+    }
+}
+
+/// A look while it is taken.
+struct Look<'a> {
+    pins: Pins,
+    /// Rows that had pins before.
+    seen: BTreeSet<String>,
+    approvals: &'a Approvals,
+    used: BTreeSet<String>,
+    drifted: BTreeMap<Key, Drift>,
+}
+
+impl Look<'_> {
+    /// A tool that clients call `name` has this definition.
+    fn found(&mut self, key: Key, name: &str, digest: &ToolDigest) {
+        let pinned = self.pins.0.get(&key);
+        if pinned == Some(digest) {
+            return;
+        }
+        let is_first = pinned.is_none() && !self.seen.contains(&key.row);
+        let by_name = self.approvals.names.contains(name) && !self.used.contains(name);
+        let approved = is_first || by_name || self.approvals.names_digest(name, digest);
         let change = match pinned {
             Some(_) => DriftChange::Changed,
             None => DriftChange::New,
         };
-        if approved && pins.pin(&key, digest) {
+        if approved && self.pins.pin(&key, digest) {
             if by_name && !is_first {
-                used.insert(name.to_owned());
+                self.used.insert(name.to_owned());
             }
-            continue;
+            return;
         }
-        drifted.entry(key).or_insert_with(|| Drift {
-            row: row.to_owned(),
-            tool: tool.clone(),
+        let Key { row, tool } = key.clone();
+        self.drifted.entry(key).or_insert_with(|| Drift {
+            row,
+            tool,
             name: name.to_owned(),
             change,
             digest: digest.clone(),
         });
     }
-    Settled {
-        pins,
-        drifted: drifted.into_values().collect(),
-        used: used.into_iter().collect(),
+}
+
+/// What a status says has drifted.
+fn drifts(status: &MCPStatus) -> impl Iterator<Item = (Key, &ToolDrift)> {
+    status.upstreams.iter().flat_map(|upstream| {
+        let drifted = upstream.drifted.iter();
+        drifted.map(|drift| {
+            let row = row_of(&upstream.name, drift.from.as_deref());
+            (Key::new(&row, &drift.tool), drift)
+        })
+    })
+}
+
+fn row_of(upstream: &str, from: Option<&str>) -> String {
+    match from {
+        Some(from) => format!("{upstream}/{from}"),
+        None => upstream.to_owned(),
     }
+}
+
+/// Pins drifted tools of a status as they are now, and takes them off its list.
+pub fn approve(status: &mut MCPStatus, approved: &[ToolDrift]) {
+    for upstream in &mut status.upstreams {
+        let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(&mut upstream.drifted)
+            .into_iter()
+            .partition(|drift| approved.contains(drift));
+        upstream.drifted = left;
+        for drift in taken {
+            let is_its = |pin: &ToolPin| pin.tool == drift.tool && pin.from == drift.from;
+            upstream.pins.retain(|pin| !is_its(pin));
+            upstream.pins.push(ToolPin {
+                tool: drift.tool,
+                from: drift.from,
+                digest: drift.digest,
+            });
+        }
+    }
+    let left: usize = status.upstreams.iter().map(|it| it.drifted.len()).sum();
+    status.drifted = Some(u32::try_from(left).unwrap_or(u32::MAX));
+}
+
+/// The text of the annotation that approves these definitions too, without those of
+/// `before` that are done.
+#[must_use]
+pub fn annotation(before: &str, status: &MCPStatus, approved: &[ToolDrift]) -> String {
+    let pinned: BTreeSet<&str> = status
+        .upstreams
+        .iter()
+        .flat_map(|upstream| &upstream.pins)
+        .map(|pin| pin.digest.as_str())
+        .collect();
+    let is_done = |word: &str| {
+        let digest = word.rsplit_once('@').map_or(word, |(_, digest)| digest);
+        pinned.contains(digest)
+    };
+    let words = before.split(is_between).filter(|word| !word.is_empty());
+    let mut words: Vec<String> = words
+        .filter(|word| !is_done(word))
+        .map(str::to_owned)
+        .collect();
+    for ToolDrift { name, digest, .. } in approved {
+        // A name that would be read as several words, or as none, is left out.
+        let word = match name.contains(is_between) {
+            true => digest.clone(),
+            false => format!("{name}@{digest}"),
+        };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(",")
+}
+
+/// What stands between the words of the annotation.
+fn is_between(c: char) -> bool {
+    c == ',' || c.is_whitespace()
 }
 
 impl Settled {

@@ -13,10 +13,13 @@ mod manifest;
 mod offline;
 mod operator;
 mod output;
+mod pin_file;
+mod private;
 mod process;
 mod run;
 mod shim;
 mod supervise;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -38,6 +41,8 @@ enum Command {
     Lint(lint::LintArgs),
     /// Show how a Pod or an Agent would be wired
     Explain(explain::ExplainArgs),
+    /// Tools that are not as they are pinned, and their approval
+    Tools(tools::ToolsArgs),
     /// Print the CustomResourceDefinitions
     Crds(crds::CrdsArgs),
     /// The control plane: admission webhooks and reconcilers
@@ -65,6 +70,7 @@ impl Cli {
             Command::Run(args) => run::main(args),
             Command::Lint(args) => lint::main(&args),
             Command::Explain(args) => explain::main(&args),
+            Command::Tools(args) => tools::main(args),
             Command::Crds(args) => crds::main(&args),
             Command::Operator(args) => operator::main(args),
             Command::Gateway(args) => dataplane::gateway(args),

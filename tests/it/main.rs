@@ -10,4 +10,5 @@
 mod architecture;
 mod deploy;
 mod examples;
+mod pins;
 mod supervise;

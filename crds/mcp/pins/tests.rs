@@ -1,3 +1,5 @@
+use agentkube_plan::UnpinnedTool;
+
 use super::*;
 
 fn report(row: &str, tools: &[(&str, &str)]) -> UpstreamReport {
@@ -7,7 +9,7 @@ fn report(row: &str, tools: &[(&str, &str)]) -> UpstreamReport {
         credentials: true,
         reachable: Some(true),
         models: Vec::new(),
-        tools: None,
+        tools: Some(1),
         unmatched_patterns: Vec::new(),
         unpinned: tools
             .map(|(tool, text)| UnpinnedTool {
@@ -20,10 +22,20 @@ fn report(row: &str, tools: &[(&str, &str)]) -> UpstreamReport {
     }
 }
 
-fn look(before: Settled, annotation: &str, reports: &[UpstreamReport]) -> Settled {
+fn kept(settled: &Settled) -> MCPStatus {
+    let mut status = MCPStatus {
+        upstreams: ["a", "b"].map(McpUpstreamStatus::named).to_vec(),
+        ..MCPStatus::default()
+    };
+    settled.show(&mut status);
+    status
+}
+
+fn look(before: &Settled, annotation: &str, reports: &[UpstreamReport]) -> Settled {
     let upstreams = BTreeSet::from(["a", "b"]);
     let approvals = Approvals::parse(annotation);
-    settle(before.pins, &upstreams, &approvals, &before.used, reports)
+    let reports: Vec<_> = reports.iter().collect();
+    settle(&kept(before), &upstreams, &approvals, &reports)
 }
 
 fn names(settled: &Settled) -> Vec<(&str, DriftChange)> {
@@ -33,11 +45,11 @@ fn names(settled: &Settled) -> Vec<(&str, DriftChange)> {
 
 #[test]
 fn the_first_sight_pins_and_another_definition_drifts() {
-    let first = look(Settled::default(), "", &[report("a", &[("x", "1")])]);
+    let first = look(&Settled::default(), "", &[report("a", &[("x", "1")])]);
     assert_eq!(first.pins.len(), 1);
     assert!(first.drifted.is_empty());
     let later = report("a", &[("x", "2"), ("y", "1")]);
-    let then = look(first.clone(), "", &[later]);
+    let then = look(&first, "", &[later]);
     assert_eq!(
         names(&then),
         [("x", DriftChange::Changed), ("y", DriftChange::New)]
@@ -47,8 +59,8 @@ fn the_first_sight_pins_and_another_definition_drifts() {
 
 #[test]
 fn an_upstream_that_comes_late_is_seen_for_the_first_time() {
-    let first = look(Settled::default(), "", &[report("a", &[("x", "1")])]);
-    let then = look(first, "", &[report("b", &[("x", "2")])]);
+    let first = look(&Settled::default(), "", &[report("a", &[("x", "1")])]);
+    let then = look(&first, "", &[report("b", &[("x", "2")])]);
     assert!(then.drifted.is_empty());
     assert_eq!(then.pins.row("b")["x"], ToolDigest::of("2"));
 }
@@ -56,61 +68,61 @@ fn an_upstream_that_comes_late_is_seen_for_the_first_time() {
 #[test]
 fn tools_and_upstreams_that_are_away_keep_their_pins() {
     let first = look(
-        Settled::default(),
+        &Settled::default(),
         "",
         &[report("a", &[("x", "1"), ("y", "1")])],
     );
-    let away = look(first.clone(), "", &[report("a", &[])]);
+    let away = look(&first, "", &[report("a", &[])]);
     assert_eq!(away.pins, first.pins);
-    assert_eq!(look(away, "", &[]).pins, first.pins);
+    assert_eq!(look(&away, "", &[]).pins, first.pins);
 }
 
 #[test]
 fn pins_of_an_upstream_that_left_the_spec_go() {
-    let first = look(Settled::default(), "", &[report("a/c", &[("x", "1")])]);
+    let first = look(&Settled::default(), "", &[report("a/c", &[("x", "1")])]);
     assert_eq!(first.pins.len(), 1);
     let upstreams = BTreeSet::from(["b"]);
-    let gone = settle(first.pins, &upstreams, &Approvals::default(), &[], []);
+    let gone = settle(&kept(&first), &upstreams, &Approvals::default(), &[]);
     assert!(gone.pins.is_empty());
 }
 
 #[test]
 fn a_name_approves_one_drift_and_not_whatever_comes() {
-    let first = look(Settled::default(), "", &[report("a", &[("x", "1")])]);
-    let second = look(first, "x", &[report("a", &[("x", "2")])]);
+    let first = look(&Settled::default(), "", &[report("a", &[("x", "1")])]);
+    let second = look(&first, "x", &[report("a", &[("x", "2")])]);
     assert!(second.drifted.is_empty());
     assert_eq!(second.pins.row("a")["x"], ToolDigest::of("2"));
-    let third = look(second.clone(), "x", &[report("a", &[("x", "3")])]);
+    let third = look(&second, "x", &[report("a", &[("x", "3")])]);
     assert_eq!(names(&third), [("x", DriftChange::Changed)]);
-    let removed = look(second, "", &[]);
-    let again = look(removed, "y, x", &[report("a", &[("x", "3")])]);
+    let removed = look(&second, "", &[]);
+    let again = look(&removed, "y, x", &[report("a", &[("x", "3")])]);
     assert!(again.drifted.is_empty(), "written anew it approves anew");
 }
 
 #[test]
 fn a_digest_approves_that_definition_only() {
-    let first = look(Settled::default(), "", &[report("a", &[("x", "1")])]);
+    let first = look(&Settled::default(), "", &[report("a", &[("x", "1")])]);
     let approval = format!("x@{}", ToolDigest::of("2"));
-    let other = look(first.clone(), &approval, &[report("a", &[("x", "3")])]);
+    let other = look(&first, &approval, &[report("a", &[("x", "3")])]);
     assert_eq!(other.drifted.len(), 1);
-    let meant = look(other, &approval, &[report("a", &[("x", "2")])]);
+    let meant = look(&other, &approval, &[report("a", &[("x", "2")])]);
     assert!(meant.drifted.is_empty());
     let of_another = format!("y@{}", ToolDigest::of("2"));
     assert_eq!(
-        look(first.clone(), &of_another, &[report("a", &[("x", "2")])])
+        look(&first, &of_another, &[report("a", &[("x", "2")])])
             .drifted
             .len(),
         1
     );
     let bare = ToolDigest::of("2").to_string();
-    let bare = look(first, &bare, &[report("a", &[("x", "2")])]);
+    let bare = look(&first, &bare, &[report("a", &[("x", "2")])]);
     assert!(bare.drifted.is_empty());
 }
 
 #[test]
 fn replicas_that_see_different_things_pin_one_of_them() {
     let reports = [report("a", &[("x", "1")]), report("a", &[("x", "2")])];
-    let first = look(Settled::default(), "", &reports);
+    let first = look(&Settled::default(), "", &reports);
     assert_eq!(first.pins.row("a")["x"], ToolDigest::of("1"));
     assert_eq!(names(&first), [("x", DriftChange::Changed)]);
 }
@@ -119,7 +131,7 @@ fn replicas_that_see_different_things_pin_one_of_them() {
 fn what_is_above_the_bound_is_not_taken_for_pinned() {
     let names: Vec<String> = (0..=MAX_PINS).map(|at| format!("t{at:05}")).collect();
     let tools: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
-    let first = look(Settled::default(), "", &[report("a", &tools)]);
+    let first = look(&Settled::default(), "", &[report("a", &tools)]);
     assert_eq!(first.pins.len(), MAX_PINS);
     assert_eq!(first.drifted.len(), 1);
 }
@@ -136,19 +148,60 @@ fn a_status_holds_all_of_it() {
         report("a/d", &[("x", "2")]),
         report("ab", &[("x", "3")]),
     ];
-    let first = settle(
-        Pins::default(),
-        &upstreams,
-        &Approvals::default(),
-        &[],
-        &reports,
-    );
-    let reports = [report("a/c", &[("x", "4")])];
-    let then = settle(first.pins, &upstreams, &Approvals::default(), &[], &reports);
+    let approvals = Approvals::default();
+    let all: Vec<_> = reports.iter().collect();
+    settle(&status, &upstreams, &approvals, &all).show(&mut status);
+    let later = report("a/c", &[("x", "4")]);
+    let then = settle(&status, &upstreams, &approvals, &[&later]);
     then.show(&mut status);
     assert_eq!(Pins::of(Some(&status)), then.pins);
     assert_eq!(status.upstreams[0].pins.len(), 2);
     assert_eq!(status.upstreams[1].pins.len(), 1);
     assert_eq!(status.upstreams[0].drifted[0].from.as_deref(), Some("c"));
     assert_eq!(status.drifted, Some(1));
+}
+
+#[test]
+fn what_the_command_writes_approves_what_was_seen() {
+    let mut status = MCPStatus {
+        upstreams: vec![McpUpstreamStatus::named("a")],
+        ..MCPStatus::default()
+    };
+    let first = look(
+        &Settled::default(),
+        "",
+        &[report("a", &[("x", "1"), ("y z", "1")])],
+    );
+    let reports = [report("a", &[("x", "2"), ("y z", "2")])];
+    let then = look(&first, "", &reports);
+    then.show(&mut status);
+    let drifted = status.upstreams[0].drifted.clone();
+    let old = format!("keep x@{}", ToolDigest::of("1"));
+    let text = annotation(&old, &status, &drifted);
+    let words: Vec<&str> = text.split(',').collect();
+    assert_eq!(words.len(), 3, "what is done is dropped: {text}");
+    assert_eq!(words[0], "keep");
+    let approved = look(&then, &text, &reports);
+    assert!(approved.drifted.is_empty());
+    // Without a cluster it is done in place.
+    approve(&mut status, &drifted);
+    assert_eq!(Pins::of(Some(&status)), approved.pins);
+    assert_eq!(status.drifted, Some(0));
+}
+
+#[test]
+fn a_drift_that_nobody_can_see_now_is_still_one_and_can_be_approved() {
+    let first = look(&Settled::default(), "", &[report("a", &[("x", "1")])]);
+    let drifted = look(&first, "", &[report("a", &[("x", "2")])]);
+    let mut unread = report("a", &[]);
+    unread.tools = None;
+    for reports in [&[][..], &[unread]] {
+        let unseen = look(&drifted, "", reports);
+        assert_eq!(unseen.drifted, drifted.drifted);
+        let approved = look(&drifted, "x", reports);
+        assert!(approved.drifted.is_empty());
+        assert_eq!(approved.pins.row("a")["x"], ToolDigest::of("2"));
+    }
+    // It was read, and is as it is pinned.
+    assert!(look(&drifted, "", &[report("a", &[])]).drifted.is_empty());
 }

@@ -6,21 +6,21 @@ use agentkube_webhooks::print;
 use super::report::Reporter;
 use crate::cli::offline::{Judged, Offline, Severity};
 
-/// Prints every warning, denial and admitted object.
+/// Prints every warning, denial and admitted object, where somebody wants to know.
 ///
 /// # Errors
 /// When anything is denied: a line that counts the denials.
-pub(super) fn answer(offline: &Offline, report: &Reporter) -> Result<(), String> {
-    let mut denied = 0;
+pub(super) fn answer(offline: &Offline, report: Option<&Reporter>) -> Result<(), String> {
+    let mut denied = 0_usize;
     for judged in &offline.judged {
+        let denial = denial(judged);
+        denied += usize::from(denial.is_some());
+        let Some(report) = report else { continue };
         for warning in print::warnings(&judged.verdict.warnings) {
             report.note(&warning);
         }
-        match denial(judged) {
-            Some(text) => {
-                denied += 1;
-                report.note(text.trim_end());
-            }
+        match denial {
+            Some(text) => report.note(text.trim_end()),
             None => report.admitted(&admitted(judged)),
         }
     }

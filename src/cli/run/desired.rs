@@ -11,6 +11,7 @@ use agentkube_webhooks::admit::Mode;
 
 use super::admission;
 use super::clients::Clients;
+use super::pins::{Pinning, WithPins};
 use super::report::Reporter;
 use super::secrets::{SecretFlag, SecretValues};
 use super::state::StateDir;
@@ -45,6 +46,8 @@ pub(super) struct Desired {
     pub(super) plan: Plan,
     pub(super) clients: Clients,
     pub(super) secrets: Secrets,
+    /// Set for an MCP whose tools are pinned.
+    pub(super) pinning: Option<Pinning>,
 }
 
 /// The plan of either plane.
@@ -55,7 +58,8 @@ pub(super) enum Plan {
 }
 
 impl Desired {
-    /// Reads the manifests, prints what admission says, and resolves them.
+    /// Reads the manifests, prints what admission says where somebody wants to know,
+    /// and resolves them.
     ///
     /// # Errors
     /// When a file cannot be read, an object is denied, or there is nothing to
@@ -64,7 +68,7 @@ impl Desired {
         paths: &[PathBuf],
         flags: &[SecretFlag],
         state: &StateDir,
-        report: &Reporter,
+        report: Option<&Reporter>,
     ) -> Result<Vec<Self>, String> {
         let manifests = load(paths).map_err(|found| unreadable(&found))?;
         let values = SecretValues::gather(&manifests, flags)?;
@@ -111,7 +115,11 @@ impl Context<'_> {
             namespace: judged.manifest.namespace().to_owned(),
             name: judged.manifest.name().to_owned(),
         };
-        let index = &self.offline.index;
+        let index = &WithPins {
+            index: &self.offline.index,
+            state: self.state,
+        };
+        let mut pinning = None;
         let object = judged
             .verdict
             .object
@@ -128,8 +136,13 @@ impl Context<'_> {
                 )
             }
             Kind::MCP => {
-                let checked = MCP::read(object).map_err(|error| vec![error]);
-                let checked = checked.and_then(|mcp| mcp.parse());
+                let mcp = MCP::read(object).map_err(|error| refused(&identity, &[error]));
+                let mut mcp = mcp?;
+                // `MCP::read` gives the namespace that the manifest has, or none.
+                mcp.metadata.namespace = Some(identity.namespace.clone());
+                pinning = Pinning::of(self.state, &mut mcp)
+                    .map_err(|error| format!("{identity}: {error}"))?;
+                let checked = mcp.parse();
                 let checked = checked.map_err(|errors| refused(&identity, &errors))?;
                 (
                     checked.port,
@@ -154,6 +167,7 @@ impl Context<'_> {
             plan,
             clients,
             secrets,
+            pinning,
         }))
     }
 

@@ -7,6 +7,7 @@ mod clients;
 mod desired;
 mod follow;
 mod parts;
+mod pins;
 mod planes;
 mod ports;
 mod report;
@@ -22,6 +23,7 @@ use agentkube_dataplane::edge::Drain;
 use agentkube_dataplane::llm_gateway::Capabilities;
 
 pub(crate) use secrets::SecretFlag;
+pub(crate) use state::StateDir;
 
 use super::demo::{self, Demo};
 use super::output::Output;
@@ -30,10 +32,12 @@ use desired::Desired;
 use follow::Follower;
 use planes::Planes;
 use report::Reporter;
-use state::StateDir;
 
 /// How long requests under way may take after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How often tools are compared with their pins, and pins with their files.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Arguments of `agentkube run`.
 #[derive(Debug, clap::Args)]
@@ -89,7 +93,7 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let stop = process::stop_signal()?;
     let state = StateDir::locate(args.state_dir.clone())?;
     let report = Reporter::new(args.output);
-    let desired = Desired::load(&args.paths, &args.secrets, &state, &report)
+    let desired = Desired::load(&args.paths, &args.secrets, &state, Some(&report))
         .map_err(|message| format!("{message}; nothing is served"))?;
     let demo = match args.demo {
         true => Some(start_demo().await?),
@@ -103,16 +107,24 @@ async fn run(args: RunArgs) -> Result<(), String> {
     report.ready(planes.admin());
 
     let mut follower = Follower::new(&args.paths);
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
+        // Pins say of themselves what changed; the manifests are the same.
+        let teller = tokio::select! {
             () = stop.cancelled() => break,
-            () = follower.changed() => {}
-        }
+            () = follower.changed() => Some(&report),
+            _ = looks.tick() => match planes.look_at_pins(&report) {
+                true => None,
+                false => continue,
+            },
+        };
         // The last good state goes on being served when the new one is not good.
-        match Desired::load(&args.paths, &args.secrets, &state, &report) {
-            Ok(desired) => match planes.replace(desired).await {
-                Ok(served) => report.reloaded(&served),
-                Err(message) => report.kept(&message),
+        match Desired::load(&args.paths, &args.secrets, &state, teller) {
+            Ok(desired) => match (planes.replace(desired).await, teller) {
+                (Ok(served), Some(report)) => report.reloaded(&served),
+                (Ok(_), None) => {}
+                (Err(message), _) => report.kept(&message),
             },
             Err(message) => report.kept(&message),
         }

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::desired::{Desired, Identity, Plan};
 use super::parts::Parts;
 use super::ports;
+use super::report::Reporter;
 
 /// Everything that this process serves.
 pub(super) struct Planes {
@@ -39,6 +40,8 @@ struct Running {
     drain: Drain,
     source: Source,
     status: Arc<dyn PlaneStatus>,
+    /// Why pins could not be kept, as it was told.
+    pins_failed: Option<String>,
 }
 
 enum Source {
@@ -165,6 +168,33 @@ impl Planes {
         Ok(changes)
     }
 
+    /// Compares the tools of every MCP with their pins, tells what drifted, and says
+    /// whether other pins are to be served.
+    pub(super) fn look_at_pins(&mut self, report: &Reporter) -> bool {
+        let mut changed = false;
+        for running in self.running.values_mut() {
+            let Some(pinning) = &running.desired.pinning else {
+                continue;
+            };
+            let Some(digest) = running.status.digest() else {
+                continue;
+            };
+            match pinning.look(&digest) {
+                Ok(look) => {
+                    look.notes.iter().for_each(|note| report.note(note));
+                    changed |= look.changed;
+                    running.pins_failed = None;
+                }
+                Err(error) if running.pins_failed.as_ref() == Some(&error) => {}
+                Err(error) => {
+                    report.note(&format!("Warning: {error}"));
+                    running.pins_failed = Some(error);
+                }
+            }
+        }
+        changed
+    }
+
     /// Waits until everything has ended; the drain was started before.
     pub(super) async fn drained(self) {
         let Self {
@@ -204,6 +234,7 @@ impl Planes {
             drain,
             source,
             status,
+            pins_failed: None,
         };
         if let Some(moved) = self.running.insert(identity, running) {
             moved.drain.start();

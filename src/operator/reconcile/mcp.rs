@@ -86,15 +86,13 @@ fn pins(mcp: &MCP, seen: &Seen) -> Option<Settled> {
     if mcp.spec.tool_pinning == ToolPinning::Disabled {
         return None;
     }
-    let status = mcp.status.as_ref();
     let upstreams = mcp.spec.upstreams.iter().map(|it| it.name.as_str());
-    let used = status.map(|status| status.approved_tools.as_slice());
+    let rows: Vec<_> = rows(seen).collect();
     Some(settle(
-        Pins::of(status),
+        &mcp.status.clone().unwrap_or_default(),
         &upstreams.collect(),
         &Approvals::of(mcp),
-        used.unwrap_or_default(),
-        rows(seen),
+        &rows,
     ))
 }
 

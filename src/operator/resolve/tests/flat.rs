@@ -306,3 +306,44 @@ fn a_program_gets_a_container_in_a_cluster_and_is_a_child_elsewhere() {
     assert!(here.programs.is_empty());
     assert!(here.secrets.iter().any(|it| it.name == "s"));
 }
+
+#[test]
+fn pins_of_both_mcps_go_along() {
+    let digest = agentkube_plan::ToolDigest::of("{}").to_string();
+    let pinned = |namespace: &str, name: &str, spec: Value, rows: Value| {
+        let mut object = object(namespace, name, spec);
+        object["status"] = json!({ "upstreams": rows });
+        object
+    };
+    let pin = |from: Option<&str>| match from {
+        Some(from) => json!({ "tool": "t", "from": from, "digest": digest }),
+        None => json!({ "tool": "t", "digest": digest }),
+    };
+    let resolution = resolved(
+        &[
+            pinned(
+                "team-a",
+                "a",
+                json!({ "upstreams": [reference("b", json!({ "name": "b" }))], "toolPinning": "warn" }),
+                json!([{ "name": "b", "pins": [pin(Some("x"))] }]),
+            ),
+            pinned(
+                "team-a",
+                "b",
+                json!({ "upstreams": [server("x")], "toolPinning": "block" }),
+                json!([{ "name": "x", "pins": [pin(None)] }]),
+            ),
+        ],
+        Hops::Keyed,
+    );
+    let [x] = resolution.plan.upstreams.as_slice() else {
+        panic!("one upstream")
+    };
+    let [inner, own] = x.pins.as_slice() else {
+        panic!("two sets: {:?}", x.pins)
+    };
+    assert_eq!(inner.by.as_ref().unwrap().name, "b");
+    assert_eq!(inner.mode, agentkube_plan::PinMode::Block);
+    assert_eq!((&own.by, own.mode), (&None, agentkube_plan::PinMode::Warn));
+    assert!(inner.tools.contains_key("t") && own.tools.contains_key("t"));
+}
