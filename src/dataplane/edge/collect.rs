@@ -1,6 +1,8 @@
 //! Reads a request body whole, within a limit and without waiting for ever.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -72,8 +74,7 @@ where
     let mut body = pin!(body);
     let result = {
         let read = pin!(join(body.as_mut(), limit, held));
-        let read = tokio::time::timeout(WHOLE, read).await;
-        read.map_err(|_| CollectError::Stalled)?
+        within(WHOLE, read).await.ok_or(CollectError::Stalled)?
     };
     if let Err(CollectError::TooLarge { .. } | CollectError::Full) = result {
         // What was read of it is gone already.
@@ -155,9 +156,8 @@ where
     B: Body<Data = Bytes>,
 {
     loop {
-        let frame = tokio::time::timeout(IDLE, body.frame())
-            .await
-            .map_err(|_| CollectError::Stalled)?;
+        let frame = pin!(body.frame());
+        let frame = within(IDLE, frame).await.ok_or(CollectError::Stalled)?;
         match frame {
             None => return Ok(None),
             Some(Err(_)) => return Err(CollectError::Cut),
@@ -169,4 +169,12 @@ where
             }
         }
     }
+}
+
+/// The output of what mostly is there already: no timer is made for it then.
+async fn within<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
+    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        return Some(output);
+    }
+    tokio::time::timeout(limit, future).await.ok()
 }

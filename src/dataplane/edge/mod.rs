@@ -10,6 +10,7 @@
 //! [`serve`] runs the result on a listener.
 
 mod body;
+mod bridge;
 mod clients;
 mod collect;
 mod drain;

@@ -10,7 +10,6 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 use tracing::{debug, warn};
 
+use super::bridge::Bridge;
 use super::patience::Patient;
 use super::{Body, Drain};
 
@@ -112,13 +112,13 @@ impl Server {
         let drain = self.drain.clone();
         let cut = self.cut.clone();
         self.tasks.spawn(async move {
-            let service = TowerToHyperService::new(service);
+            let service = Bridge::new(service);
             let connection = http.serve_connection(TokioIo::new(stream), service);
             let mut connection = pin!(connection);
             let result = tokio::select! {
                 biased;
                 result = connection.as_mut() => result,
-                () = drain.started() => {
+                () = drain.started_meanwhile() => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         result = connection => result,

@@ -69,7 +69,7 @@ pub(super) async fn attempt<D: Dial>(
                 settlement: &mut settlement,
             };
             let body = exchange.read(&head, body).await;
-            headers::to_client(&mut head.headers);
+            head.headers = headers::to_client(head.headers);
             wire.announce(&mut head.headers);
             body.map(|body| Response::from_parts(clean(head), body))
         }

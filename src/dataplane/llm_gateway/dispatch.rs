@@ -40,7 +40,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// A request for an answer of a model: all that the layers below need.
-pub(super) struct ChatCall<C> {
+pub(super) struct ChatCall<'a, C> {
     pub(super) table: Arc<Table<C>>,
     pub(super) route: Arc<ModelRoute<C>>,
     pub(super) dialect: Dialect,
@@ -53,8 +53,8 @@ pub(super) struct ChatCall<C> {
     pub(super) raw: Bytes,
     pub(super) client: Client,
     /// Where signatures are kept that no client carries.
-    pub(super) store: Arc<dyn SignatureStore>,
-    pub(super) budget: Arc<RetryBudget>,
+    pub(super) store: &'a Arc<dyn SignatureStore>,
+    pub(super) budget: &'a RetryBudget,
     /// The room that `raw` takes.
     pub(super) _held: HeldBytes,
     /// What models take.
@@ -63,7 +63,7 @@ pub(super) struct ChatCall<C> {
 
 /// Serves a request from the first upstream that can.
 pub(super) async fn dispatch<D: Dial>(
-    call: &ChatCall<D::Client>,
+    call: &ChatCall<'_, D::Client>,
     dice: &dyn Dice,
 ) -> Result<Response<Body>, GatewayError> {
     call.budget.earn();
@@ -117,7 +117,7 @@ pub(super) async fn dispatch<D: Dial>(
 
 /// An answer or a final refusal ends the search; another failure does not.
 fn concluded<C>(
-    call: &ChatCall<C>,
+    call: &ChatCall<'_, C>,
     candidate: &Candidate<C>,
     wire: &Wire,
     attempts: u32,
@@ -159,7 +159,7 @@ fn ready<C>(candidate: &Candidate<C>) -> Result<(), Why> {
 
 /// Tries one upstream, again where that may help.
 async fn serve<D: Dial>(
-    call: &ChatCall<D::Client>,
+    call: &ChatCall<'_, D::Client>,
     candidate: &Candidate<D::Client>,
     wire: &Wire,
     is_last: bool,
@@ -242,7 +242,7 @@ fn note<C>(candidate: &Candidate<C>, failed: &Failed) {
     warn!(upstream = name, %model, why = %failed.what, "upstream failed");
 }
 
-impl<C> ChatCall<C> {
+impl<C> ChatCall<'_, C> {
     fn asked(&self, nonce: u64) -> Asked<'_> {
         Asked {
             dialect: self.dialect,
@@ -256,7 +256,7 @@ impl<C> ChatCall<C> {
                 Client::Anonymous => "",
                 Client::Named(name) => name,
             },
-            store: &self.store,
+            store: self.store,
             capabilities: &self.capabilities,
             strict: self.table.loaded.plan.translation == Translation::Strict,
         }

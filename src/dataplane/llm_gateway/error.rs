@@ -156,7 +156,8 @@ fn refused(failed: Failed, dialect: Dialect) -> Response<Body> {
     let mut response = Response::new(Body::full(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    headers::to_client(response.headers_mut());
+    let said = std::mem::take(response.headers_mut());
+    *response.headers_mut() = headers::to_client(said);
     response
 }
 

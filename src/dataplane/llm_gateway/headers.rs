@@ -63,28 +63,40 @@ fn is_prefixed(name: &str, prefixes: &[&str]) -> bool {
     name.starts_with("x-") && prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Leaves of a client's headers what its upstream may see.
-pub(super) fn to_upstream(headers: &mut HeaderMap) {
-    strip(headers, is_clients_own);
+/// Of a client's headers, what its upstream may see.
+pub(super) fn to_upstream(headers: HeaderMap) -> HeaderMap {
+    let mut left = stripped(headers, is_clients_own);
     // A compressed answer could not be read in passing.
-    headers.insert(ACCEPT_ENCODING, IDENTITY.clone());
+    left.insert(ACCEPT_ENCODING, IDENTITY.clone());
+    left
 }
 
-/// Leaves of an upstream's headers what a client may see.
-pub(super) fn to_client(headers: &mut HeaderMap) {
-    strip(headers, is_providers_own);
+/// Of an upstream's headers, what a client may see.
+pub(super) fn to_client(headers: HeaderMap) -> HeaderMap {
+    stripped(headers, is_providers_own)
 }
 
-/// Removes what is about one connection, and what else is not for the next hop.
-/// Requests have few headers, so they are looked through once.
-fn strip(headers: &mut HeaderMap, is_own: impl Fn(&str) -> bool) {
-    let mut doomed = named_by_connection(headers);
-    let names = headers.keys();
-    let own = names.filter(|name| is_hop_by_hop(name.as_str()) || is_own(name.as_str()));
-    doomed.extend(own.cloned());
-    for name in doomed {
-        headers.remove(name);
+/// Without what is about one connection, and what else is not for the next hop. Few
+/// are left of a request's: to add them to a new map costs less than to take the
+/// others out.
+fn stripped(headers: HeaderMap, is_own: impl Fn(&str) -> bool) -> HeaderMap {
+    let named = named_by_connection(&headers);
+    let mut left = HeaderMap::with_capacity(headers.keys_len());
+    let mut passing = None;
+    for (name, value) in headers {
+        // The values behind the first one of a name come without it.
+        if let Some(name) = name {
+            let text = name.as_str();
+            let goes = is_hop_by_hop(text) || is_own(text) || named.contains(&name);
+            passing = (!goes).then_some(name);
+            if let Some(name) = &passing {
+                left.insert(name.clone(), value);
+            }
+        } else if let Some(name) = &passing {
+            left.append(name.clone(), value);
+        }
     }
+    left
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
@@ -117,7 +129,7 @@ mod tests {
 
     #[test]
     fn client_auth_and_hop_by_hop_headers_never_reach_an_upstream() {
-        let mut headers = mk_headers(&[
+        let headers = mk_headers(&[
             ("authorization", "Bearer a"),
             ("x-api-key", "a"),
             ("api-key", "a"),
@@ -134,14 +146,14 @@ mod tests {
             ("host", "a"),
             ("openai-organization", "a"),
         ]);
-        to_upstream(&mut headers);
+        let headers = to_upstream(headers);
         assert_eq!(names(&headers), ["accept-encoding"]);
         assert_eq!(headers[ACCEPT_ENCODING], "identity");
     }
 
     #[test]
     fn what_the_dialect_says_in_headers_passes() {
-        let mut headers = mk_headers(&[
+        let headers = mk_headers(&[
             ("anthropic-version", "2023-06-01"),
             ("anthropic-beta", "a,b"),
             ("content-type", "application/json"),
@@ -149,7 +161,7 @@ mod tests {
             ("x-stainless-lang", "python"),
             ("accept-encoding", "gzip"),
         ]);
-        to_upstream(&mut headers);
+        let headers = to_upstream(headers);
         assert_eq!(headers["anthropic-beta"], "a,b");
         assert_eq!(headers["anthropic-version"], "2023-06-01");
         assert_eq!(headers["x-stainless-lang"], "python");
@@ -158,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_providers_cookies_and_account_never_reach_a_client() {
-        let mut headers = mk_headers(&[
+        let headers = mk_headers(&[
             ("set-cookie", "__cf_bm=1"),
             ("set-cookie", "other=1"),
             ("openai-organization", "us"),
@@ -166,7 +178,23 @@ mod tests {
             ("x-request-id", "req_1"),
             ("content-length", "3"),
         ]);
-        to_client(&mut headers);
+        let headers = to_client(headers);
         assert_eq!(names(&headers), ["x-request-id"]);
+    }
+
+    #[test]
+    fn all_values_of_a_name_pass_or_none_does() {
+        let headers = mk_headers(&[
+            ("vary", "a"),
+            ("set-cookie", "a"),
+            ("set-cookie", "b"),
+            ("vary", "b"),
+        ]);
+        let headers = to_client(headers);
+        assert_eq!(
+            headers.get_all("vary").iter().collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+        assert_eq!(headers.len(), 2);
     }
 }

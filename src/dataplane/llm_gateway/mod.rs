@@ -64,6 +64,7 @@ use crate::upstream::TlsRoots;
 use budget::RetryBudget;
 use dice::{Dice, SplitMix};
 use discovery::Discovered;
+use service::Shared;
 use status::GatewayStatus;
 use table::Table;
 
@@ -171,15 +172,15 @@ impl<D: Dial> Gateway<D> {
             GatewayPlane,
             self.parts.edge.object(&object),
             in_flight,
-            GatewayService::new(
-                Arc::clone(&self.table),
-                Arc::clone(&self.dice),
-                Arc::clone(&self.store),
-                Arc::clone(&self.budget),
-                self.bodies.clone(),
-                self.parts.capabilities.clone(),
-                body,
-            ),
+            GatewayService::new(Shared {
+                table: Arc::clone(&self.table),
+                dice: Arc::clone(&self.dice),
+                store: Arc::clone(&self.store),
+                budget: Arc::clone(&self.budget),
+                bodies: self.bodies.clone(),
+                capabilities: self.parts.capabilities.clone(),
+                body_limit: body,
+            }),
         )
     }
 

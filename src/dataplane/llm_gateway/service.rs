@@ -28,28 +28,24 @@ use super::plane::GatewayRoute;
 use super::table::{Lookup, ModelRoute, Table};
 use crate::edge::{Body, BodyBudget, Client, CollectError, Routed, collect_held, discard};
 
-/// The gateway's own service, inside the shared layers.
-pub struct GatewayService<D: Dial> {
-    table: Arc<ArcSwap<Table<D::Client>>>,
-    dice: Arc<dyn Dice>,
-    store: Arc<dyn SignatureStore>,
-    budget: Arc<RetryBudget>,
-    bodies: BodyBudget,
-    capabilities: Capabilities,
-    body_limit: usize,
+/// The gateway's own service, inside the shared layers. It is cloned for each
+/// request, so it is one pointer.
+pub struct GatewayService<D: Dial>(Arc<Shared<D>>);
+
+/// What all requests of a gateway use.
+pub(super) struct Shared<D: Dial> {
+    pub(super) table: Arc<ArcSwap<Table<D::Client>>>,
+    pub(super) dice: Arc<dyn Dice>,
+    pub(super) store: Arc<dyn SignatureStore>,
+    pub(super) budget: Arc<RetryBudget>,
+    pub(super) bodies: BodyBudget,
+    pub(super) capabilities: Capabilities,
+    pub(super) body_limit: usize,
 }
 
 impl<D: Dial> Clone for GatewayService<D> {
     fn clone(&self) -> Self {
-        Self {
-            table: Arc::clone(&self.table),
-            dice: Arc::clone(&self.dice),
-            store: Arc::clone(&self.store),
-            budget: Arc::clone(&self.budget),
-            bodies: self.bodies.clone(),
-            capabilities: self.capabilities.clone(),
-            body_limit: self.body_limit,
-        }
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -60,24 +56,8 @@ impl<D: Dial> std::fmt::Debug for GatewayService<D> {
 }
 
 impl<D: Dial> GatewayService<D> {
-    pub(super) fn new(
-        table: Arc<ArcSwap<Table<D::Client>>>,
-        dice: Arc<dyn Dice>,
-        store: Arc<dyn SignatureStore>,
-        budget: Arc<RetryBudget>,
-        bodies: BodyBudget,
-        capabilities: Capabilities,
-        body_limit: usize,
-    ) -> Self {
-        Self {
-            table,
-            dice,
-            store,
-            budget,
-            bodies,
-            capabilities,
-            body_limit,
-        }
+    pub(super) fn new(shared: Shared<D>) -> Self {
+        Self(Arc::new(shared))
     }
 }
 
@@ -95,8 +75,8 @@ where
     }
 
     fn call(&mut self, routed: Routed<GatewayRoute, B>) -> Self::Future {
-        let this = self.clone();
-        Box::pin(async move { this.answer(routed).await.map_err(GatewayFault) })
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { shared.answer(routed).await.map_err(GatewayFault) })
     }
 }
 
@@ -104,9 +84,9 @@ where
 #[derive(Debug)]
 pub struct GatewayFault(pub(super) GatewayError);
 
-impl<D: Dial> GatewayService<D> {
+impl<D: Dial> Shared<D> {
     async fn answer<B>(
-        self,
+        &self,
         routed: Routed<GatewayRoute, B>,
     ) -> Result<Response<Body>, GatewayError>
     where
@@ -119,7 +99,7 @@ impl<D: Dial> GatewayService<D> {
         if route == GatewayRoute::Livez {
             return Ok(Response::new(Body::full("ok\n")));
         }
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let dialect = route.dialect();
         // It sent no body yet, and reading would ask it to (RFC 9110, 10.1.1).
         let waits = head.headers.contains_key(EXPECT);
@@ -160,20 +140,19 @@ impl<D: Dial> GatewayService<D> {
             other => other,
         };
         let route = resolve(&table, peeked.model.as_deref())?;
-        headers::to_upstream(&mut head.headers);
         let call = ChatCall {
             query: query(&head.uri),
             table,
             route,
             dialect,
-            headers: head.headers,
+            headers: headers::to_upstream(head.headers),
             peeked,
             action,
             raw,
             client,
-            store: self.store,
+            store: &self.store,
             capabilities: self.capabilities.load(),
-            budget: self.budget,
+            budget: &self.budget,
             _held: held,
         };
         dispatch::<D>(&call, &*self.dice).await
