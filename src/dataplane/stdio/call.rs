@@ -53,8 +53,9 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.child.touch();
-        if self.child.inbox.forget(&self.id) && self.cancels {
+        let unanswered = self.child.inbox.forget(&self.id);
+        self.child.rest();
+        if unanswered && self.cancels {
             let reason = "\"reason\":\"the client went away\"";
             let params = format!("{{\"requestId\":{},{reason}}}", self.id);
             let method = "notifications/cancelled";

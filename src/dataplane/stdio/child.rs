@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,7 @@ use agentkube_mcp::{ErrorObject, Kind, MAX_DEPTH, Message, message};
 
 use super::inbox::{Delivery, Inbox};
 use super::line::{self, Line};
+use super::pool::Slot;
 use super::{Inherit, Launch};
 
 /// Messages that wait for the program to read them.
@@ -46,6 +47,8 @@ pub(super) struct Child {
     stop: CancellationToken,
     ended: CancellationToken,
     used: Mutex<Instant>,
+    /// Told when it may have become idle.
+    idle: Arc<Notify>,
 }
 
 /// How long what a program left in its pipes is read after it ended.
@@ -64,7 +67,8 @@ async fn drained(ended: CancellationToken, read: impl Future<Output = ()>) {
 }
 
 impl Child {
-    /// Starts the program, as a process group of its own.
+    /// Starts the program, as a process group of its own, which has the slot until
+    /// it is gone.
     ///
     /// # Errors
     /// When the system cannot start it.
@@ -72,6 +76,8 @@ impl Child {
         launch: &Launch,
         tasks: &TaskTracker,
         stop: &CancellationToken,
+        idle: Arc<Notify>,
+        slot: Slot,
     ) -> io::Result<Arc<Self>> {
         let mut process = command(launch)?.spawn()?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (
@@ -91,6 +97,7 @@ impl Child {
             stop: stop.child_token(),
             ended: CancellationToken::new(),
             used: Mutex::new(Instant::now()),
+            idle,
         });
         info!(upstream = %launch.name, pid = process.id(), "program started");
         tasks.spawn(write(stdin, unread, child.stop.clone()));
@@ -98,7 +105,11 @@ impl Child {
         tasks.spawn(drained(child.ended.clone(), read));
         let log = log(stderr, launch.name.clone());
         tasks.spawn(drained(child.ended.clone(), log));
-        tasks.spawn(Arc::clone(&child).watch(process, group, launch.name.clone()));
+        let watch = Arc::clone(&child).watch(process, group, launch.name.clone());
+        tasks.spawn(async move {
+            watch.await;
+            drop(slot);
+        });
         Ok(child)
     }
 
@@ -141,6 +152,17 @@ impl Child {
     /// True when it ended, or is about to.
     pub(super) fn is_over(&self) -> bool {
         self.ended.is_cancelled() || self.stop.is_cancelled()
+    }
+
+    /// True when there is no process any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// A request to it is over.
+    pub(super) fn rest(&self) {
+        self.touch();
+        self.idle.notify_one();
     }
 
     /// Has it ended: stdin is closed, then SIGTERM, then SIGKILL.

@@ -5,9 +5,10 @@
 //! has a child of its own, which holds that session's state and nobody else's;
 //! modern requests have no state and share one child.
 //!
-//! Guarantees: never more than [`MOST_CHILDREN`] children, idle ones give way to
-//! new sessions (a client's next request opens a new one); no child outlives its
-//! shim, nor do the processes that it left in its group.
+//! Guarantees: never more than [`MOST_CHILDREN`] children, those that are ending
+//! included; idle ones give way to new sessions (a client's next request opens a
+//! new one), which wait for that, and not for ever; no child outlives its shim, nor
+//! do the processes that it left in its group.
 
 mod call;
 mod child;
@@ -108,8 +109,8 @@ impl Shim {
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub(crate) fn connect(&self) -> io::Result<DuplexStream> {
-        self.0.pool.ready().map_err(io::Error::other)?;
+    pub(crate) async fn connect(&self) -> io::Result<DuplexStream> {
+        self.0.pool.ready().await.map_err(io::Error::other)?;
         let (ours, theirs) = tokio::io::duplex(PIPE);
         let served = serve::connection(Arc::clone(&self.0.pool), theirs);
         self.0.tasks.spawn(served);
@@ -122,7 +123,7 @@ impl Shim {
         self.0.tasks.spawn(served);
     }
 
-    /// Children that run now.
+    /// Processes that there are now, those that are ending included.
     #[must_use]
     pub fn children(&self) -> usize {
         self.0.pool.children()

@@ -4,6 +4,7 @@
 //! runner that downloads first). So the greeting goes on without them, and the
 //! next one who greets in the same words gets the session.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +28,31 @@ pub(super) struct Orphan {
     answer: Bytes,
 }
 
-/// An open session and the answer to its greeting, under the id of our own.
+/// A session on its way to who asked for it. Should they be gone, whenever that
+/// was, it becomes an orphan: a child that nobody knows of would never end.
+struct Greeted {
+    pool: Arc<Pool>,
+    orphan: Option<Orphan>,
+}
+
+impl Greeted {
+    fn take(mut self) -> Option<Orphan> {
+        mem::take(&mut self.orphan)
+    }
+}
+
+impl Drop for Greeted {
+    fn drop(&mut self) {
+        if let Some(orphan) = mem::take(&mut self.orphan) {
+            self.pool.held().orphans.push(orphan);
+        }
+    }
+}
+
+/// The answer to a greeting, under the id of our own, and the session that it
+/// opened.
 pub(super) struct Opened {
-    pub(super) session: String,
+    pub(super) session: Option<String>,
     pub(super) answer: Bytes,
 }
 
@@ -44,77 +67,63 @@ impl Pool {
     /// # Errors
     /// [`NoChild`].
     pub(super) async fn open(self: &Arc<Self>, params: &str) -> Result<Opened, NoChild> {
-        let orphan = {
-            let mut held = self.held();
-            held.forget_ended();
-            let at = held
-                .orphans
-                .iter()
-                .position(|orphan| orphan.params == params);
-            at.map(|at| held.orphans.swap_remove(at))
-        };
-        if let Some(orphan) = orphan {
+        if let Some(orphan) = self.orphan(params) {
             return self.keep(orphan);
         }
-        let child = {
-            let mut held = self.held();
-            let child = self.fresh(&mut held)?;
-            held.opening += 1;
-            child
-        };
+        let child = self.fresh().await?;
         let (done, opened) = oneshot::channel();
         let (pool, params) = (Arc::clone(self), params.to_owned());
         self.tasks
-            .spawn(async move { pool.greet(child, params, done).await });
-        let orphan = opened.await.map_err(|_| NoChild::Ended)??;
-        self.keep(orphan)
+            .spawn(async move { drop(done.send(pool.greet(child, params).await)) });
+        let greeted = opened.await.map_err(|_| NoChild::Ended)??;
+        self.keep(greeted.take().ok_or(NoChild::Ended)?)
     }
 
-    async fn greet(
-        self: Arc<Self>,
-        child: Arc<Child>,
-        params: String,
-        done: oneshot::Sender<Result<Orphan, NoChild>>,
-    ) {
-        let answer = timeout(PATIENCE, greeted(&child, &params))
-            .await
-            .ok()
-            .flatten();
-        self.note(answer.is_some());
+    /// A session that was opened in the same words, and that nobody has.
+    fn orphan(&self, params: &str) -> Option<Orphan> {
         let mut held = self.held();
-        held.opening = held.opening.saturating_sub(1);
-        let outcome = match answer {
-            Some(answer) => Ok(Orphan {
-                params,
-                child,
-                answer,
-            }),
-            None => {
-                child.stop();
-                Err(NoChild::Ended)
-            }
+        held.forget_ended();
+        let mut orphans = held.orphans.iter();
+        let at = orphans.position(|orphan| orphan.params == params)?;
+        Some(held.orphans.swap_remove(at))
+    }
+
+    async fn greet(self: Arc<Self>, child: Arc<Child>, params: String) -> Result<Greeted, NoChild> {
+        let answer = timeout(PATIENCE, greeted(&child, &params)).await;
+        let answer = answer.ok().flatten();
+        self.note(answer.is_some());
+        let Some(answer) = answer else {
+            child.stop();
+            return Err(NoChild::Ended);
         };
-        // `keep` takes it out of the orphans, whoever comes.
-        if let Err(Ok(orphan)) = done.send(outcome) {
-            held.orphans.push(orphan);
-        }
+        let orphan = Orphan {
+            params,
+            child,
+            answer,
+        };
+        Ok(Greeted {
+            pool: self,
+            orphan: Some(orphan),
+        })
     }
 
     fn keep(&self, orphan: Orphan) -> Result<Opened, NoChild> {
         let Orphan { child, answer, .. } = orphan;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| NoChild::Start(error.to_string()))?;
-        let session = hex::encode(random);
         // One that refused the greeting has no session.
         let accepted = matches!(
             Message::decode(&answer, MAX_DEPTH).map(|answer| answer.kind().clone()),
             Ok(Kind::Result { .. })
         );
-        if accepted {
+        let mut random = [0; 16];
+        let named = getrandom::fill(&mut random);
+        if !accepted || named.is_err() {
+            child.stop();
+        }
+        named.map_err(|error| NoChild::Start(error.to_string()))?;
+        let session = accepted.then(|| hex::encode(random));
+        if let Some(session) = &session {
             child.touch();
             self.held().sessions.insert(session.clone(), child);
-        } else {
-            child.stop();
         }
         Ok(Opened { session, answer })
     }

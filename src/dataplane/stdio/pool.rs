@@ -1,10 +1,15 @@
 //! The children of one program: who has which, how many, how long.
+//!
+//! Each holds a slot until its process is gone. Whoever needs one while there is
+//! none has an idle child stopped, and waits in line.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,11 +23,21 @@ const SWEEP: Duration = Duration::from_secs(15);
 /// The pauses after starts that failed double from the first to the last.
 const START_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// For a child to become idle and to end: less than a proxy waits for a greeting,
+/// so that what is wrong is said.
+const IN_LINE: Duration = Duration::from_secs(8);
+
+/// Between two looks for an idle child, should nobody say that there is one.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The place of a process, until that is gone.
+pub(super) type Slot = OwnedSemaphorePermit;
+
 /// Why there is no child.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoChild {
     /// All children are busy.
-    #[error("all {MOST_CHILDREN} processes of the program are busy")]
+    #[error("all {MOST_CHILDREN} processes of the program are busy; try again later")]
     Busy,
     /// It ended before it answered anything.
     #[error("the program ended before it answered")]
@@ -39,6 +54,9 @@ pub(super) struct Pool {
     pub(super) launch: Launch,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
+    slots: Arc<Semaphore>,
+    /// Told when a child has answered, and so may be idle.
+    idle: Arc<Notify>,
     held: Mutex<Held>,
 }
 
@@ -52,8 +70,10 @@ pub(super) struct Held {
     pub(super) spare: Option<Arc<Child>>,
     /// Sessions that were opened after whoever asked had gone.
     pub(super) orphans: Vec<Orphan>,
-    /// Sessions being opened.
-    pub(super) opening: usize,
+    /// Children that were told to end.
+    ending: Vec<Arc<Child>>,
+    /// How many wait for a slot.
+    waiting: usize,
     failures: u32,
     /// Until when it is not tried again, and what was wrong.
     failed: Option<(Instant, String)>,
@@ -65,6 +85,8 @@ impl Pool {
             launch,
             tasks: tasks.clone(),
             stop: stop.clone(),
+            slots: Arc::new(Semaphore::new(MOST_CHILDREN)),
+            idle: Arc::default(),
             held: Mutex::default(),
         });
         let weak = Arc::downgrade(&pool);
@@ -88,9 +110,7 @@ impl Pool {
     }
 
     pub(super) fn children(&self) -> usize {
-        let mut held = self.held();
-        held.forget_ended();
-        held.count()
+        MOST_CHILDREN - self.slots.available_permits()
     }
 
     /// The child of a session; `None` when it has none any more.
@@ -109,57 +129,94 @@ impl Pool {
     ///
     /// # Errors
     /// [`NoChild`].
-    pub(super) fn stateless(&self) -> Result<Arc<Child>, NoChild> {
-        let mut held = self.held();
-        held.forget_ended();
-        if let Some(child) = held.modern.as_ref().or(held.spare.as_ref()) {
-            return Ok(Arc::clone(child));
+    pub(super) async fn stateless(&self) -> Result<Arc<Child>, NoChild> {
+        let shared = || {
+            let mut held = self.held();
+            held.forget_ended();
+            held.modern.as_ref().or(held.spare.as_ref()).map(Arc::clone)
+        };
+        if let Some(child) = shared() {
+            return Ok(child);
         }
-        let child = self.start(&mut held)?;
-        held.spare = Some(Arc::clone(&child));
-        Ok(child)
+        self.may_start()?;
+        let slot = self.slot().await?;
+        // Another one may have started it meanwhile.
+        if let Some(child) = shared() {
+            return Ok(child);
+        }
+        let child = self.start(slot)?;
+        let mut held = self.held();
+        let spare = held.spare.get_or_insert_with(|| Arc::clone(&child));
+        if !Arc::ptr_eq(spare, &child) {
+            child.stop();
+        }
+        Ok(Arc::clone(spare))
     }
 
     /// A child that nobody has spoken to but for its era.
     ///
     /// # Errors
     /// [`NoChild`].
-    pub(super) fn fresh(&self, held: &mut Held) -> Result<Arc<Child>, NoChild> {
-        held.forget_ended();
-        match held.spare.take_if(|child| !child.inbox.is_busy()) {
+    pub(super) async fn fresh(&self) -> Result<Arc<Child>, NoChild> {
+        let spare = {
+            let mut held = self.held();
+            held.forget_ended();
+            held.spare.take_if(|child| !child.inbox.is_busy())
+        };
+        match spare {
             Some(child) => Ok(child),
-            None => self.start(held),
+            None => {
+                self.may_start()?;
+                self.start(self.slot().await?)
+            }
         }
     }
 
-    fn start(&self, held: &mut Held) -> Result<Arc<Child>, NoChild> {
-        if let Some((until, why)) = &held.failed
-            && *until > Instant::now()
-        {
-            return Err(NoChild::Later(why.clone()));
+    /// An error while a start that failed is not tried again.
+    fn may_start(&self) -> Result<(), NoChild> {
+        match &self.held().failed {
+            Some((until, why)) if *until > Instant::now() => Err(NoChild::Later(why.clone())),
+            _ => Ok(()),
         }
-        if held.count() >= MOST_CHILDREN && !held.make_room() {
-            return Err(NoChild::Busy);
-        }
-        Child::start(&self.launch, &self.tasks, &self.stop).map_err(|error| {
+    }
+
+    fn start(&self, slot: Slot) -> Result<Arc<Child>, NoChild> {
+        let idle = Arc::clone(&self.idle);
+        let started = Child::start(&self.launch, &self.tasks, &self.stop, idle, slot);
+        started.map_err(|error| {
             let error = NoChild::Start(error.to_string());
-            held.fail(&error);
+            self.held().fail(&error);
             error
         })
+    }
+
+    /// Room for one more process, in the order in which it was asked for.
+    async fn slot(&self) -> Result<Slot, NoChild> {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(slot);
+        }
+        let _waiting = Waiting::new(self);
+        let mut slot = pin!(Arc::clone(&self.slots).acquire_owned());
+        let mut over = pin!(sleep(IN_LINE));
+        loop {
+            self.held().make_room();
+            tokio::select! {
+                biased;
+                slot = &mut slot => return slot.map_err(|_| NoChild::Ended),
+                () = &mut over => return Err(NoChild::Busy),
+                () = self.idle.notified() => {}
+                () = sleep(LOOK) => {}
+            }
+        }
     }
 
     /// Makes sure that there is a child to speak to, or may be one.
     ///
     /// # Errors
     /// [`NoChild`], in words for whoever connects.
-    pub(super) fn ready(&self) -> Result<(), NoChild> {
-        let nobody = {
-            let mut held = self.held();
-            held.forget_ended();
-            held.count() == 0
-        };
-        if nobody {
-            self.stateless()?;
+    pub(super) async fn ready(&self) -> Result<(), NoChild> {
+        if self.children() == 0 {
+            self.stateless().await?;
         }
         Ok(())
     }
@@ -175,15 +232,24 @@ impl Pool {
     }
 }
 
-impl Held {
-    fn count(&self) -> usize {
-        self.sessions.len()
-            + self.orphans.len()
-            + self.opening
-            + usize::from(self.modern.is_some())
-            + usize::from(self.spare.is_some())
-    }
+/// One who waits for a slot.
+struct Waiting<'p>(&'p Pool);
 
+impl<'p> Waiting<'p> {
+    fn new(pool: &'p Pool) -> Self {
+        pool.held().waiting += 1;
+        Self(pool)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut held = self.0.held();
+        held.waiting = held.waiting.saturating_sub(1);
+    }
+}
+
+impl Held {
     fn fail(&mut self, why: &NoChild) {
         let (first, longest) = START_AGAIN;
         let pause = first.saturating_mul(1 << self.failures.min(8)).min(longest);
@@ -194,30 +260,33 @@ impl Held {
     pub(super) fn forget_ended(&mut self) {
         self.sessions.retain(|_, child| !child.is_over());
         self.orphans.retain(|orphan| !orphan.child.is_over());
+        self.ending.retain(|child| !child.is_gone());
         self.modern.take_if(|child| child.is_over());
         self.spare.take_if(|child| child.is_over());
     }
 
-    /// Stops the child that was idle for longest; false when all are busy.
-    fn make_room(&mut self) -> bool {
-        if let Some(orphan) = self.orphans.pop() {
-            orphan.child.stop();
-            return true;
+    /// Stops the children that were idle for longest, one for each who waits.
+    fn make_room(&mut self) {
+        self.forget_ended();
+        while self.ending.len() < self.waiting {
+            let Some(child) = self.take_idle() else {
+                return;
+            };
+            child.stop();
+            self.ending.push(child);
         }
-        let idle = self
-            .sessions
-            .iter()
-            .filter(|(_, child)| !child.inbox.is_busy());
-        let longest = idle
+    }
+
+    fn take_idle(&mut self) -> Option<Arc<Child>> {
+        if let Some(orphan) = self.orphans.pop() {
+            return Some(orphan.child);
+        }
+        let sessions = self.sessions.iter();
+        let longest = sessions
+            .filter(|(_, child)| !child.inbox.is_busy())
             .min_by_key(|(_, child)| child.used())
             .map(|(id, _)| id.clone());
-        match longest.and_then(|id| self.sessions.remove(&id)) {
-            Some(child) => {
-                child.stop();
-                true
-            }
-            None => false,
-        }
+        longest.and_then(|id| self.sessions.remove(&id))
     }
 
     fn sweep(&mut self, idle: Duration) {

@@ -106,7 +106,7 @@ async fn post(pool: &Arc<Pool>, session: Option<&str>, body: &[u8]) -> Reply {
             if let (Some("initialize"), Some(id)) = (message.method(), message.id()) {
                 return initialize(pool, id, &message).await;
             }
-            match pool.stateless() {
+            match pool.stateless().await {
                 Ok(child) => child,
                 Err(error) => return unavailable(message.id(), &error),
             }
@@ -123,10 +123,9 @@ async fn post(pool: &Arc<Pool>, session: Option<&str>, body: &[u8]) -> Reply {
                 None => unavailable(Some(id), &NoChild::Ended),
             }
         }
-        _ => {
-            child.write(body.to_vec()).await;
-            status(StatusCode::ACCEPTED)
-        }
+        _ if child.write(body.to_vec()).await => status(StatusCode::ACCEPTED),
+        _ if session.is_some() => status(StatusCode::NOT_FOUND),
+        _ => unavailable(None, &NoChild::Ended),
     }
 }
 
@@ -140,7 +139,7 @@ async fn initialize(pool: &Arc<Pool>, id: &Id<'_>, message: &Message<'_>) -> Rep
         return unavailable(Some(id), &NoChild::Ended);
     };
     let mut reply = json(StatusCode::OK, answer.with_id(id));
-    if let (Kind::Result { .. }, Ok(session)) = (answer.kind(), HeaderValue::try_from(session)) {
+    if let Some(session) = session.and_then(|session| HeaderValue::try_from(session).ok()) {
         reply.headers_mut().insert(header::SESSION_ID, session);
     }
     reply

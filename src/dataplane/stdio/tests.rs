@@ -249,10 +249,116 @@ async fn busy_children_give_way_to_nobody() {
     while tested.read().matches("hang").count() < MOST_CHILDREN {
         tokio::task::yield_now().await;
     }
+    // Whoever asks waits in line, and not for ever; here time passes at once.
+    tokio::time::pause();
     let refused = tested.send("POST", None, &greeting()).await;
+    tokio::time::resume();
     assert_eq!(refused.status, 503);
     assert!(refused.text.contains("busy"), "{}", refused.text);
     hanging.iter().for_each(tokio::task::JoinHandle::abort);
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
+async fn who_waits_in_line_gets_the_first_child_that_is_done() {
+    let tested = Arc::new(over(LEGACY));
+    let mut hanging = Vec::new();
+    for _ in 0..MOST_CHILDREN {
+        let session = tested.open().await;
+        let busy = Arc::clone(&tested);
+        hanging.push(tokio::spawn(async move {
+            busy.send("POST", Some(&session), &call(1, "hang")).await;
+        }));
+    }
+    while tested.read().matches("hang").count() < MOST_CHILDREN {
+        tokio::task::yield_now().await;
+    }
+    let greeting = greeting();
+    let mut waiting = Box::pin(tested.send("POST", None, &greeting));
+    let polled = futures::poll!(&mut waiting);
+    assert!(polled.is_pending());
+    // Its client goes away, so it is idle.
+    hanging[3].abort();
+    assert_eq!(waiting.await.status, 200);
+    assert!(tested.shim.children() <= MOST_CHILDREN);
+    hanging.iter().for_each(tokio::task::JoinHandle::abort);
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
+async fn children_that_are_ending_count_until_they_are_gone() {
+    // It outlives stdin until it is told by a signal.
+    let tested = over(&format!("{LEGACY}\nexec sleep 1000"));
+    let mut first = None;
+    for _ in 0..MOST_CHILDREN {
+        let session = tested.open().await;
+        let pid = tested
+            .send("POST", Some(&session), &call(1, "x"))
+            .await
+            .pid();
+        first.get_or_insert(pid);
+    }
+    let started = tested.read().matches("initialize").count();
+    let greeting = greeting();
+    let mut waiting = Box::pin(tested.send("POST", None, &greeting));
+    let mut seen_ending = false;
+    let opened = loop {
+        if let std::task::Poll::Ready(opened) = futures::poll!(&mut waiting) {
+            break opened;
+        }
+        if is_alive(first.unwrap()) {
+            seen_ending = true;
+            let now = tested.read().matches("initialize").count();
+            assert_eq!(now, started, "none is started while it is there");
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(opened.status, 200);
+    assert!(seen_ending && !is_alive(first.unwrap()));
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
+async fn a_session_whose_client_left_while_it_was_opened_is_the_next_ones() {
+    let tested = over(LEGACY);
+    let pool = &tested.shim.0.pool;
+    let params = r#"{"protocolVersion":"2025-11-25","capabilities":{}}"#;
+    // One leaves before the answer, one when it is there and was not looked at.
+    for waits in [false, true] {
+        let mut leaving = Box::pin(pool.open(params));
+        assert!(futures::poll!(&mut leaving).is_pending());
+        if waits {
+            while Arc::strong_count(pool) > 2 {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(leaving);
+        while pool.held().orphans.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tested.shim.children(), 1);
+        let opened = pool.open(params).await.unwrap();
+        assert_eq!(tested.shim.children(), 1, "the same child");
+        let session = HeaderValue::try_from(opened.session.unwrap()).unwrap();
+        let ended = tested.send("DELETE", Some(&session), &Value::Null).await;
+        assert_eq!(ended.status, 200);
+        while tested.shim.children() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
+async fn what_a_dead_child_did_not_get_was_not_accepted() {
+    let tested = over(LEGACY);
+    let session = tested.open().await;
+    let told = json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"});
+    let taken = tested.send("POST", Some(&session), &told).await;
+    assert_eq!(taken.status, 202);
+    tested.send("POST", Some(&session), &call(1, "crash")).await;
+    let lost = tested.send("POST", Some(&session), &told).await;
+    assert_eq!(lost.status, 404);
     tested.programs.stopped().await;
 }
 

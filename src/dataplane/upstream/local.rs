@@ -27,7 +27,7 @@ impl Local {
     /// A connection to it.
     pub(super) async fn connect(&self) -> io::Result<Box<dyn Io>> {
         Ok(match self {
-            Self::Shim(shim) => Box::new(shim.connect()?),
+            Self::Shim(shim) => Box::new(shim.connect().await?),
             Self::Socket(path) => Box::new(UnixStream::connect(path).await?),
         })
     }

@@ -105,6 +105,14 @@ def http_get(url):
         return 0, str(error)
 
 
+def load_image(program):
+    """Gives the node an image of a program of the test kit."""
+    binary = pathlib.Path(os.environ["TESTKIT_UPSTREAM_BIN"]).with_name(program)
+    built = subprocess.run([CLUSTER, "image", "build", f"{program}:dev", "--bin", binary],
+                           check=True, capture_output=True, text=True)
+    subprocess.run([CLUSTER, "image", "load", built.stdout.strip()], check=True)
+
+
 def objects(namespaces=None):
     """Everything that the operator may write, but its Lease."""
     kinds = (

@@ -3,12 +3,11 @@
 import os
 import pathlib
 import string
-import subprocess
 import sys
 
 import openai
 import pytest
-from support import (CLUSTER, DEADLINE, ROOT, apply, kubectl, kubectl_process, until,
+from support import (DEADLINE, ROOT, apply, kubectl, kubectl_process, load_image, until,
                      until_condition)
 
 sys.path.insert(0, str(ROOT / "tests/sdk"))
@@ -81,11 +80,7 @@ def served(upstream, everything):
 @pytest.fixture(scope="session")
 def agent_image():
     """The image of the test kit's agent, on the node."""
-    program = pathlib.Path(os.environ["TESTKIT_UPSTREAM_BIN"]).with_name("agentkube-testkit-agent")
-    name = "agentkube-testkit-agent:dev"
-    built = subprocess.run([CLUSTER, "image", "build", name, "--bin", program],
-                           check=True, capture_output=True, text=True)
-    subprocess.run([CLUSTER, "image", "load", built.stdout.strip()], check=True)
+    load_image("agentkube-testkit-agent")
 
 
 @pytest.fixture(scope="session")
