@@ -11,7 +11,7 @@ import pathlib
 import subprocess
 import sys
 
-from rig import Children
+from rig import Children, program
 from round_robin import RoundRobin
 
 NODE_MODULES = pathlib.Path(os.environ["CONFORMANCE_NODE_MODULES"])
@@ -22,6 +22,9 @@ SERVERS = {
     "modern": ("v1.8.0", True),
     "dual": ("v1.8.0", False),
     "legacy": ("v1.6.1", False),
+    # Directly over HTTP with sessions, as they are on stdio; the proxy starts it.
+    "stdio": ("v1.8.0", False),
+    "stdio-legacy": ("v1.6.1", False),
 }
 WORSE = ["SUCCESS", "INFO", "SKIPPED", "WARNING", "FAILURE"]
 
@@ -74,6 +77,8 @@ def run(children, cell):
     url = children.server(f"server-{tag}", version, stateless)
     direct = suite(url, client, children.folder / f"direct-{tag}")
     upstream = {"kind": "http", "endpoint": url}
+    if server.startswith("stdio"):
+        upstream = {"kind": "stdio", "stdio": {"command": [str(program(version))]}}
     replicas = 2 if name.endswith("-x2") else 1
     urls = [children.proxy(f"proxy-{tag}.{number}", upstream) for number in range(replicas)]
     through = urls[0] if replicas == 1 else RoundRobin(urls).url

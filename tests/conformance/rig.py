@@ -30,6 +30,11 @@ def listening(port, child):
     raise AssertionError(f"nobody listens on {port}")
 
 
+def program(version):
+    """The Go SDK's conformance server of this version."""
+    return pathlib.Path(os.environ["CONFORMANCE_SERVERS"]) / version / "everything-server"
+
+
 class Children:
     """Every process that was started; they end with the block."""
 
@@ -53,9 +58,8 @@ class Children:
 
     def server(self, name, version, stateless):
         """The Go SDK's conformance server."""
-        program = pathlib.Path(os.environ["CONFORMANCE_SERVERS"]) / version / "everything-server"
         port = free_port()
-        command = [program, "-http", f"127.0.0.1:{port}"]
+        command = [program(version), "-http", f"127.0.0.1:{port}"]
         if version != "v1.6.1":
             command.append(f"-stateless={str(stateless).lower()}")
         listening(port, self.start(name, command, stdout=subprocess.DEVNULL))

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ const UNREAD: usize = 64;
 /// After stdin was closed, for a program to end by itself; then after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// For the first call in a session to arrive.
+const NEW: Duration = Duration::from_secs(1);
+
 /// What a program says on stderr is logged: lines in a while, bytes of a line.
 const SAID: (usize, Duration) = (50, Duration::from_secs(10));
 const SAID_BYTES: usize = 2048;
@@ -49,6 +53,8 @@ pub(super) struct Child {
     used: Mutex<Instant>,
     /// Told when it may have become idle.
     idle: Arc<Notify>,
+    /// A call in its session is over.
+    called: AtomicBool,
 }
 
 /// How long what a program left in its pipes is read after it ended.
@@ -98,6 +104,7 @@ impl Child {
             ended: CancellationToken::new(),
             used: Mutex::new(Instant::now()),
             idle,
+            called: AtomicBool::new(false),
         });
         info!(upstream = %launch.name, pid = process.id(), "program started");
         tasks.spawn(write(stdin, unread, child.stop.clone()));
@@ -162,7 +169,21 @@ impl Child {
     /// A request to it is over.
     pub(super) fn rest(&self) {
         self.touch();
+        self.called.store(true, Ordering::Relaxed);
         self.idle.notify_one();
+    }
+
+    /// A session has it from now on.
+    pub(super) fn begin(&self) {
+        self.touch();
+        self.called.store(false, Ordering::Relaxed);
+    }
+
+    /// True for one that may give way: it works on nothing, and is not so new that
+    /// the call for which it was opened is still on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.inbox.is_busy()
+            && (self.called.load(Ordering::Relaxed) || self.used().elapsed() >= NEW)
     }
 
     /// Has it ended: stdin is closed, then SIGTERM, then SIGKILL.

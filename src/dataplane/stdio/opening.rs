@@ -122,7 +122,7 @@ impl Pool {
         named.map_err(|error| NoChild::Start(error.to_string()))?;
         let session = accepted.then(|| hex::encode(random));
         if let Some(session) = &session {
-            child.touch();
+            child.begin();
             self.held().sessions.insert(session.clone(), child);
         }
         Ok(Opened { session, answer })

@@ -283,7 +283,7 @@ impl Held {
         }
         let sessions = self.sessions.iter();
         let longest = sessions
-            .filter(|(_, child)| !child.inbox.is_busy())
+            .filter(|(_, child)| child.is_idle())
             .min_by_key(|(_, child)| child.used())
             .map(|(id, _)| id.clone());
         longest.and_then(|id| self.sessions.remove(&id))
