@@ -34,6 +34,7 @@ pub mod lookup;
 mod node;
 pub mod print;
 pub mod review;
+pub mod rights;
 mod schema;
 pub mod server;
 mod target;

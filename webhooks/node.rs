@@ -99,6 +99,10 @@ impl<'v> Node<'v> {
         self.value.and_then(Value::as_i64)
     }
 
+    pub(crate) fn value(&self) -> Option<&'v Value> {
+        self.value.filter(|value| !value.is_null())
+    }
+
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

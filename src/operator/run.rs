@@ -168,6 +168,9 @@ fn webhooks(
         confirm: Arc::new(LiveReads {
             client: client.clone(),
         }),
+        rights: Arc::new(LiveReads {
+            client: client.clone(),
+        }),
         install: Arc::new(Install::of(Mode::Cluster)),
         metrics,
         ready: Arc::new(move || ready.synced.load(Ordering::Relaxed)),

@@ -25,6 +25,7 @@ use crate::lookup::Lookup;
 use crate::node::Node;
 use crate::{Install, Mode};
 
+pub(crate) use secrets::names as secret_names;
 pub(crate) use update::port_changed;
 
 /// The object under check and what is known around it.
@@ -86,7 +87,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn spec(&self) -> Node<'a> {
+    pub(crate) fn spec(&self) -> Node<'a> {
         self.root.get("spec")
     }
 

@@ -25,6 +25,17 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
     }
 }
 
+/// Where Secrets are named, and their names.
+pub(crate) fn names<'a>(subject: &Subject<'a>) -> Vec<(String, &'a str)> {
+    let references = references(subject).into_iter();
+    references
+        .filter_map(|reference| {
+            let name = reference.node.get("name").text()?;
+            Some((reference.node.path().to_owned(), name))
+        })
+        .collect()
+}
+
 /// A place in the spec that names a Secret.
 struct Reference<'a> {
     node: Node<'a>,

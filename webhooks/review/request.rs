@@ -1,7 +1,11 @@
 //! Decoding of the request.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::rights::User;
 
 /// One admission request, with the object untouched.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +30,8 @@ pub struct Review {
     pub old_object: Option<Value>,
     /// True for `--dry-run=server`.
     pub dry_run: bool,
+    /// Who asks for it.
+    pub user: User,
 }
 
 /// What is done to the object.
@@ -97,6 +103,12 @@ pub fn decode(body: &[u8]) -> Result<Review, MalformedReview> {
         object: request.object.filter(|object| !object.is_null()),
         old_object: request.old_object.filter(|object| !object.is_null()),
         dry_run: request.dry_run.unwrap_or_default(),
+        user: User {
+            name: request.user_info.username,
+            uid: request.user_info.uid.filter(|uid| !uid.is_empty()),
+            groups: request.user_info.groups,
+            extra: request.user_info.extra,
+        },
     })
 }
 
@@ -122,6 +134,17 @@ struct Request {
     object: Option<Value>,
     old_object: Option<Value>,
     dry_run: Option<bool>,
+    #[serde(default)]
+    user_info: UserInfo,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UserInfo {
+    username: String,
+    uid: Option<String>,
+    groups: Vec<String>,
+    extra: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]

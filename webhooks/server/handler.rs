@@ -13,8 +13,10 @@ use tracing::{Instrument as _, debug, info_span};
 use super::Webhooks;
 use super::confirm::judge;
 use super::metrics::{Outcome, Request};
+use super::rights::missing;
 use crate::admit::{Admit, admit};
 use crate::review::{self, Answer, Operation, Review};
+use crate::rights;
 use crate::wire::{self, Missing, Wants, WireRequest};
 
 pub(super) async fn mutate(
@@ -138,6 +140,12 @@ async fn judge_own(webhooks: &Webhooks, kind: Kind, review: &Review) -> Judged {
     };
     if !complete {
         judged.unconfirmed();
+    }
+    // An object that goes, or that says the same, was not looked at.
+    if judged.object.is_some() {
+        let needed = rights::needed(&request, &*webhooks.lookup, &webhooks.install);
+        let missing = missing(&*webhooks.rights, &review.user, needed).await;
+        judged.errors.extend(missing);
     }
     judged
 }

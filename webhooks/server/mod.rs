@@ -13,6 +13,7 @@
 mod confirm;
 mod handler;
 mod metrics;
+mod rights;
 mod serve;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::lookup::Lookup;
 
 pub use confirm::{Confirm, ConfirmError};
 pub use metrics::Metrics;
+pub use rights::Rights;
 pub use serve::serve;
 
 /// An AdmissionReview carries an object and its predecessor, each up to 1.5 MiB
@@ -47,6 +49,8 @@ pub struct Webhooks {
     pub lookup: Arc<dyn Lookup>,
     /// Who is asked about what is not known.
     pub confirm: Arc<dyn Confirm>,
+    /// Who is asked what a requester may do.
+    pub rights: Arc<dyn Rights>,
     /// What the installation decides.
     pub install: Arc<Install>,
     /// Where calls are counted.

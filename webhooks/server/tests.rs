@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::lookup::{FileIndex, NamespaceFacts, SecretFacts};
+use crate::rights::{Right, User};
 use crate::testing::{documented, gateway, mcp, namespace, open_targets, secret, set};
 
 /// Reads from files, as if it were an API server, and counts.
@@ -22,6 +23,10 @@ struct Cluster {
     reads: AtomicUsize,
     asked: Mutex<Vec<String>>,
     silent: bool,
+    /// What its users may not do, as [`Right`]s are printed.
+    forbids: Vec<&'static str>,
+    /// Does not say what they may do.
+    mute: bool,
 }
 
 impl Cluster {
@@ -81,6 +86,17 @@ impl Confirm for Cluster {
     }
 }
 
+impl Rights for Cluster {
+    fn has(&self, user: User, right: Right) -> BoxFuture<'_, Result<bool, ConfirmError>> {
+        if self.mute {
+            return futures::future::pending().boxed();
+        }
+        let asked = format!("{} {right:?}", user.name);
+        let forbidden = self.forbids.iter().any(|it| asked.contains(it));
+        futures::future::ready(Ok(!forbidden)).boxed()
+    }
+}
+
 /// A lookup with a bug in it.
 struct Broken;
 
@@ -119,6 +135,7 @@ fn rig_over(lookup: Arc<dyn Lookup>, cluster: Cluster) -> Rig {
     let router = router(Webhooks {
         lookup,
         confirm: cluster.clone(),
+        rights: cluster.clone(),
         install: Arc::default(),
         metrics: Metrics::register(&mut registry),
         ready: Arc::new(|| true),
@@ -186,6 +203,66 @@ async fn a_bad_spec_is_a_denial_with_its_uid_and_not_an_error() {
     assert_eq!(answer["status"]["code"], 422);
     assert_eq!(answer["status"]["details"]["causes"][0]["field"], "spec");
     assert!(rig.metrics().contains("outcome=\"denied\""));
+}
+
+/// A program with a Secret in its environment, as kim writes it.
+fn program_of_kim() -> Value {
+    let mut object = mcp();
+    let env = json!([{"name": "T", "valueFrom": {"secretKeyRef": {"name": "pat", "key": "t"}}}]);
+    let stdio = json!({"image": "a:1", "command": ["server"], "env": env});
+    let upstreams = json!([{"name": "a", "kind": "stdio", "stdio": stdio}]);
+    set(&mut object, "/spec/upstreams", upstreams);
+    let mut review = review("MCP", "team-a", &object);
+    review["request"]["userInfo"] = json!({"username": "kim", "groups": ["devs"]});
+    review
+}
+
+#[tokio::test]
+async fn who_may_not_create_pods_or_read_a_secret_does_not_get_them_by_us() {
+    for path in ["/mutate/mcps", "/validate/mcps"] {
+        let cluster = Cluster {
+            forbids: vec!["kim CreatePods", "kim GetSecret"],
+            ..Cluster::default()
+        };
+        let answer = rig(&documented(), cluster)
+            .ask(path, &program_of_kim())
+            .await;
+        assert_eq!(answer["allowed"], false);
+        let causes = answer["status"]["details"]["causes"].as_array().unwrap();
+        let fields: Vec<_> = causes.iter().map(|cause| &cause["field"]).collect();
+        assert_eq!(
+            fields,
+            [
+                "spec.upstreams[0].stdio.image",
+                "spec.upstreams[0].stdio.env[0].valueFrom.secretKeyRef",
+            ]
+        );
+        let said = causes[0]["message"].as_str().unwrap();
+        assert!(
+            said.contains(r#""kim" may not create Pods in namespace "team-a""#),
+            "{said}"
+        );
+    }
+    let allowed = rig(&documented(), Cluster::default());
+    let answer = allowed.ask("/mutate/mcps", &program_of_kim()).await;
+    assert_eq!(answer["allowed"], true, "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_cannot_be_asked_about_is_not_there() {
+    let cluster = Cluster {
+        mute: true,
+        ..Cluster::default()
+    };
+    let answer = rig(&documented(), cluster)
+        .ask("/mutate/mcps", &program_of_kim())
+        .await;
+    assert_eq!(answer["allowed"], false);
+    let said = answer["status"]["details"]["causes"][0]["message"].as_str();
+    assert!(
+        said.unwrap().starts_with("could not check, try again"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -418,6 +495,7 @@ async fn readiness_waits_for_the_index() {
     let router = router(Webhooks {
         lookup: Arc::new(FileIndex::default()),
         confirm: Arc::new(Cluster::default()),
+        rights: Arc::new(Cluster::default()),
         install: Arc::default(),
         metrics: Metrics::register(&mut registry),
         ready: Arc::new(|| false),

@@ -4,9 +4,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use agentkube_crds::{LLMGateway, MCP};
-use agentkube_webhooks::server::{Confirm, ConfirmError};
+use agentkube_webhooks::rights::{Right, User};
+use agentkube_webhooks::server::{Confirm, ConfirmError, Rights};
 use agentkube_webhooks::{Lookup, NamespaceFacts, SecretFacts};
 use futures::future::BoxFuture;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+};
+use kube::api::PostParams;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
@@ -69,6 +74,43 @@ impl Confirm for LiveReads {
             name,
             Arc::new,
         )
+    }
+}
+
+impl Rights for LiveReads {
+    fn has(&self, user: User, right: Right) -> BoxFuture<'_, Result<bool, ConfirmError>> {
+        let api = Api::<SubjectAccessReview>::all(self.client.clone());
+        Box::pin(async move {
+            let asked = api
+                .create(&PostParams::default(), &asked(user, right))
+                .await;
+            let answer = asked.map_err(|error| ConfirmError(error.to_string()))?;
+            Ok(answer.status.is_some_and(|status| status.allowed))
+        })
+    }
+}
+
+fn asked(user: User, right: Right) -> SubjectAccessReview {
+    let (verb, resource, namespace, name) = match right {
+        Right::CreatePods { namespace } => ("create", "pods", namespace, None),
+        Right::GetSecret { namespace, name } => ("get", "secrets", namespace, Some(name)),
+    };
+    SubjectAccessReview {
+        spec: SubjectAccessReviewSpec {
+            user: Some(user.name),
+            uid: user.uid,
+            groups: Some(user.groups),
+            extra: Some(user.extra),
+            resource_attributes: Some(ResourceAttributes {
+                namespace: Some(namespace),
+                verb: Some(verb.to_owned()),
+                resource: Some(resource.to_owned()),
+                name,
+                ..ResourceAttributes::default()
+            }),
+            ..SubjectAccessReviewSpec::default()
+        },
+        ..SubjectAccessReview::default()
     }
 }
 
