@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use agentkube_crds::agent::AgentRuntime;
 use agentkube_operator::{Options, WebhookEndpoint};
+use serde_json::json;
 
 use super::{logging, process};
 
@@ -75,6 +77,15 @@ pub(crate) struct OperatorArgs {
     /// Namespaces that may scrape the data planes, as a label KEY=VALUE
     #[arg(long, env = "AGENTKUBE_MONITORING_NAMESPACES", value_name = "KEY=VALUE", value_parser = label)]
     monitoring_namespaces: Option<(String, String)>,
+    /// Image of Agents that name none, by runtime (runtimes.RUNTIME.image); repeatable
+    #[arg(
+        long = "runtime-image",
+        env = "AGENTKUBE_RUNTIME_IMAGES",
+        value_name = "RUNTIME=IMAGE",
+        value_delimiter = ',',
+        value_parser = runtime_image
+    )]
+    runtime_images: Vec<(AgentRuntime, String)>,
 }
 
 /// Runs until SIGTERM.
@@ -116,8 +127,18 @@ impl From<OperatorArgs> for Options {
             cluster_role: Some(args.cluster_role).filter(|name| !name.is_empty()),
             cluster_domain: args.cluster_domain,
             monitoring_namespaces: args.monitoring_namespaces,
+            runtime_images: args.runtime_images.into_iter().collect(),
         }
     }
+}
+
+fn runtime_image(text: &str) -> Result<(AgentRuntime, String), String> {
+    let (runtime, image) = text.split_once('=').ok_or("write RUNTIME=IMAGE")?;
+    let known = serde_json::from_value(json!(runtime)).map_err(|error| error.to_string())?;
+    if known == AgentRuntime::Custom || image.is_empty() || image.contains(char::is_whitespace) {
+        return Err("Custom has no image of its own; any other runtime needs one".to_owned());
+    }
+    Ok((known, image.to_owned()))
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -144,6 +144,15 @@ pub fn code_of(error: &str) -> Option<i64> {
     Object::parse(error)?.value("code")?.parse().ok()
 }
 
+/// The text of an error object that came from somebody else.
+#[must_use]
+pub fn text_of(error: &str) -> Option<String> {
+    let text = Object::parse(error)?
+        .value("message")
+        .and_then(json::string)?;
+    Some(text.into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,9 @@
 //! What the command line decides for the operator.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+
+use agentkube_crds::agent::AgentRuntime;
 
 /// Name of the Secret with the webhooks' CA, in the operator's namespace.
 pub const CA_SECRET: &str = "agentkube-webhook-ca";
@@ -35,6 +38,8 @@ pub struct Options {
     /// Label selector of the namespaces that may scrape port 9090 of the data
     /// planes, besides the operator's own, as `key=value`.
     pub monitoring_namespaces: Option<(String, String)>,
+    /// The images of Agents that name none, by runtime (`runtimes.<name>.image`).
+    pub runtime_images: BTreeMap<AgentRuntime, String>,
 }
 
 /// How the API server reaches the webhook server.
@@ -66,6 +71,7 @@ impl Default for Options {
             cluster_role: Some("agentkube".to_owned()),
             cluster_domain: "cluster.local".to_owned(),
             monitoring_namespaces: None,
+            runtime_images: BTreeMap::new(),
         }
     }
 }

@@ -97,7 +97,7 @@ pub(crate) async fn run_with(
     let tls = Arc::new(agentkube_certs::server_config(Arc::clone(
         &leaves.resolver,
     ))?);
-    let webhooks = webhooks(&client, &stores, &readiness, admission);
+    let webhooks = webhooks(&client, &stores, &readiness, admission, &options);
     tasks.spawn(ended(
         "the webhook server",
         serve(hooks, tls, router(webhooks), stop.clone().cancelled_owned()),
@@ -161,7 +161,11 @@ fn webhooks(
     stores: &Arc<Stores>,
     readiness: &Arc<Readiness>,
     metrics: agentkube_webhooks::server::Metrics,
+    options: &Options,
 ) -> Webhooks {
+    let mut install = Install::of(Mode::Cluster);
+    let runtimes = options.runtime_images.keys();
+    install.runtime_images = Some(runtimes.map(|runtime| format!("{runtime:?}")).collect());
     let ready = Arc::clone(readiness);
     Webhooks {
         lookup: Arc::clone(stores) as Arc<dyn agentkube_webhooks::Lookup>,
@@ -171,7 +175,7 @@ fn webhooks(
         rights: Arc::new(LiveReads {
             client: client.clone(),
         }),
-        install: Arc::new(Install::of(Mode::Cluster)),
+        install: Arc::new(install),
         metrics,
         ready: Arc::new(move || ready.synced.load(Ordering::Relaxed)),
     }

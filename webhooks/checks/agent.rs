@@ -33,7 +33,8 @@ fn image(subject: &Subject<'_>, out: &mut Findings) {
         out.warn(&node, Reason::Required, message);
     } else {
         let message = format!(
-            "name the image that holds the program: this installation does not set {value}"
+            "name the image that holds the program: this installation does not set {value} \
+             (--runtime-image {runtime}=IMAGE of the operator)"
         );
         out.error(&node, Reason::Required, message);
     }

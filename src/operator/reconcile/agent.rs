@@ -13,7 +13,7 @@ use super::data_plane::{apply_one, condition};
 use super::supervision::{Supervision, look, run_of};
 use super::{Context, ReconcileError, status};
 use crate::conditions::{AgentFacts, NotApplied, dated, turned};
-use crate::render::{self, Owner, Replicas};
+use crate::render::{self, Owner, Replicas, Settings};
 use crate::shapes::PodShape;
 use crate::wiring::wire_pod;
 
@@ -47,7 +47,7 @@ pub(super) async fn reconcile(
             None => return Ok(Action::requeue(SOON)),
         }
     }
-    match check(&agent) {
+    match check(&agent, &ctx.settings) {
         Err(errors) => seen.invalid = Some(errors.join("; ")),
         Ok((checked, image)) => {
             let pod = render::agent_pod(&ctx.settings, &checked, &image);
@@ -124,13 +124,14 @@ fn next(seen: &Seen, pod: Option<&PodShape>) -> Action {
 }
 
 /// The Agent and its image, or why it cannot run.
-fn check(agent: &Agent) -> Result<(CheckedAgent, String), Vec<String>> {
+fn check(agent: &Agent, settings: &Settings) -> Result<(CheckedAgent, String), Vec<String>> {
     let text = |errors: Vec<agentkube_crds::FieldError>| {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let checked = agent.parse().map_err(text)?;
     let nowhere = "spec.image: this installation names no image for the runtime";
-    match checked.image.clone() {
+    let installed = settings.runtime_images.get(&checked.runtime);
+    match checked.image.as_ref().or(installed).cloned() {
         Some(image) => Ok((checked, image)),
         None => Err(vec![nowhere.to_owned()]),
     }

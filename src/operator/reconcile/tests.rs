@@ -45,6 +45,10 @@ struct Fresh {
 
 impl Fresh {
     async fn on(api: &FakeApi, admin_port: u16) -> Self {
+        Self::installed(api, admin_port, &Options::default()).await
+    }
+
+    async fn installed(api: &FakeApi, admin_port: u16, options: &Options) -> Self {
         let (stores, tasks) = Stores::start(&api.client());
         let mut watches = JoinSet::new();
         for task in tasks {
@@ -53,7 +57,7 @@ impl Fresh {
         stores.fill().await;
         let recorder = Recorder::new(api.client(), Reporter::from("test"));
         let metrics = Metrics::new(Registry::default());
-        let settings = Settings::from(&Options::default());
+        let settings = Settings::from(options);
         let mut ctx = Context::new(api.client(), stores, settings, recorder, metrics);
         ctx.digests = DigestReader::new(admin_port);
         ctx.runs = PodPort::new(admin_port);
@@ -409,6 +413,30 @@ async fn an_object_that_is_being_deleted_is_left_to_the_garbage_collector() {
     api.put(GATEWAY, going);
     look(&api, 1).await;
     assert!(api.writes().is_empty());
+}
+
+#[tokio::test]
+async fn an_agent_without_an_image_runs_that_of_the_installation() {
+    const SET: &str = "/apis/apps/v1/namespaces/team-a/statefulsets/reviewer";
+    let api = FakeApi::default();
+    let mut agent = testing::agent();
+    agent["spec"].as_object_mut().unwrap().remove("image");
+    api.put(AGENT, agent);
+    api.put(MCP, testing::mcp());
+    let mut gateway = testing::gateway();
+    gateway["spec"]["allowedNamespaces"] = json!({ "from": "All" });
+    api.put(GATEWAY, gateway);
+    Fresh::on(&api, 1).await.agent().await;
+    assert_eq!(condition(&api, AGENT, "Accepted").0, "False");
+    let mut options = Options::default();
+    let image = "registry.example/ours:2".to_owned();
+    options
+        .runtime_images
+        .insert(agentkube_crds::agent::AgentRuntime::ClaudeCode, image);
+    Fresh::installed(&api, 1, &options).await.agent().await;
+    let set = api.get(SET).unwrap();
+    let container = &set["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["image"], "registry.example/ours:2");
 }
 
 #[tokio::test]

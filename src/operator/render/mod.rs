@@ -19,9 +19,10 @@ pub(crate) use child::{Child, ChildKind, Owner};
 pub(crate) use config_map::client_table;
 pub(crate) use supervised::supervised;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agentkube_crds::Kind;
+use agentkube_crds::agent::AgentRuntime;
 use agentkube_crds::shared::PodTemplate;
 use agentkube_plan::SecretEntry;
 
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) own_namespace: String,
     /// Label of namespaces that may scrape the admin port too.
     pub(crate) monitoring: Option<(String, String)>,
+    /// The images of Agents that name none.
+    pub(crate) runtime_images: BTreeMap<AgentRuntime, String>,
 }
 
 impl From<&Options> for Settings {
@@ -46,6 +49,7 @@ impl From<&Options> for Settings {
             image_pull_policy: options.image_pull_policy.clone(),
             own_namespace: options.namespace.clone(),
             monitoring: options.monitoring_namespaces.clone(),
+            runtime_images: options.runtime_images.clone(),
         }
     }
 }

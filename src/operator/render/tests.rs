@@ -15,6 +15,7 @@ fn settings() -> Settings {
         image_pull_policy: None,
         own_namespace: "agentkube-system".to_owned(),
         monitoring: Some(("purpose".to_owned(), "monitoring".to_owned())),
+        runtime_images: BTreeMap::default(),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Upstreams that are programs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use agentkube_plan::{ChildVariable, ProxyUpstream, SecretEntry, UpstreamKind};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::kit::{plan, serve, serve_with, upstream};
 use super::server::Spec;
 use crate::source::Secrets;
+use crate::stdio::{Inherit, Launch, serve_program};
 
 /// A legacy server of one tool, which answers with its process id and `$TOKEN`.
 const SERVER: &str = r#"
@@ -94,6 +97,39 @@ async fn a_program_that_cannot_start_hides_only_its_own_tools() {
     assert!(said.contains("cannot start the program"), "{said}");
     assert_eq!(report.upstreams[0].reachable, Some(false));
     proxy.programs.stopped().await;
+}
+
+#[tokio::test]
+async fn a_program_in_another_container_says_why_it_is_not_there() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("mcp.sock");
+    let launch = Launch {
+        name: "p".to_owned(),
+        command: vec!["/nowhere".to_owned()],
+        inherit: Inherit::All,
+        env: BTreeMap::new(),
+        message_bytes: 1024,
+        idle: Duration::from_secs(60),
+    };
+    let stop = CancellationToken::new();
+    let (socket, stopped) = (path.clone(), stop.clone());
+    let shim = tokio::spawn(async move { serve_program(launch, &socket, stopped).await });
+    while !path.exists() {
+        tokio::task::yield_now().await;
+    }
+    let mut upstream = upstream("p", "");
+    upstream.kind = UpstreamKind::Socket {
+        path: path.to_str().unwrap().to_owned(),
+    };
+    let proxy = serve(plan(vec![upstream])).await;
+    let answer = proxy.legacy("tools/call", json!({"name": "pid"})).await;
+    let said = answer.error_text();
+    assert!(
+        said.contains("cannot start the program: No such file"),
+        "{said}"
+    );
+    stop.cancel();
+    shim.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use agentkube_mcp::list::NotAList;
+use agentkube_mcp::{Kind, MAX_DEPTH, Message, error};
 use agentkube_plan::SecretEntry;
 use http::StatusCode;
 
@@ -51,6 +52,9 @@ pub(in crate::mcp_proxy) enum UpstreamError {
     /// A method that it does not know, said in its own way.
     #[error("does not know the method")]
     UnknownMethod,
+    /// A program that is not there, in our own shim's words.
+    #[error("{0}")]
+    Program(String),
     /// It forgot the session.
     #[error("does not keep its session")]
     SessionLost,
@@ -98,11 +102,21 @@ pub(in crate::mcp_proxy) enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// Why our shim has no program to speak to.
+    pub(super) fn of_shim(status: StatusCode, body: &[u8]) -> Self {
+        let message = Message::decode(body, MAX_DEPTH).ok();
+        let text = match message.as_ref().map(Message::kind) {
+            Some(Kind::Error { error, .. }) => error::text_of(error),
+            _ => None,
+        };
+        text.map_or(Self::Status(status), Self::Program)
+    }
+
     /// True when the upstream itself is in trouble, so that the breaker counts
     /// it. An upstream that answers, be it with an error or for ever, is not.
     pub(super) fn is_outage(&self) -> bool {
         match self {
-            Self::Send(_) | Self::Idle(_) | Self::Cut => true,
+            Self::Send(_) | Self::Idle(_) | Self::Cut | Self::Program(_) => true,
             Self::Status(status) => status.is_server_error(),
             _ => false,
         }

@@ -231,6 +231,9 @@ impl Upstream {
             Verdict::Modern(offer) => Ok(Some(Arc::new(offer))),
             Verdict::Legacy => Ok(None),
             Verdict::Refused(status) => Err(UpstreamError::Refused(status)),
+            Verdict::Unavailable(status) if self.is_program() => {
+                Err(UpstreamError::of_shim(status, &body))
+            }
             Verdict::Unavailable(status) => Err(UpstreamError::Status(status)),
         }
     }
@@ -287,8 +290,16 @@ impl Upstream {
         let body = probe::initialize(&id, version, &self.client_info, capabilities);
         let outgoing = Outgoing::plain("initialize", body);
         let Answered {
-            answer, session, ..
+            answer,
+            status,
+            session,
         } = self.hello(&outgoing, clock).await?;
+        // Without a child there is nobody to say what it speaks.
+        if let (Answer::Message(body), true, StatusCode::SERVICE_UNAVAILABLE) =
+            (&answer, self.is_program(), status)
+        {
+            return Err(UpstreamError::of_shim(status, body));
+        }
         let id_of_session = session.clone();
         let opened = self.opened(&id, answer, session, clock).await;
         // A session that is a stream would stay open until it is idle.
