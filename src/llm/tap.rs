@@ -136,6 +136,11 @@ impl Tap {
                     out: &mut self.out,
                     last: &mut self.last,
                     served: self.served.as_ref(),
+                    comments: if self.dialect == Dialect::Gemini {
+                        Verdict::Hide
+                    } else {
+                        Verdict::Forward
+                    },
                 };
                 passing.pass()
             }
@@ -276,6 +281,8 @@ struct Passing<'a> {
     out: &'a mut VecDeque<Bytes>,
     last: &'a mut Verdict,
     served: Option<&'a Served>,
+    /// What happens to signs of life: Gemini's SDK cannot read them.
+    comments: Verdict,
 }
 
 impl Passing<'_> {
@@ -292,7 +299,7 @@ impl Passing<'_> {
         while let Some(frame) = self.frames.next()? {
             let mut respelt = None;
             let verdict = match frame.kind {
-                FrameKind::Filler => Verdict::Forward,
+                FrameKind::Filler => self.comments,
                 FrameKind::LineFeed => *self.last,
                 FrameKind::Block => match frame.event() {
                     Some(event) => {

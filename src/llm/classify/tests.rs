@@ -47,6 +47,7 @@ fn openai_refusals_mean_what_its_guide_says() {
         (500, "openai/error_500.json", FailureKind::ServerError),
         (503, "openai/error_503.json", FailureKind::Overloaded),
         (404, "openai/ollama_error_404.json", FailureKind::NotFound),
+        (400, "openai/azure_error_400.json", FailureKind::BadRequest),
         (404, "openai/vllm_error_404.json", FailureKind::NotFound),
     ] {
         assert_eq!(kind(status, fixture), expected, "{fixture}");

@@ -110,15 +110,17 @@ impl EventReader for Reader {
             return Ok(());
         }
         let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|_| Unreadable)?;
-        if !self.started {
+        let id = chunk.id.map(Text::into_string).unwrap_or_default();
+        // Azure's filters speak before the answer, in a chunk of nobody.
+        let is_named = !id.is_empty() || !chunk.choices.is_empty();
+        if !self.started && is_named {
             self.started = true;
-            let id = chunk.id.map(Text::into_string).unwrap_or_default();
             if !id.is_empty() {
                 self.answer.clone_from(&id);
             }
             out.push(Event::Start {
                 id,
-                created: chunk.created,
+                created: chunk.created.filter(|created| *created > 0),
             });
         }
         for choice in chunk.choices {

@@ -1,5 +1,6 @@
 //! Every transcript through the tap, whole and split, complete and cut.
 
+mod gemini;
 mod heads;
 mod ollama;
 mod properties;

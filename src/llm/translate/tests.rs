@@ -1,6 +1,7 @@
 //! Requests, answers and streams of every pair.
 
 mod bounds;
+mod drift;
 mod fidelity;
 mod golden;
 mod properties;

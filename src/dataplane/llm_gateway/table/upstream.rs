@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use agentkube_llm::Profile;
-use agentkube_plan::{GatewayPlan, GatewayUpstream, ModelPattern};
+use agentkube_plan::{GatewayPlan, GatewayUpstream, ModelPattern, Provider};
 use http::HeaderValue;
 
 use crate::llm_gateway::credential::Key;
@@ -118,8 +118,11 @@ impl<C: Clone> Upstream<C> {
     }
 
     pub(super) fn candidate(this: &Arc<Self>, model: &str) -> Option<Candidate<C>> {
-        let exact =
-            |slot: &&Arc<Slot>| matches!(&slot.pattern, ModelPattern::Exact(m) if m == model);
+        // "The tag is optional, and if not provided will default to latest."
+        let untagged = this.spec.provider == Provider::Ollama && !model.contains(':');
+        let is =
+            |name: &str| name == model || (untagged && name.strip_suffix(":latest") == Some(model));
+        let exact = |slot: &&Arc<Slot>| matches!(&slot.pattern, ModelPattern::Exact(m) if is(m));
         let slot = this
             .slots
             .iter()

@@ -1,7 +1,7 @@
 //! Ollama's own dialect at the gateway: lines, streams that nobody asked for, and
 //! the parts of its API around the chat.
 
-use agentkube_testkit::Upstream;
+use agentkube_testkit::{Reply, Upstream};
 use serde_json::{Value, json};
 
 use super::kit::{
@@ -166,5 +166,25 @@ async fn a_context_window_of_the_table_is_asked_for_in_any_dialect() {
         if route == "/api/chat" {
             assert_eq!(seen.json()["options"]["num_ctx"], 32768);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_model_without_a_tag_is_the_latest() {
+    let script = behaving("gpt-5.1");
+    let upstream = Upstream::start(move |request| match request.route() {
+        "/v1/models" => {
+            let ids = ["qwen3:latest", "qwen3:0.6b"].map(|id| json!({"id": id}));
+            Reply::json(200, &json!({"object": "list", "data": ids}))
+        }
+        _ => script(request),
+    })
+    .await;
+    let mut spec = ollama("gpu", &upstream);
+    spec.models = Vec::new();
+    let rig = Rig::new(plan(vec![spec])).await;
+    for (model, status) in [("qwen3", 200), ("qwen3:0.6b", 200), ("qwen3:8b", 404)] {
+        let answer = rig.call(api_chat(&asked(model))).await;
+        assert_eq!(answer.status, status, "{model}: {}", answer.text());
     }
 }
