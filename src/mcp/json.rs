@@ -9,6 +9,10 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
+mod redact;
+
+pub use self::redact::redact;
+
 /// Why text is not acceptable JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
@@ -94,33 +98,6 @@ pub fn array(text: &str) -> Option<Vec<&str>> {
             return Some(items);
         }
     }
-}
-
-/// The text with `[redacted]` for every occurrence of `needle` inside its
-/// strings; `None` when there is none. The needle is spelled as JSON spells it.
-#[must_use]
-pub fn redact(text: &str, needle: &str) -> Option<String> {
-    memchr::memmem::find(text.as_bytes(), needle.as_bytes())?;
-    let mut out = String::with_capacity(text.len());
-    let (mut cursor, mut copied, mut found) = (Cursor::new(text), 0, false);
-    while let Some(byte) = cursor.peek() {
-        if byte != b'"' {
-            cursor.at += 1;
-            continue;
-        }
-        let Some(literal) = cursor.string() else {
-            break;
-        };
-        let value = text.get(literal.clone()).unwrap_or_default();
-        if value.contains(needle) {
-            found = true;
-            out.push_str(text.get(copied..literal.start).unwrap_or_default());
-            out.push_str(&value.replace(needle, "[redacted]"));
-            copied = literal.end;
-        }
-    }
-    out.push_str(text.get(copied..).unwrap_or_default());
-    found.then_some(out)
 }
 
 /// Two members of one object that a reader could take for each other.

@@ -89,18 +89,6 @@ fn arrays_split_into_their_items() {
     assert!(array("{}").is_none());
 }
 
-#[test]
-fn a_secret_is_cut_out_of_strings_and_numbers_stay_numbers() {
-    let text = r#"{"12345678":"x12345678y","n":12345678,"é":["12345678"]}"#;
-    let clean = redact(text, "12345678").unwrap();
-    assert_eq!(
-        clean,
-        r#"{"[redacted]":"x[redacted]y","n":12345678,"é":["[redacted]"]}"#
-    );
-    assert_eq!(redact(r#"{"n":12345678}"#, "12345678"), None);
-    assert_eq!(redact(text, "absent"), None);
-}
-
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

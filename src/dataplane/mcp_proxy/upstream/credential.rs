@@ -243,7 +243,7 @@ fn values(config: &ProxyUpstream, secrets: &Secrets) -> Values {
     entries.map(|entry| secrets.get(entry).cloned()).collect()
 }
 
-/// A value as it stands inside a JSON string.
+/// A value that must not be in a message.
 pub(super) struct Needle(SecretString);
 
 impl Needle {
@@ -253,9 +253,7 @@ impl Needle {
     }
 
     pub(super) fn of(text: &str) -> Option<Self> {
-        let quoted = json::quote(text);
-        let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-        (text.len() >= MIN_REDACTED).then(|| Self(inner.to_owned().into()))
+        (text.len() >= MIN_REDACTED).then(|| Self(text.to_owned().into()))
     }
 
     pub(super) fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
