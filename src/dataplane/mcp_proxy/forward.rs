@@ -112,6 +112,7 @@ async fn reply(
         id: asked.id,
         own: session.filter(|_| asked.own).cloned(),
         sealer: errand.caller.serving.sealer.clone(),
+        withheld: errand.caller.serving.withheld.clone(),
         tasks: tasks::owner(errand.caller, errand.message),
     };
     match asked.answer {

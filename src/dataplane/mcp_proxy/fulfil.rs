@@ -125,7 +125,7 @@ impl Call {
                 let text = "the upstream asks for input in a form that is not known here";
                 ErrorObject::new(error::INTERNAL_ERROR, text)
             })?;
-            let question = self.found.upstream.redact(question.into());
+            let question = self.serving.redact(question.into());
             say(out, Piece::open(sse::frame(&question))).await;
             waiting.push(async move { (key.clone(), answer.await) });
         }

@@ -21,7 +21,7 @@ use super::pieces::{Driven, Piece, kept_alive};
 use super::reply::Reply;
 use super::stream::AGAIN;
 use super::tasks;
-use super::upstream::{Side, Upstream, Wanted};
+use super::upstream::{Side, Upstream, Wanted, Withheld};
 
 /// Frames that wait for a slow reader.
 const MAX_WAITING: usize = 16;
@@ -53,6 +53,7 @@ pub(super) async fn open(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>
             wanted,
             subscription: subscription.clone(),
             out: out.clone(),
+            withheld: caller.serving.withheld.clone(),
         })
         .collect();
     let closing = caller.state.closing.clone();
@@ -204,6 +205,7 @@ struct Ear {
     wanted: Wanted,
     subscription: Subscription,
     out: mpsc::Sender<Piece>,
+    withheld: Withheld,
 }
 
 impl Ear {
@@ -257,7 +259,7 @@ impl Ear {
             .and_then(|text| Message::parse(text).ok());
         let message = renamed.as_ref().unwrap_or(&message);
         if let Some(text) = self.subscription.notification(message) {
-            let text = self.upstream.redact(text.into());
+            let text = self.withheld.redact(text.into());
             drop(self.out.send(Piece::open(sse::frame(&text))).await);
         }
     }

@@ -47,6 +47,7 @@ pub(super) async fn answer(
         return reply;
     }
     let result = merged(caller, kind, &lists);
+    let result = caller.serving.redact(result.into());
     // The merge spells the modern members itself, so both eras can be served.
     let route = Route {
         client: caller.era(),

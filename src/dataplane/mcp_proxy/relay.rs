@@ -26,7 +26,7 @@ use super::question::Questions;
 use super::request_state;
 use super::sessions::{Live, UnderWay};
 use super::tasks::Names;
-use super::upstream::{CancelGuard, Events, Lane, Upstream, UpstreamError};
+use super::upstream::{CancelGuard, Events, Lane, Upstream, UpstreamError, Withheld};
 use crate::edge::{BoxError, Tally};
 
 /// How long a stream is silent before a comment keeps it open.
@@ -65,6 +65,8 @@ pub(super) struct Route {
     /// comes is for the client, questions too.
     pub(super) own: Option<Arc<Live>>,
     pub(super) sealer: Arc<Sealer>,
+    /// What it must not say to the client.
+    pub(super) withheld: Withheld,
     /// Whose tasks come from it, when their ids are sealed.
     pub(super) tasks: Option<String>,
 }
@@ -109,12 +111,7 @@ impl Asker {
     }
 
     fn response(&self, route: &Route, message: &Message<'_>) -> Option<(StatusCode, String)> {
-        let Route {
-            upstream,
-            lane,
-            sealer,
-            ..
-        } = route;
+        let Route { lane, sealer, .. } = route;
         let names = route.names();
         let mut edit = message.object().edit();
         edit.set("id", self.id.as_json());
@@ -165,7 +162,7 @@ impl Asker {
             }
             _ => return None,
         };
-        let text = upstream.redact(Cow::Owned(edit.finish()));
+        let text = route.withheld.redact(Cow::Owned(edit.finish()));
         Some((status, text.into_owned()))
     }
 
@@ -340,7 +337,7 @@ impl Relay {
                     self.overhear(&message);
                     if let Some(text) = self.asker.notification(&self.route, &message) {
                         let text = self.route.with_tasks(text);
-                        let text = self.route.upstream.redact(Cow::Owned(text));
+                        let text = self.route.withheld.redact(Cow::Owned(text));
                         return Step::Event(place.frame(&text));
                     }
                 }
@@ -380,7 +377,7 @@ impl Relay {
             return None;
         };
         let text = self.route.questions(live).request(message)?;
-        Some(upstream.redact(Cow::Owned(text)).into_owned())
+        Some(self.route.withheld.redact(Cow::Owned(text)).into_owned())
     }
 
     /// The answer without what comes before it.

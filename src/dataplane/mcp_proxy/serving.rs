@@ -12,7 +12,7 @@ use tracing::warn;
 use super::ProxyParts;
 use super::guard::Guard;
 use super::sessions::Live;
-use super::upstream::{Upstream, access};
+use super::upstream::{Upstream, Withheld, access};
 use crate::source::Loaded;
 
 /// One loaded plan, ready to serve.
@@ -26,6 +26,8 @@ pub(super) struct Serving {
     pub(super) info: Arc<str>,
     /// Seals what clients carry for us.
     pub(super) sealer: Arc<Sealer>,
+    /// What is cut out of everything that upstreams say.
+    pub(super) withheld: Withheld,
 }
 
 impl Serving {
@@ -60,8 +62,10 @@ impl Serving {
                 Arc::clone,
             )
         });
+        let upstreams: Vec<_> = upstreams.collect();
         Self {
-            upstreams: upstreams.collect(),
+            withheld: Withheld::of(&upstreams),
+            upstreams,
             guard: Guard::new(&plan.hosts),
             access: access(&plan.access),
             info,
@@ -85,10 +89,9 @@ impl Serving {
         upstreams.find(|upstream| upstream.fingerprint == fingerprint)
     }
 
-    /// A message of several upstreams without any of their credentials.
+    /// A message without the credentials of any upstream.
     pub(super) fn redact<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
-        let upstreams = self.upstreams.iter();
-        upstreams.fold(text, |text, upstream| upstream.redact(text))
+        self.withheld.redact(text)
     }
 
     /// True when some tools may be there that a caller must not learn of.

@@ -233,7 +233,7 @@ impl Ear {
         } else {
             text
         };
-        Some(place.frame(&self.upstream.redact(Cow::Owned(text))))
+        Some(place.frame(&self.serving.redact(Cow::Owned(text))))
     }
 }
 

@@ -26,3 +26,4 @@ mod sessions;
 mod streams;
 mod tasks;
 mod through;
+mod withheld;

@@ -18,6 +18,7 @@ mod sse;
 mod status;
 mod surface;
 mod token;
+mod withheld;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -59,6 +60,7 @@ pub(super) use self::lane::Lane;
 pub(super) use self::link::Link;
 pub(super) use self::session::CancelGuard;
 pub(super) use self::surface::access;
+pub(super) use self::withheld::Withheld;
 
 /// Attempts of one call: the first, one after a lost session, and one in the
 /// other era.
