@@ -176,6 +176,19 @@ fn to_legacy(result: &Object<'_>) -> String {
     edit.finish()
 }
 
+/// A tool as legacy clients can read it; `None` when they can read it as it is.
+///
+/// Since 2026-07-28 an `outputSchema` may be of any type. Before, it was of an object,
+/// and clients refuse the whole list for one that is not.
+#[must_use]
+pub fn legacy_tool(tool: &str) -> Option<String> {
+    let tool = Object::parse(tool)?;
+    tool.value("outputSchema")?;
+    let schema = tool.object("outputSchema");
+    let is_object = schema.is_some_and(|schema| schema.text("type").as_deref() == Some("object"));
+    (!is_object).then(|| tool.edit().remove("outputSchema").finish())
+}
+
 fn to_modern(result: &Object<'_>, route: Route<'_>) -> String {
     let mut edit = result.edit();
     edit.set_if_absent("resultType", "\"complete\"");

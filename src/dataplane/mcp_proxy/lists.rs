@@ -96,7 +96,10 @@ fn merged(caller: &Caller<'_>, kind: ListKind, lists: &[Read]) -> String {
             // blocked: nobody takes the place of a tool that clients know.
             let wins = granted && seen.insert(entry.exposed.as_str());
             if wins && (!is_tools || upstream.admits(entry)) {
-                items.push(entry.text.as_str());
+                items.push(match &entry.legacy {
+                    Some(text) if caller.era() == Era::Legacy => text.as_str(),
+                    _ => entry.text.as_str(),
+                });
             }
         }
     }

@@ -293,3 +293,26 @@ async fn a_legacy_upstream_that_wants_a_url_visited_asks_a_modern_client_for_inp
     let unable = proxy.modern("tools/call", json!({"name": "pay"})).await;
     assert_eq!(unable.code(), -32603, "-32042 is not of its revision");
 }
+
+#[tokio::test]
+async fn a_tool_of_this_era_does_not_spoil_the_list_of_a_legacy_client() {
+    let with = |name: &str, schema: serde_json::Value| json!({"name": name, "inputSchema": {"type": "object"}, "outputSchema": schema});
+    let object = json!({"type": "object", "properties": {"n": {"type": "number"}}});
+    let tools = json!([
+        with("a", object.clone()),
+        with("b", json!({"type": "array"})),
+        with("c", json!({"anyOf": []})),
+        with("d", json!(true)),
+    ]);
+    let server = Spec::modern(&[]).tools(tools.clone()).start().await;
+    let proxy = over(&[&server]).await;
+    let legacy = proxy.legacy("tools/list", json!({})).await.result();
+    assert_eq!(legacy["tools"][0], tools[0]);
+    for at in 1..4 {
+        let tool = legacy["tools"][at].as_object().unwrap();
+        assert_eq!(tool["name"], tools[at]["name"]);
+        assert!(!tool.contains_key("outputSchema"), "{tool:?}");
+    }
+    let modern = proxy.modern("tools/list", json!({})).await.result();
+    assert_eq!(modern["tools"], tools);
+}

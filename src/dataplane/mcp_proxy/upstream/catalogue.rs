@@ -8,7 +8,7 @@ use agentkube_mcp::list::{self, CacheHint};
 use agentkube_mcp::method::ListKind;
 use agentkube_mcp::param::{self, ParamHeader};
 use agentkube_mcp::{
-    Era, Kind, MAX_DEPTH, Message, UriTemplate, capability, error, json, pin, probe,
+    Era, Kind, MAX_DEPTH, Message, UriTemplate, bridge, capability, error, json, pin, probe,
 };
 use agentkube_plan::{ToolDigest, UpstreamReport};
 use arc_swap::ArcSwapOption;
@@ -55,6 +55,8 @@ pub(in crate::mcp_proxy) struct Entry {
     pub(in crate::mcp_proxy) name: String,
     /// The item under its exposed name.
     pub(in crate::mcp_proxy) text: String,
+    /// The same for legacy clients, where they need it otherwise.
+    pub(in crate::mcp_proxy) legacy: Option<String>,
     /// Arguments that are mirrored in headers.
     pub(in crate::mcp_proxy) params: Vec<ParamHeader>,
     /// Which URIs come from it, for a template.
@@ -347,6 +349,7 @@ impl<'u> Reading<'u> {
             name: item.name.clone().into_owned(),
             repeatable: is_tool && says_repeatable(item.text),
             template: (self.kind == ListKind::Templates).then(|| UriTemplate::parse(&item.name)),
+            legacy: is_tool.then(|| bridge::legacy_tool(&text)).flatten(),
             text,
             params,
         });
