@@ -55,6 +55,13 @@ impl Refusal {
         }
     }
 
+    fn unsupported(version: &str) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            error: ErrorObject::unsupported_version(version),
+        }
+    }
+
     fn mismatch(message: impl Into<String>) -> Self {
         Self::bad(error::HEADER_MISMATCH, message)
     }
@@ -86,6 +93,18 @@ pub fn classify(headers: &HeaderMap, message: &Message<'_>) -> Result<Session, R
         Some(claim) => modern(headers, message, announced.as_deref(), claim),
         None => unclaimed(headers, message, announced.as_deref()),
     }
+}
+
+/// The revision that the headers of a request announce which carries no message.
+///
+/// # Errors
+/// [`Refusal`] is the answer to an unknown one (2025-11-25, Transports, "Protocol
+/// Version Header").
+pub fn announced(headers: &HeaderMap) -> Result<Option<Version>, Refusal> {
+    let announced = announced_version(headers)?;
+    announced
+        .map(|text| Version::parse(&text).ok_or_else(|| Refusal::unsupported(&text)))
+        .transpose()
 }
 
 fn announced_version(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
@@ -130,10 +149,7 @@ fn modern(
     let version = match Version::parse(&claim) {
         Some(version) if version.era() == Era::Modern => version,
         _ => {
-            return Err(Refusal {
-                status: StatusCode::BAD_REQUEST,
-                error: ErrorObject::unsupported_version(&claim),
-            });
+            return Err(Refusal::unsupported(&claim));
         }
     };
     if is_request {
@@ -233,10 +249,7 @@ fn unclaimed(
         None if message.method() == Some("initialize") => Ok(Session {
             version: Version::LATEST_LEGACY,
         }),
-        None => Err(Refusal {
-            status: StatusCode::BAD_REQUEST,
-            error: ErrorObject::unsupported_version(announced),
-        }),
+        None => Err(Refusal::unsupported(announced)),
     }
 }
 

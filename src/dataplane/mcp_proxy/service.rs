@@ -14,8 +14,7 @@ use tower::Service;
 use agentkube_mcp::inbound::{self, Session};
 use agentkube_mcp::session::Home;
 use agentkube_mcp::{
-    Body as Messages, Era, ErrorObject, Granted, MAX_DEPTH, Message, Version, error, header,
-    message,
+    Body as Messages, Era, ErrorObject, Granted, MAX_DEPTH, Message, error, header, message,
 };
 
 use super::calls::Call;
@@ -256,10 +255,10 @@ impl<'a> Site<'a> {
     /// GET and DELETE: a legacy session's stream and its end. 2026-07-28 has
     /// neither, and without a session there is no stream.
     async fn session_request(&self, method: &Method) -> Result<Response<Body>, ProxyError> {
-        let version = self.headers.get(header::PROTOCOL_VERSION);
-        let version = version.and_then(|version| Version::parse(version.to_str().ok()?));
-        if version.is_some_and(|version| version.era() == Era::Modern) {
-            return Err(ProxyError::Method);
+        match inbound::announced(self.headers) {
+            Ok(Some(version)) if version.era() == Era::Modern => return Err(ProxyError::Method),
+            Ok(_) => {}
+            Err(refusal) => return Ok(refuse(refusal.status, &refusal.error)),
         }
         if !matches!(*method, Method::GET | Method::DELETE) {
             return Err(ProxyError::Method);

@@ -125,3 +125,20 @@ async fn an_idle_session_of_an_only_replica_is_ended_upstream() {
     });
     assert_eq!(ended.await.header("mcp-session-id"), Some(&*session));
 }
+
+#[tokio::test]
+async fn a_version_that_nobody_knows_is_400_without_a_message_too() {
+    let server = Spec::legacy(&["echo"]).start().await;
+    let proxy = over(&[&server]).await;
+    let sitting = proxy.open(json!({})).await;
+    for method in ["GET", "DELETE"] {
+        let mut request = sitting.head(method).body(Full::default()).unwrap();
+        let version = "1999-01-01".parse().unwrap();
+        request
+            .headers_mut()
+            .insert("mcp-protocol-version", version);
+        let answer = proxy.exchange(request).await;
+        assert_eq!((answer.status, answer.code()), (400, -32022), "{method}");
+    }
+    sitting.ask("ping", json!({})).await.result();
+}
