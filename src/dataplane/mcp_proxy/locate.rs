@@ -209,7 +209,8 @@ pub(super) async fn resource_owner<'s>(
     if let Some(only) = serving.only() {
         return Ok(only);
     }
-    if let Some((upstream, _)) = owner(caller, ListKind::Resources, uri).await.ok().flatten() {
+    let listed = owner(caller, ListKind::Resources, uri).await;
+    if let Ok(Some((upstream, _))) = listed {
         return Ok(upstream);
     }
     let all: Vec<_> = serving.upstreams.iter().collect();
@@ -221,12 +222,26 @@ pub(super) async fn resource_owner<'s>(
                 .as_ref()
                 .is_some_and(|made| made.matches(uri))
     };
-    let mut unread = None;
+    let mut unread = listed.err();
     for (upstream, list) in all.into_iter().zip(lists) {
-        match list {
-            Ok(list) if list.entries.iter().any(makes) => return Ok(upstream),
-            Ok(_) => {}
-            Err(error) => unread = unread.or(Some(upstream_error(&upstream.name, &error))),
+        let known = |kind| upstream.known(kind, caller.party);
+        let made = match list {
+            Ok(list) => Some(list),
+            Err(error) => {
+                unread = unread.or(Some(upstream_error(&upstream.name, &error)));
+                known(ListKind::Templates)
+            }
+        };
+        if made
+            .as_ref()
+            .is_some_and(|list| list.entries.iter().any(makes))
+        {
+            return Ok(upstream);
+        }
+        // What was never read may hold it: a later upstream's template, which may
+        // make anything, must not take it.
+        if made.is_none() || known(ListKind::Resources).is_none() {
+            break;
         }
     }
     Err(unread.unwrap_or_else(|| unknown_resource(caller.era(), uri)))

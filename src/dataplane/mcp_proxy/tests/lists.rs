@@ -251,3 +251,48 @@ async fn one_bad_tool_does_not_take_the_list_with_it() {
     let server = Spec::legacy(&[]).tools(tools).start().await;
     assert_eq!(over(&[&server]).await.tool_names().await, ["good"]);
 }
+
+#[tokio::test]
+async fn a_resource_whose_owner_was_never_read_is_not_asked_of_another() {
+    let owns = |uri: &str| {
+        let resources = json!([{"uri": uri, "name": "one"}]);
+        Spec::legacy(&[]).list("resources", "resources", resources)
+    };
+    let any = json!([{"uriTemplate": "{+uri}", "name": "any"}]);
+    let (a, b) = (
+        owns("a://one").start().await,
+        owns("b://one")
+            .list("resources", "resourceTemplates", any)
+            .start()
+            .await,
+    );
+    let proxy = over(&[&a, &b]).await;
+    a.upstream.stop().await;
+    let read = async |uri: &str| proxy.legacy("resources/read", json!({"uri": uri})).await;
+    let answer = read("a://one").await;
+    assert!(answer.error_text().contains("upstream \"a\""), "{answer:?}");
+    assert_eq!(b.got("resources/read").len(), 0);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_does_not_hide_the_templates_of_another() {
+    let one = json!([{"uri": "a://one", "name": "one"}]);
+    let any = json!([{"uriTemplate": "b://{id}", "name": "any"}]);
+    let a = Spec::legacy(&[])
+        .list("resources", "resources", one)
+        .start()
+        .await;
+    let b = Spec::legacy(&[])
+        .list("resources", "resourceTemplates", any)
+        .on_call(|_, request| Reply::json(200, &response(request, &json!({"contents": []}))));
+    let b = b.start().await;
+    let proxy = over(&[&a, &b]).await;
+    let read = async || {
+        proxy
+            .legacy("resources/read", json!({"uri": "b://7"}))
+            .await
+    };
+    read().await.result();
+    a.upstream.stop().await;
+    read().await.result();
+}
