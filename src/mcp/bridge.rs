@@ -136,14 +136,16 @@ pub struct Route<'a> {
 /// (modern), or nothing at all (legacy).
 #[must_use]
 pub fn result_for<'r>(result: &'r str, route: Route<'_>) -> Cow<'r, str> {
+    if (route.client, route.upstream) == (Era::Legacy, Era::Legacy) {
+        return Cow::Borrowed(result);
+    }
     let Some(object) = Object::parse(result) else {
         return Cow::Borrowed(result);
     };
-    match (route.client, route.upstream) {
-        (Era::Legacy, Era::Legacy) => Cow::Borrowed(result),
-        (Era::Legacy, Era::Modern) => Cow::Owned(to_legacy(&object)),
-        (Era::Modern, _) => Cow::Owned(to_modern(&object, route)),
-    }
+    Cow::Owned(match route.client {
+        Era::Legacy => to_legacy(&object),
+        Era::Modern => to_modern(&object, route),
+    })
 }
 
 fn to_legacy(result: &Object<'_>) -> String {
@@ -223,6 +225,15 @@ pub struct InputRequired {
 }
 
 impl InputRequired {
+    /// False for text that holds none, which is seen without reading it as JSON.
+    #[must_use]
+    pub fn may_be_in(text: &str) -> bool {
+        // The word, or an escape that may be a part of it.
+        [&b"input_required"[..], b"\\u"]
+            .iter()
+            .any(|word| memchr::memmem::find(text.as_bytes(), word).is_some())
+    }
+
     /// What this result asks for; `None` when it is an answer.
     #[must_use]
     pub fn read(result: &str) -> Option<Self> {

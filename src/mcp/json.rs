@@ -33,7 +33,9 @@ pub fn check(text: &str, max_depth: usize) -> Result<(), JsonError> {
         // serde_json names only the place and the kind of token, never the text.
         JsonError::Syntax(error.to_string())
     })?;
-    if depth(text) > max_depth {
+    // With so few brackets there is no need to look where they are.
+    let brackets = memchr::memchr2_iter(b'{', b'[', text.as_bytes());
+    if brackets.take(max_depth + 1).count() > max_depth && depth(text) > max_depth {
         Err(JsonError::TooDeep(max_depth))
     } else {
         Ok(())
@@ -220,6 +222,9 @@ impl<'a> Object<'a> {
 }
 
 fn folds_to(key: &str, folded: &str) -> bool {
+    if key.is_ascii() {
+        return key.eq_ignore_ascii_case(folded);
+    }
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',

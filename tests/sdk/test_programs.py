@@ -43,9 +43,9 @@ class Served:
         self.agentkube = Agentkube(folder, path)
         try:
             eventually("the tools are known", self.known, PATIENCE)
-        except AssertionError as error:
+        except BaseException as error:
             self.agentkube.process.kill()
-            raise AssertionError(f"{error}{self.agentkube.process._tail()}") from None
+            raise AssertionError(f"{error}{self.agentkube.process._tail()}") from error
 
     def known(self):
         told = http(f"{self.agentkube.admin}/digest").json()
@@ -126,13 +126,15 @@ SERVERS = [everything, memory, filesystem, thinking, time, fastmcp, fastmcp_http
 def served(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param.__name__)
     row, count, tool, arguments, said, *process = request.param(folder)
-    served = Served(folder, manifests.obj("MCP", "one", {"upstreams": [row]}))
-    served.count, served.call, served.said = count, (tool, arguments), said
-    yield served
-    children = served.stop()
-    assert process or children, "the program runs"
-    for it in process:
-        it.kill()
+    try:
+        served = Served(folder, manifests.obj("MCP", "one", {"upstreams": [row]}))
+        served.count, served.call, served.said = count, (tool, arguments), said
+        yield served
+        children = served.stop()
+        assert process or children, "the program runs"
+    finally:
+        for it in process:
+            it.kill()
 
 
 @MODES

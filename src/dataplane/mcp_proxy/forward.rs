@@ -204,7 +204,7 @@ impl Errand<'_, '_> {
             edit.set("params", params);
         }
         Outgoing {
-            body: edit.finish(),
+            body: edit.finish().into(),
             method: self.message.method().unwrap_or_default().to_owned(),
             name: self.header_name(),
             params: self.mirrored(),

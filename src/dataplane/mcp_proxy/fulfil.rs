@@ -186,6 +186,9 @@ impl Call {
 
 /// The input that an answer needs, if it needs any.
 fn needs_input(text: &str) -> Option<InputRequired> {
+    if !InputRequired::may_be_in(text) {
+        return None;
+    }
     let message = Message::parse(text).ok()?;
     match message.kind() {
         Kind::Result { result, .. } => InputRequired::read(result),

@@ -197,3 +197,16 @@ proptest! {
         prop_assert_eq!(&back, &text);
     }
 }
+
+#[test]
+fn a_wish_for_input_is_seen_in_every_spelling_and_most_else_is_not_read() {
+    assert!(InputRequired::may_be_in(
+        r#"{"resultType":"input_required"}"#
+    ));
+    assert!(InputRequired::may_be_in(
+        r#"{"resultType":"input\u005frequired"}"#
+    ));
+    assert!(!InputRequired::may_be_in(
+        r#"{"content":[{"text":"a\nb"}]}"#
+    ));
+}

@@ -141,7 +141,7 @@ fn answers(message: &Value, tools: &Value, on_call: &impl Fn(&Value) -> Vec<Valu
             "serverInfo": {"name": "old", "version": "1"},
         })),
         Some("tools/list") => answer(json!({ "tools": tools })),
-        Some("tools/call") => on_call(message),
+        Some("tools/call" | "ping") => on_call(message),
         None => on_call(message),
         _ => Vec::new(),
     }

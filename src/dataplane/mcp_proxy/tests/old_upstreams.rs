@@ -309,6 +309,32 @@ async fn an_upstream_that_was_upgraded_is_spoken_to_in_the_new_way() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_silent_is_asked_for_a_sign_of_life_and_closed_without_one() {
+    for alive in [true, false] {
+        let server = OldServer::start(&["slow"], move |message| match message["method"].as_str() {
+            Some("ping") if alive => vec![response(message, &json!({}))],
+            _ => Vec::new(),
+        })
+        .await;
+        let mut row = over(&server, HttpTransport::Sse);
+        row.timeouts.idle = Duration::from_secs(1);
+        let proxy = serve(plan(vec![row])).await;
+        assert_eq!(proxy.tool_names().await, ["slow"]);
+        let answer = proxy.modern("tools/call", json!({"name": "slow"})).await;
+        assert!(answer.error_text().contains("nothing came"), "{answer:?}");
+        eventually("the question", async || {
+            (!server.got("ping").is_empty()).then_some(())
+        })
+        .await;
+        if !alive {
+            assert_eq!(server.upstream.outcome(0).await, Outcome::ClientGone);
+        }
+        assert_eq!(proxy.tool_names().await, ["slow"]);
+        assert_eq!(server.opened(), if alive { 1 } else { 2 });
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_nobody_uses_closes_its_stream() {
     let server = OldServer::start(&["echo"], ran).await;
     let mut plan = plan(vec![over(&server, HttpTransport::Sse)]);

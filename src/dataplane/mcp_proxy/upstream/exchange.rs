@@ -27,8 +27,8 @@ pub(super) const MAX_FAILURE: usize = 64 * 1024;
 /// A message on its way to an upstream.
 #[derive(Clone, Debug)]
 pub(in crate::mcp_proxy) struct Outgoing {
-    /// The message.
-    pub(in crate::mcp_proxy) body: String,
+    /// The message, as JSON text.
+    pub(in crate::mcp_proxy) body: Bytes,
     /// Its method, for the headers of the modern era.
     pub(in crate::mcp_proxy) method: String,
     /// The upstream's own name for what it names.
@@ -59,7 +59,7 @@ impl Outgoing {
     /// A message that names nothing.
     pub(in crate::mcp_proxy) fn plain(method: &str, body: String) -> Self {
         Self {
-            body,
+            body: body.into(),
             method: method.to_owned(),
             name: None,
             params: Vec::new(),
@@ -177,7 +177,7 @@ impl Wire {
         outgoing: &Outgoing,
         proven: Option<&Proven>,
     ) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(Bytes::from(outgoing.body.clone())));
+        let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.endpoint.uri().clone();
         let headers = request.headers_mut();

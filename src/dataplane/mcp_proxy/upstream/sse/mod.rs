@@ -10,6 +10,7 @@
 //! Guarantees: what is posted goes to the origin of the stream and nowhere else; a
 //! stream that ends fails the calls that wait on it, and says why.
 
+mod alive;
 mod open;
 mod place;
 mod stream;
@@ -126,8 +127,8 @@ impl Streams {
     }
 
     /// What the upstream says in a session that no call asked for.
-    pub(super) fn listen(&self, id: &HeaderValue) -> Result<Events, UpstreamError> {
-        let part = Part::whole(&self.find(id)?);
+    pub(super) fn listen(self: &Arc<Self>, id: &HeaderValue) -> Result<Events, UpstreamError> {
+        let part = Part::whole(self, &self.find(id)?);
         Ok(Events::of_stream(part, None, Clock::endless()))
     }
 
@@ -136,7 +137,7 @@ impl Streams {
     pub(super) async fn post(
         self: &Arc<Self>,
         session: Option<&HeaderValue>,
-        body: &str,
+        body: &Bytes,
         clock: &Clock,
     ) -> Result<Answered, UpstreamError> {
         let Some(session) = session else {
@@ -153,12 +154,12 @@ impl Streams {
     async fn say(
         self: &Arc<Self>,
         stream: &Arc<Stream>,
-        body: &str,
+        body: &Bytes,
         clock: &Clock,
     ) -> Result<Answered, UpstreamError> {
         stream.touch();
         let garbled = |error: agentkube_mcp::Malformed| UpstreamError::Garbled(error.to_string());
-        let message = Message::decode(body.as_bytes(), MAX_DEPTH).map_err(garbled)?;
+        let message = Message::decode(body, MAX_DEPTH).map_err(garbled)?;
         let done = |answer| Answered {
             answer,
             status: StatusCode::OK,
@@ -168,12 +169,12 @@ impl Streams {
             let answer = self.deliver(stream, body, clock).await?;
             return Ok(done(answer));
         }
-        let mut part = Part::of(stream, &message)?;
+        let mut part = Part::of(self, stream, &message)?;
         // The server may answer on the stream long before it answers the POST, or
         // ask first; and who goes away meanwhile has not unsaid it.
         let mut posted = {
             let (streams, stream) = (Arc::clone(self), Arc::clone(stream));
-            let (body, clock) = (body.to_owned(), clock.clone());
+            let (body, clock) = (body.clone(), clock.clone());
             spawn(async move { streams.deliver(&stream, &body, &clock).await })?
         };
         let mut waiting = clock.clone();
@@ -201,19 +202,27 @@ impl Streams {
     async fn deliver(
         &self,
         stream: &Stream,
-        body: &str,
+        body: &Bytes,
         clock: &Clock,
     ) -> Result<Answer, UpstreamError> {
         let response = exchange::send(&self.client, &self.credential, clock, |proven| {
             post(stream, body, proven)
         })
-        .await?;
+        .await;
+        if let Err(UpstreamError::Send(_)) = response {
+            // Who cannot be posted to will not say anything either.
+            stream.stop.cancel();
+            self.held().remove(&stream.id);
+        }
+        let response = response?;
         let status = response.status();
-        // What a success says beside its status is not the protocol's.
+        let body = events::whole(response.into_body(), clock.clone(), MAX_FAILURE).await;
+        // What a success says beside its status is not the protocol's. It is read all the
+        // same: an answer that was not read to its end costs its connection.
         if status.is_success() {
             return Ok(Answer::Accepted);
         }
-        let body = events::whole(response.into_body(), clock.clone(), MAX_FAILURE).await?;
+        let body = body?;
         let lane = Lane::in_session(&stream.id);
         match exchange::failed(&lane, status, body) {
             Err(UpstreamError::SessionLost) => {
@@ -260,8 +269,8 @@ impl Drop for Opened<'_> {
     }
 }
 
-fn post(stream: &Stream, body: &str, proven: Option<&Proven>) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(Bytes::from(body.to_owned())));
+fn post(stream: &Stream, body: &Bytes, proven: Option<&Proven>) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body.clone()));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = stream.post_to.clone();
     let headers = request.headers_mut();

@@ -88,7 +88,7 @@ impl Streams {
             "ping" => message::result(id, "{}"),
             other => message::failure(Some(id), &ErrorObject::unknown_method(other)),
         };
-        let (streams, stream) = (Arc::clone(self), Arc::clone(stream));
+        let (streams, stream, text) = (Arc::clone(self), Arc::clone(stream), Bytes::from(text));
         let clock = Clock::start(&self.timeouts);
         drop(spawn(async move {
             if let Err(error) = streams.deliver(&stream, &text, &clock).await {

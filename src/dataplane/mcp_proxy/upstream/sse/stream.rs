@@ -1,6 +1,7 @@
 //! One open stream, and the messages on it that belong to one reader.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use agentkube_mcp::{Id, MAX_DEPTH, Message};
@@ -10,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::UpstreamError;
+use super::{Streams, UpstreamError};
 use crate::stdio::inbox::Inbox;
 
 /// An open session.
@@ -23,6 +24,8 @@ pub(super) struct Stream {
     used: Mutex<Instant>,
     /// Why it ended.
     ended: OnceLock<UpstreamError>,
+    /// It is being asked for a sign of life.
+    asked: AtomicBool,
     pub(super) stop: CancellationToken,
 }
 
@@ -34,6 +37,7 @@ impl Stream {
             inbox: Inbox::default(),
             used: Mutex::new(Instant::now()),
             ended: OnceLock::new(),
+            asked: AtomicBool::new(false),
             stop,
         }
     }
@@ -49,6 +53,17 @@ impl Stream {
             self.touch();
         }
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) + idle
+    }
+
+    /// True when somebody asks it for a sign of life already, or it is over; else the
+    /// caller does now.
+    pub(super) fn is_asked(&self) -> bool {
+        self.ended.get().is_some() || self.asked.swap(true, Ordering::Relaxed)
+    }
+
+    /// It answered, or did not.
+    pub(super) fn was_asked(&self) {
+        self.asked.store(false, Ordering::Relaxed);
     }
 
     /// Nothing comes any more: whoever waits learns why.
@@ -67,6 +82,7 @@ impl Stream {
 /// dropped before its answer came is forgotten.
 #[derive(Debug)]
 pub(in super::super) struct Part {
+    streams: Weak<Streams>,
     stream: Arc<Stream>,
     id: Option<Id<'static>>,
     messages: mpsc::Receiver<Bytes>,
@@ -74,7 +90,11 @@ pub(in super::super) struct Part {
 
 impl Part {
     /// What will belong to this request.
-    pub(super) fn of(stream: &Arc<Stream>, request: &Message<'_>) -> Result<Self, UpstreamError> {
+    pub(super) fn of(
+        streams: &Arc<Streams>,
+        stream: &Arc<Stream>,
+        request: &Message<'_>,
+    ) -> Result<Self, UpstreamError> {
         let Some(messages) = stream.inbox.expect(request) else {
             return Err(match stream.ended.get() {
                 Some(_) => UpstreamError::SessionLost,
@@ -82,6 +102,7 @@ impl Part {
             });
         };
         Ok(Self {
+            streams: Arc::downgrade(streams),
             stream: Arc::clone(stream),
             id: request.id().map(|id| id.clone().into_owned()),
             messages,
@@ -89,8 +110,9 @@ impl Part {
     }
 
     /// What belongs to no request.
-    pub(super) fn whole(stream: &Arc<Stream>) -> Self {
+    pub(super) fn whole(streams: &Arc<Streams>, stream: &Arc<Stream>) -> Self {
         Self {
+            streams: Arc::downgrade(streams),
             stream: Arc::clone(stream),
             id: None,
             messages: stream.inbox.listen(),
@@ -115,9 +137,13 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if let Some(id) = &self.id {
-            self.stream.inbox.forget(id);
-        }
+        let unanswered = self
+            .id
+            .as_ref()
+            .is_some_and(|id| self.stream.inbox.forget(id));
         self.stream.touch();
+        if unanswered && let Some(streams) = self.streams.upgrade() {
+            streams.look_at(&self.stream);
+        }
     }
 }
