@@ -35,6 +35,9 @@ def proxies(tmp_path_factory, everything):
         over("streamable", everything),
         over("found", old.url),
         over("told", old.url, transport="sse"),
+        manifests.obj("MCP", "pair", {"upstreams": [
+            {"name": name, "kind": "http", "endpoint": everything} for name in ("one", "two")
+        ]}),
     )
     agentkube = Agentkube(folder, path)
     yield agentkube
@@ -132,6 +135,52 @@ def test_progress_is_told(proxies, server, path):
 
     talk(proxies.mcp(server), path, story)
     assert seen == [1, 2, 3, 4]
+
+
+@pytest.mark.skipif(MAJOR > 1, reason="the tasks of 2025-11-25 are gone from it")
+def test_tasks_of_two_servers_are_told_apart(proxies):
+    async def story(session):
+        tasks, ids = session.experimental, []
+        for server in ("one", "two"):
+            arguments = {"topic": f"bees of {server}", "ambiguous": False}
+            name = f"{server}__simulate-research-query"
+            created = await tasks.call_tool_as_task(name, arguments, ttl=60_000)
+            ids.append(created.task.taskId)
+        listed = {task.taskId for task in (await tasks.list_tasks()).tasks}
+        assert set(ids) <= listed and len(set(ids)) == 2
+        async for status in tasks.poll_task(ids[1]):
+            assert status.taskId == ids[1]
+        assert status.status == "completed"
+        result = await tasks.get_task_result(ids[1], types.CallToolResult)
+        return plain(result)["content"][0]["text"]
+
+    assert "bees of two" in talk(proxies.mcp("pair"), "/mcp", story)
+
+
+@pytest.mark.skipif(MAJOR > 1, reason="the tasks of 2025-11-25 are gone from it")
+def test_a_task_asks_for_input(proxies):
+    seen = []
+
+    async def elicit(_, params):
+        seen.append(params.meta)
+        return types.ElicitResult(action="accept", content={"interpretation": "technical"})
+
+    async def story(session):
+        tasks = session.experimental
+        arguments = {"topic": "python", "ambiguous": True}
+        created = await tasks.call_tool_as_task(
+            "two__simulate-research-query", arguments, ttl=60_000)
+        task = created.task.taskId
+        async for status in tasks.poll_task(task):
+            if status.status == "input_required":
+                break
+        result = await tasks.get_task_result(task, types.CallToolResult)
+        related = plain(seen[0])["io.modelcontextprotocol/related-task"]
+        assert related["taskId"] == task
+        return plain(result)["content"][0]["text"]
+
+    text = talk(proxies.mcp("pair"), "/mcp", story, elicitation_callback=elicit)
+    assert "python (technical)" in text
 
 
 def typescript(which, proxy):
