@@ -22,7 +22,7 @@ SERVERS = {
     "modern": ("v1.8.0", True),
     "dual": ("v1.8.0", False),
     "legacy": ("v1.6.1", False),
-    # Directly over HTTP with sessions, as they are on stdio; the proxy starts it.
+    # Directly over HTTP; the proxy starts it, and on stdio each client has its own era.
     "stdio": ("v1.8.0", False),
     "stdio-legacy": ("v1.6.1", False),
 }
@@ -73,6 +73,8 @@ def run(children, cell):
     name, client = cell.split("/")
     server = name.removesuffix("-x2")
     version, stateless = SERVERS[server]
+    if server == "stdio":
+        stateless = client == "2026-07-28"
     tag = cell.replace("/", "-")
     url = children.server(f"server-{tag}", version, stateless)
     direct = suite(url, client, children.folder / f"direct-{tag}")

@@ -306,3 +306,21 @@ impl Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_keeps_failing_is_tried_after_longer_and_longer_pauses() {
+        let mut held = Held::default();
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            held.fail(&NoChild::Ended);
+            let (until, why) = held.failed.clone().unwrap();
+            assert_eq!(why, NoChild::Ended.to_string());
+            pauses.push((until - Instant::now()).as_secs());
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+    }
+}

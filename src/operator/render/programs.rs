@@ -16,8 +16,11 @@ const PROGRAM: (&str, &str) = ("agentkube", "/agentkube");
 const COPY_TO: &str = "/copy";
 /// The volume of the sockets.
 const SOCKET_VOLUME: &str = "sockets";
-/// HOME of a program: the image's may not be writable for our user.
+/// HOME of a program: the image's may not be writable for our user, and is not on a
+/// root that is read only.
 const HOME: &str = "/home/agentkube";
+/// Where programs write what they need for a while.
+const TMP: &str = "/tmp";
 
 /// The init containers of a proxy with programs; none without.
 pub(super) fn init_containers(settings: &Settings, plane: &DataPlane<'_>) -> Vec<Value> {
@@ -49,8 +52,8 @@ pub(super) fn volumes(plane: &DataPlane<'_>) -> Vec<Value> {
     }
     let empty = |name: &str| json!({ "name": name, "emptyDir": {} });
     let mut volumes = vec![empty(PROGRAM.0), empty(SOCKET_VOLUME)];
-    let homes = plane.programs.iter().map(|program| empty(&home(program)));
-    volumes.extend(homes);
+    let own = |program: &Program| [empty(&home(program)), empty(&tmp(program))];
+    volumes.extend(plane.programs.iter().flat_map(own));
     volumes
 }
 
@@ -78,7 +81,7 @@ fn sidecar(program: &Program) -> Value {
         "env": environment(program),
         "resources": { "requests": { "cpu": "10m", "memory": "64Mi" } },
         "restartPolicy": "Always",
-        "securityContext": container_security(false),
+        "securityContext": container_security(true),
         "volumeMounts": [
             { "name": PROGRAM.0, "mountPath": PROGRAM.1, "readOnly": true },
             {
@@ -87,6 +90,7 @@ fn sidecar(program: &Program) -> Value {
                 "subPath": program.container(),
             },
             { "name": home(program), "mountPath": HOME },
+            { "name": tmp(program), "mountPath": TMP },
         ],
     })
 }
@@ -118,6 +122,10 @@ fn environment(program: &Program) -> Vec<Value> {
 
 fn home(program: &Program) -> String {
     format!("home-{}", program.container())
+}
+
+fn tmp(program: &Program) -> String {
+    format!("tmp-{}", program.container())
 }
 
 fn with_policy(settings: &Settings, mut container: Value) -> Value {

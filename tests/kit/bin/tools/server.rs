@@ -111,7 +111,11 @@ fn whoami() -> Value {
         "host": fs::read_to_string("/etc/hostname").unwrap_or_default().trim(),
         "uid": uid,
         "home": env::var("HOME").ok(),
-        "writes": written.is_ok(),
+        "writes": {
+            "home": written.is_ok(),
+            "tmp": fs::write("/tmp/written", "").is_ok(),
+            "root": fs::write("/written", "").is_ok(),
+        },
     })
 }
 
