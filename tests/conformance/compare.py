@@ -25,6 +25,8 @@ SERVERS = {
     # Directly over HTTP; the proxy starts it, and on stdio each client has its own era.
     "stdio": ("v1.8.0", False),
     "stdio-legacy": ("v1.6.1", False),
+    # Over the older transport on both sides: the proxy's own /sse stands in front of it.
+    "sse": ("v1.6.1", False),
 }
 WORSE = ["SUCCESS", "INFO", "SKIPPED", "WARNING", "FAILURE"]
 
@@ -81,6 +83,9 @@ def run(children, cell):
     upstream = {"kind": "http", "endpoint": url}
     if server.startswith("stdio"):
         upstream = {"kind": "stdio", "stdio": {"command": [str(program(version))]}}
+    if server == "sse":
+        front = children.proxy(f"front-{tag}.0", upstream).removesuffix("/mcp") + "/sse"
+        upstream = {"kind": "http", "endpoint": front, "transport": "sse"}
     replicas = 2 if name.endswith("-x2") else 1
     urls = [children.proxy(f"proxy-{tag}.{number}", upstream) for number in range(replicas)]
     through = urls[0] if replicas == 1 else RoundRobin(urls).url
