@@ -60,7 +60,8 @@ pub struct McpUpstreamStatus {
     /// Name of the upstream in the spec.
     #[schemars(length(max = 32))]
     pub name: String,
-    /// The era of the protocol that it speaks: `legacy` or `modern`.
+    /// The era of the protocol that it speaks: `legacy` (2025-11-25 and earlier), `modern`
+    /// (2026-07-28), or `dual` for both.
     #[schemars(length(max = 32))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub era: Option<String>,

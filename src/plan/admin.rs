@@ -41,6 +41,10 @@ pub struct UpstreamReport {
     /// True or false once it was tried, absent before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reachable: Option<bool>,
+    /// The era of MCP that it speaks: `legacy`, `modern`, or `dual` for both; absent
+    /// before it said (MCP only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub era: Option<String>,
     /// Models that an upstream without a list in the spec said it serves (gateways
     /// only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -50,6 +50,7 @@ fn report<C>(upstream: &Upstream<C>) -> UpstreamReport {
         credentials: missing.is_none(),
         reachable: upstream.health.reachable(),
         models: upstream.discovered().map(str::to_owned).collect(),
+        era: None,
         tools: None,
         unmatched_patterns: Vec::new(),
         unpinned: Vec::new(),

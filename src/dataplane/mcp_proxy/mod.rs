@@ -41,6 +41,7 @@ mod run;
 mod service;
 mod serving;
 mod sessions;
+mod status;
 mod stream;
 mod tasks;
 mod upstream;

@@ -251,8 +251,7 @@ impl PlaneStatus for Proxy {
 
     fn digest(&self) -> Option<DigestReport> {
         let serving = self.0.serving()?;
-        let upstreams = serving.upstreams.iter().map(|upstream| upstream.report());
-        Some(self.0.watch.report(&serving.loaded, upstreams.collect()))
+        Some(self.0.watch.report(&serving.loaded, serving.reports()))
     }
 
     fn plan(&self) -> Option<serde_json::Value> {

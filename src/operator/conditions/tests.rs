@@ -17,6 +17,7 @@ fn report(plan: &str, rejected: Option<&str>, credentials: bool) -> DigestReport
             name: "a".to_owned(),
             credentials,
             reachable: None,
+            era: None,
             tools: None,
             unmatched_patterns: Vec::new(),
             unpinned: Vec::new(),

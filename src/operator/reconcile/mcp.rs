@@ -206,12 +206,19 @@ fn one(name: &str, seen: &Seen) -> McpUpstreamStatus {
         })
     });
     McpUpstreamStatus {
+        era: era(rows().filter_map(|row| row.era.as_deref())),
         reachable,
         tools: best.and_then(|rows| tools(rows)),
         unmatched_patterns: best.map(|rows| unmatched(rows)).unwrap_or_default(),
         message,
         ..McpUpstreamStatus::named(name)
     }
+}
+
+/// The eras of several servers, or of one as several replicas see it, are those of all.
+fn era<'a>(eras: impl Iterator<Item = &'a str>) -> Option<String> {
+    let all = eras.reduce(|one, other| if one == other { one } else { "dual" });
+    all.map(str::to_owned)
 }
 
 fn tools(rows: &[&UpstreamReport]) -> Option<u32> {

@@ -153,6 +153,7 @@ impl Replica {
                 name: "anthropic".to_owned(),
                 credentials: true,
                 reachable: Some(true),
+                era: None,
                 tools: None,
                 unmatched_patterns: Vec::new(),
                 unpinned: Vec::new(),

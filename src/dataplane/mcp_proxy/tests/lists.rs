@@ -47,6 +47,28 @@ async fn without_prefixes_the_first_upstream_wins() {
         (a.got("tools/call").len(), b.got("tools/call").len()),
         (1, 0)
     );
+    let rows = proxy.proxy.status().digest().unwrap().upstreams;
+    let said: Vec<_> = rows.iter().map(|row| row.message.as_deref()).collect();
+    let hidden = "hidden by equal names of earlier upstreams: tools x";
+    assert_eq!(said, [None, Some(hidden)]);
+}
+
+#[tokio::test]
+async fn the_eras_of_an_upstream_are_reported() {
+    let (a, b) = (
+        Spec::legacy(&["x"]).start().await,
+        Spec::modern(&["y"]).start().await,
+    );
+    let proxy = over(&[&a, &b]).await;
+    let eras = || {
+        let rows = proxy.proxy.status().digest().unwrap().upstreams;
+        rows.into_iter().map(|row| row.era).collect::<Vec<_>>()
+    };
+    proxy.tool_names().await;
+    assert_eq!(
+        eras(),
+        [Some("legacy".to_owned()), Some("modern".to_owned())]
+    );
 }
 
 #[tokio::test]

@@ -221,6 +221,7 @@ impl Upstream {
         UpstreamReport {
             models: Vec::new(),
             name: self.name.clone(),
+            era: self.eras().map(str::to_owned),
             credentials: credential.is_none(),
             reachable: match self.absent {
                 Some(_) => Some(false),

@@ -138,6 +138,17 @@ impl Connected {
 }
 
 impl Upstream {
+    /// The eras that it is known to speak.
+    pub(super) fn eras(&self) -> Option<&'static str> {
+        let connected = self.connected.load();
+        let connected = connected.as_ref()?;
+        Some(match (&connected.modern, &connected.legacy) {
+            (Some(_), Legacy::Open(_)) => "dual",
+            (Some(_), Legacy::Closed | Legacy::Never) => "modern",
+            (None, _) => "legacy",
+        })
+    }
+
     /// The lane for this party, opened when it is not. A client in a session has
     /// its own one where the upstream keeps sessions.
     pub(super) async fn lane(&self, party: &Party, clock: &Clock) -> Result<Lane, UpstreamError> {
