@@ -44,7 +44,7 @@ impl Purpose {
     }
 }
 
-/// The keys of one MCP object: seals with the current one, opens with either.
+/// The keys of one MCP object: seals with the current one, opens with any.
 pub struct Sealer(Vec<Keys>);
 
 struct Keys {
@@ -55,12 +55,13 @@ struct Keys {
 }
 
 impl Sealer {
-    /// A sealer of these secrets; `None` when the current one is too short. The
-    /// previous one opens what was sealed before a rotation.
+    /// A sealer of these secrets; `None` when the current one is too short. The others
+    /// only open: what was sealed before a rotation, and what a replica seals that
+    /// rotated before us.
     #[must_use]
-    pub fn new(current: &[u8], previous: Option<&[u8]>) -> Option<Self> {
-        let previous = previous.and_then(keys);
-        Some(Self([keys(current)?].into_iter().chain(previous).collect()))
+    pub fn new<'k>(current: &[u8], others: impl IntoIterator<Item = &'k [u8]>) -> Option<Self> {
+        let others = others.into_iter().filter_map(keys);
+        Some(Self([keys(current)?].into_iter().chain(others).collect()))
     }
 
     /// A sealer without a key: nothing is sealed and nothing opens.
@@ -195,6 +196,24 @@ mod tests {
         assert!(rotated.open(Purpose::State, "a", &text).is_some());
         let later = sealer("another-secret-of-16", Some("fedcba9876543210"));
         assert_eq!(later.open(Purpose::State, "a", &text), None);
+    }
+
+    #[test]
+    fn whoever_still_has_the_keys_of_before_opens_what_the_next_one_sealed() {
+        let (old, new, newest) = (
+            "0123456789abcdef",
+            "fedcba9876543210",
+            "another-secret-of-16",
+        );
+        let secrets = |others: &[&'static str]| -> Vec<&'static [u8]> {
+            others.iter().map(|it| it.as_bytes()).collect()
+        };
+        let lagging = Sealer::new(old.as_bytes(), secrets(&[new])).unwrap();
+        let rotated = Sealer::new(new.as_bytes(), secrets(&[old, newest])).unwrap();
+        for (from, to) in [(&lagging, &rotated), (&rotated, &lagging)] {
+            let text = from.seal(Purpose::Session, "a", NONCE, b"x").unwrap();
+            assert!(to.open(Purpose::Session, "a", &text).is_some());
+        }
     }
 
     #[test]

@@ -43,6 +43,10 @@ pub struct SessionKeys {
     pub current: SecretEntry,
     /// The key that only opens, after a rotation; it may be missing.
     pub previous: SecretEntry,
+    /// The key that only opens until it is the current one: a replica that has it
+    /// already and one that has it not yet serve each other's sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<SecretEntry>,
 }
 
 impl SessionKeys {
@@ -56,12 +60,18 @@ impl SessionKeys {
         Self {
             current: entry("current"),
             previous: entry("previous"),
+            next: Some(entry("next")),
         }
     }
 
-    /// Both entries.
+    /// Those that only open.
+    pub fn opening(&self) -> impl Iterator<Item = &SecretEntry> {
+        [&self.previous].into_iter().chain(&self.next)
+    }
+
+    /// All of them.
     pub fn entries(&self) -> impl Iterator<Item = &SecretEntry> {
-        [&self.current, &self.previous].into_iter()
+        [&self.current].into_iter().chain(self.opening())
     }
 }
 

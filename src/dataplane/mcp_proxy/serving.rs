@@ -116,10 +116,10 @@ impl Serving {
 fn sealer(loaded: &Loaded<ProxyPlan>, own_key: &[u8]) -> Sealer {
     let keys = loaded.plan.session_keys.as_ref();
     let current = keys.and_then(|keys| loaded.secrets.get(&keys.current));
-    let previous = keys.and_then(|keys| loaded.secrets.get(&keys.previous));
-    let sealer = current.and_then(|current| {
-        Sealer::new(current.expose(), previous.map(|previous| previous.expose()))
-    });
+    let others = keys.iter().flat_map(|keys| keys.opening());
+    let others = others.filter_map(|entry| loaded.secrets.get(entry));
+    let others: Vec<&[u8]> = others.map(|secret| secret.expose()).collect();
+    let sealer = current.and_then(|current| Sealer::new(current.expose(), others));
     if sealer.is_none() && keys.is_some() {
         warn!(object = %loaded.plan.object, "no session key: sessions stay with this process");
     }

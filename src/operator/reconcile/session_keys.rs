@@ -2,7 +2,9 @@
 //! once, rotated, never adopted from somebody else.
 //!
 //! An id is good for 30 days, and a key opens for one rotation after its own, so
-//! a rotation never ends a session.
+//! a rotation never ends a session. A key is published one rotation before it is
+//! used: replicas see a changed Secret one after the other, and one that does not
+//! yet must open what another one sealed.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +28,9 @@ use crate::shapes::SecretShape;
 
 /// Seconds after which a new key is made.
 const ROTATION: i64 = 30 * 24 * 3600;
+
+/// Seconds until every replica has a key that was published: kubelets take minutes.
+const SPREAD: i64 = 3600;
 
 /// Annotation: since when the current key is used, in seconds since 1970.
 const SINCE: &str = "agentkube.io/session-key-since";
@@ -73,7 +78,10 @@ async fn create(
             ..ObjectMeta::default()
         },
         type_: Some("Opaque".to_owned()),
-        data: Some(BTreeMap::from([("current".to_owned(), fresh()?)])),
+        data: Some(BTreeMap::from([
+            ("current".to_owned(), fresh()?),
+            ("next".to_owned(), fresh()?),
+        ])),
         ..Secret::default()
     };
     let params = PostParams {
@@ -99,14 +107,22 @@ async fn rotate(secrets: &Api<Secret>, name: &str, now: i64) -> Result<(), Recon
     if !is_old(&secret.metadata, now) {
         return Ok(());
     }
-    let current = secret.data.as_ref().and_then(|data| data.get("current"));
+    let key = |name: &str| secret.data.as_ref().and_then(|data| data.get(name));
+    let (since, data) = match key("next") {
+        Some(next) => {
+            let data = json!({ "current": next, "previous": key("current"), "next": fresh()? });
+            (now, data)
+        }
+        // It was made without one: first published, then used.
+        None => (now - ROTATION + SPREAD, json!({ "next": fresh()? })),
+    };
     let patch = json!({
         "metadata": {
             // Another operator that rotated meanwhile is not undone.
             "resourceVersion": secret.metadata.resource_version,
-            "annotations": { SINCE: now.to_string() },
+            "annotations": { SINCE: since.to_string() },
         },
-        "data": { "current": fresh()?, "previous": current },
+        "data": data,
     });
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),

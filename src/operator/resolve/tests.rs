@@ -73,6 +73,7 @@ fn an_mcp_names_the_secrets_of_its_upstreams_and_of_its_sessions() {
         entries,
         [
             (keys, "current"),
+            (keys, "next"),
             (keys, "previous"),
             ("github-upstream-pat", "token")
         ]
