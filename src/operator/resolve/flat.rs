@@ -10,7 +10,7 @@ use agentkube_crds::mcp::{CheckedMcp, CheckedUpstream, McpReference, StdioServer
 use agentkube_crds::shared::AuthMode;
 use agentkube_crds::{Kind, MCP, keys, names};
 use agentkube_plan::{
-    HttpTransport, ObjectName, PinSet, ProxyTimeouts, ProxyUpstream, SecretEntry, Through,
+    Breaker, HttpTransport, ObjectName, PinSet, ProxyTimeouts, ProxyUpstream, SecretEntry, Through,
     ToolFilter, UpstreamAuth, UpstreamKind,
 };
 use agentkube_webhooks::cycle::{printed, way_back};
@@ -235,6 +235,7 @@ fn flattened(
         upstream.through = levels;
         upstream.name = format!("{}/{}", reference.name, upstream.name);
         upstream.timeouts = shorter(upstream.timeouts, reference.timeouts);
+        upstream.breaker = stricter(upstream.breaker, reference.breaker);
     }
     for missing in &mut flat.absent {
         missing.upstream = format!("{}/{}", reference.name, missing.upstream);
@@ -332,6 +333,15 @@ fn shorter(one: ProxyTimeouts, other: ProxyTimeouts) -> ProxyTimeouts {
         connect: one.connect.min(other.connect),
         idle: one.idle.min(other.idle),
         total: one.total.min(other.total),
+    }
+}
+
+/// What two breakers in a row come to.
+fn stricter(one: Breaker, other: Breaker) -> Breaker {
+    Breaker {
+        failures: one.failures.min(other.failures),
+        window: one.window.max(other.window),
+        cooldown: one.cooldown.max(other.cooldown),
     }
 }
 

@@ -308,6 +308,22 @@ fn a_program_gets_a_container_in_a_cluster_and_is_a_child_elsewhere() {
 }
 
 #[test]
+fn the_breakers_of_both_mcps_hold() {
+    let mut x = server("x");
+    x["breaker"] = json!({ "failures": 9, "window": "60s", "cooldown": "5s" });
+    let mut to_b = reference("b", json!({ "name": "b" }));
+    to_b["breaker"] = json!({ "failures": 3, "window": "10s", "cooldown": "20s" });
+    let objects = [
+        object("team-a", "a", json!({ "upstreams": [to_b] })),
+        object("team-a", "b", json!({ "upstreams": [x] })),
+    ];
+    let resolution = resolved(&objects, Hops::Keyed);
+    let breaker = resolution.plan.upstreams[0].breaker;
+    let seconds = (breaker.window.as_secs(), breaker.cooldown.as_secs());
+    assert_eq!((breaker.failures, seconds), (3, (60, 20)));
+}
+
+#[test]
 fn pins_of_both_mcps_go_along() {
     let digest = agentkube_plan::ToolDigest::of("{}").to_string();
     let pinned = |namespace: &str, name: &str, spec: Value, rows: Value| {
