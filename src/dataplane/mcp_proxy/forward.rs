@@ -18,7 +18,7 @@ use super::relay::{Asker, Relay, Route, Step};
 use super::reply::Reply;
 use super::sessions::UnderWay;
 use super::tasks;
-use super::upstream::{Answer, Asked, Hop, Lane, Outgoing, UpstreamError};
+use super::upstream::{Answer, Asked, Follow, Hop, Lane, Outgoing, UpstreamError};
 
 /// How long the first event of a stream is waited for. An answer that comes as
 /// the only event can then be plain JSON under the status that its code has; a
@@ -44,7 +44,7 @@ pub(super) struct Errand<'a, 'm> {
 
 /// Sends the request and answers with what comes back, asking the client for
 /// the input that a modern upstream needs.
-pub(super) async fn serve(errand: Errand<'_, '_>) -> Reply {
+pub(super) async fn serve(mut errand: Errand<'_, '_>) -> Reply {
     let era = errand.caller.era();
     let may_ask = matches!(
         errand.method,
@@ -52,12 +52,12 @@ pub(super) async fn serve(errand: Errand<'_, '_>) -> Reply {
     );
     let (upstream, party) = (errand.found.upstream.clone(), errand.caller.party);
     let may_ask = may_ask && party.session().is_some() && upstream.is_modern_for(party).await;
-    let call = may_ask.then(|| Call::of(errand.caller.state, &errand));
+    let call = may_ask.then(|| Call::of(errand.caller.state, &mut errand));
     let Some(call) = call.flatten() else {
         return fulfil::refused(forward(errand).await, era);
     };
     let first = forward(errand).await;
-    call.serve(first).await
+    call.serve(first)
 }
 
 /// Sends the request and answers with what comes back.
@@ -148,6 +148,19 @@ async fn reply(
 }
 
 impl Errand<'_, '_> {
+    /// What the client follows with this request, or no longer.
+    fn follow(&self) -> Option<Follow> {
+        let follows = match self.method {
+            Method::Subscribe => true,
+            Method::Unsubscribe => false,
+            _ => return None,
+        };
+        let live = self.caller.party.session()?;
+        let uri = self.message.param("uri")?.into_owned();
+        let link = live.link(self.found.upstream.fingerprint);
+        Some(Follow::new(link, uri, follows))
+    }
+
     fn asker(&self, meter: Meter) -> Asker {
         let meta = self.message.meta();
         let text = |key| {
@@ -164,6 +177,7 @@ impl Errand<'_, '_> {
             capabilities: text(meta::CLIENT_CAPABILITIES),
             info: self.caller.serving.info.clone(),
             scope: self.scope.clone(),
+            follow: self.follow(),
             tally: self.caller.tally.clone(),
             meter,
         }

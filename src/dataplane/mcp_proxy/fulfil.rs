@@ -6,17 +6,20 @@
 //! (2026-07-28, Patterns, "Multi Round-Trip Requests").
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agentkube_mcp::bridge::{self, InputRequired};
 use agentkube_mcp::{Era, ErrorObject, Id, Kind, MAX_DEPTH, Message, error, json, message, sse};
 use bytes::Bytes;
+use futures::Stream;
 use futures::future::join_all;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::calls;
 use super::dispatch::Caller;
 use super::forward::{Errand, forward};
 use super::locate::Found;
@@ -51,11 +54,44 @@ pub(super) struct Call {
     session: agentkube_mcp::inbound::Session,
     party: super::party::Party,
     tally: Tally,
+    /// Held until the last answer, however often it is called.
+    _slot: Option<calls::Call>,
+}
+
+/// The first answer to a call, and the call, should that answer need input.
+pub(super) struct MayAsk {
+    call: Call,
+    first: Reply,
+}
+
+impl MayAsk {
+    /// The questions to the client and the answer, made while they are read.
+    pub(super) fn pieces(self) -> Pin<Box<dyn Stream<Item = Piece> + Send>> {
+        let (out, frames) = mpsc::channel(MAX_WAITING);
+        let driven = Driven::new(self.call.drive(self.first, out), frames);
+        Box::pin(kept_alive(driven))
+    }
+
+    /// The answer, for a client that takes no stream. It cannot be asked, which is
+    /// known only when the upstream wants to.
+    pub(super) async fn whole(self) -> Option<(StatusCode, String)> {
+        let (status, text) = match self.first {
+            Reply::Whole { status, text } => (status, text),
+            Reply::Stream(relay) => relay.last().await?,
+            _ => return None,
+        };
+        if needs_input(&text).is_none() {
+            return Some((status, text));
+        }
+        let text = "this call asks for input: accept text/event-stream";
+        let error = ErrorObject::new(error::INVALID_REQUEST, text);
+        Some((StatusCode::OK, self.call.failure(&error)))
+    }
 }
 
 impl Call {
     /// The call of this errand; `None` when its client cannot be asked.
-    pub(super) fn of(state: &Arc<State>, errand: &Errand<'_, '_>) -> Option<Self> {
+    pub(super) fn of(state: &Arc<State>, errand: &mut Errand<'_, '_>) -> Option<Self> {
         let caller = errand.caller;
         let live = caller.party.session()?;
         Some(Self {
@@ -70,11 +106,12 @@ impl Call {
             session: caller.session,
             party: caller.party.clone(),
             tally: caller.tally.clone(),
+            _slot: errand.call.take(),
         })
     }
 
     /// The answer, with the questions before it.
-    pub(super) async fn serve(self, first: Reply) -> Reply {
+    pub(super) fn serve(self, first: Reply) -> Reply {
         let asks = match &first {
             Reply::Whole { text, .. } => needs_input(text).is_some(),
             // Whether it does is known at its end.
@@ -84,9 +121,7 @@ impl Call {
         if !asks {
             return first;
         }
-        let (out, frames) = mpsc::channel(MAX_WAITING);
-        let driven = Driven::new(self.drive(first, out), frames);
-        Reply::Asking(Box::pin(kept_alive(driven)))
+        Reply::MayAsk(Box::new(MayAsk { call: self, first }))
     }
 
     async fn drive(self, first: Reply, out: mpsc::Sender<Piece>) {
@@ -175,12 +210,17 @@ impl Call {
     }
 
     async fn fail(&self, out: &mpsc::Sender<Piece>, error: &ErrorObject) {
+        let text = self.failure(error);
+        say(out, Piece::last(sse::frame(&text))).await;
+    }
+
+    /// The call failed here.
+    fn failure(&self, error: &ErrorObject) -> String {
         self.tally.set(error::fault(error.code));
         let id = Message::parse(&self.text).ok();
         let id = id.as_ref().and_then(Message::id).map(Id::as_json);
         let id = id.and_then(Id::parse);
-        let text = message::failure(id.as_ref(), error);
-        say(out, Piece::last(sse::frame(&text))).await;
+        message::failure(id.as_ref(), error)
     }
 }
 
@@ -226,7 +266,7 @@ async fn read(reply: Reply, out: &mpsc::Sender<Piece>) -> Option<String> {
         match relay.step().await {
             Step::Event(frame) => say(out, Piece::open(frame)).await,
             Step::Last { text, .. } => return Some(text),
-            Step::End => {
+            Step::Cancelled | Step::End => {
                 say(out, Piece::last(Bytes::new())).await;
                 return None;
             }

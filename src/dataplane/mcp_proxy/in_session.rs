@@ -17,7 +17,7 @@ use super::question;
 use super::reply::Reply;
 use super::sessions::Live;
 use super::tasks;
-use super::upstream::{Lane, Upstream, UpstreamError};
+use super::upstream::{Lane, MAX_FOLLOWED, Upstream, UpstreamError};
 
 /// The levels of RFC 5424 (2025-11-25, Logging).
 const LEVELS: [&str; 8] = [
@@ -142,7 +142,10 @@ pub(super) async fn subscription(
         return Err(session_missing());
     };
     let upstream = locate::resource_owner(caller, &uri).await?;
-    live.link(upstream.fingerprint).follow(&uri, follows);
+    if follows && !live.link(upstream.fingerprint).may_follow(&uri) {
+        let text = format!("this session follows {MAX_FOLLOWED} resources: unsubscribe from some");
+        return Err(ErrorObject::new(error::INVALID_PARAMS, text));
+    }
     Ok(Found {
         repeatable: true,
         ..Found::whole(upstream)

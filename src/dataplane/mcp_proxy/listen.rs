@@ -10,16 +10,17 @@ use agentkube_mcp::{
     Era, ErrorObject, Id, Kind, MAX_DEPTH, Message, capability, error, json, message, meta, sse,
 };
 use futures::future::join_all;
+use http::StatusCode;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::calls::Call;
 use super::dispatch::{Caller, failure};
 use super::locate;
+use super::pauses::Pauses;
 use super::pieces::{Driven, Piece, kept_alive};
 use super::reply::Reply;
-use super::stream::AGAIN;
 use super::tasks;
 use super::upstream::{Side, Upstream, Wanted, Withheld};
 
@@ -39,6 +40,14 @@ pub(super) async fn open(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>
         let text = "params.notifications must be an object";
         return failure(caller, id, &ErrorObject::new(error::INVALID_PARAMS, text));
     };
+    // As many as there may be sessions: a client that listens is there for as long.
+    let limit = caller.serving.loaded.plan.limits.sessions;
+    let Some(slot) = caller.state.listeners.begin(limit) else {
+        let text = "too many streams are open (spec.limits.sessions); try again later";
+        let error = ErrorObject::new(error::INTERNAL_ERROR, text);
+        caller.tally.set(error::fault(error.code));
+        return Reply::failure(Some(id), StatusCode::SERVICE_UNAVAILABLE, &error);
+    };
     let granted = grant(caller, &wanted).await;
     let subscription = Subscription {
         id: id.as_json().to_owned(),
@@ -57,7 +66,10 @@ pub(super) async fn open(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>
         })
         .collect();
     let closing = caller.state.closing.clone();
-    let driven = Driven::new(drive(ears, subscription, accepted, closing, out), pieces);
+    let driven = Driven::new(
+        drive(ears, subscription, accepted, closing, (out, slot)),
+        pieces,
+    );
     Reply::Asking(Box::pin(kept_alive(driven)))
 }
 
@@ -66,7 +78,7 @@ async fn drive(
     subscription: Subscription,
     accepted: String,
     closing: CancellationToken,
-    out: mpsc::Sender<Piece>,
+    (out, _slot): (mpsc::Sender<Piece>, Call),
 ) {
     let first = subscription.acknowledged(&accepted);
     drop(out.send(Piece::open(sse::frame(&first))).await);
@@ -227,9 +239,11 @@ impl Ear {
 
     /// The stream that the upstream opens for this client, or has for all.
     async fn own(&self) {
+        let mut pauses = Pauses::default();
         loop {
             match self.upstream.listen(&self.wanted).await {
                 Ok(Some(mut events)) => {
+                    pauses.opened();
                     while let Ok(Some(bytes)) = events.next().await {
                         self.pass_on(&bytes).await;
                     }
@@ -242,7 +256,7 @@ impl Ear {
                     debug!(upstream = %self.upstream.name, %error, "no stream of changes");
                 }
             }
-            sleep(AGAIN).await;
+            pauses.pause().await;
         }
     }
 

@@ -27,6 +27,7 @@ mod locate;
 mod metrics;
 mod old_clients;
 mod party;
+mod pauses;
 mod peer;
 mod pieces;
 mod place;

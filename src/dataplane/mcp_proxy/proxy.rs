@@ -74,6 +74,8 @@ pub(super) struct State {
     pub(super) sessions: Sessions,
     /// Calls under way, however they came.
     pub(super) calls: Calls,
+    /// Streams of `subscriptions/listen`.
+    pub(super) listeners: Calls,
     /// Our own questions to clients.
     pub(super) desk: Desk,
     /// Towards other replicas.
@@ -104,6 +106,7 @@ impl Proxy {
             serving: ArcSwapOption::empty(),
             sessions: Sessions::default(),
             calls: Calls::default(),
+            listeners: Calls::default(),
             desk: Desk::default(),
             peers: UpstreamClient::new(&parts.roots, PEER_TIMEOUT),
             old_streams: OpenStreams::default(),

@@ -15,7 +15,7 @@ use tracing::debug;
 use agentkube_mcp::bridge;
 use agentkube_mcp::method::{ListKind, Method};
 use agentkube_mcp::seal::Sealer;
-use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, error, json, message, sse};
+use agentkube_mcp::{Era, ErrorObject, Id, Kind, MAX_DEPTH, Message, error, json, message, sse};
 
 use super::calls::Call;
 use super::dispatch::upstream_error;
@@ -26,7 +26,7 @@ use super::question::Questions;
 use super::request_state;
 use super::sessions::{Live, UnderWay};
 use super::tasks::Names;
-use super::upstream::{CancelGuard, Events, Lane, Upstream, UpstreamError, Withheld};
+use super::upstream::{CancelGuard, Events, Follow, Lane, Upstream, UpstreamError, Withheld};
 use crate::edge::{BoxError, Tally};
 
 /// How long a stream is silent before a comment keeps it open.
@@ -48,6 +48,8 @@ pub(super) struct Asker {
     pub(super) capabilities: Option<String>,
     /// What binds the states that it gets.
     pub(super) scope: Option<String>,
+    /// What the client follows, or no longer, once the upstream agreed.
+    pub(super) follow: Option<Follow>,
     /// How the client's request is counted.
     pub(super) tally: Tally,
     /// How the upstream's answer is.
@@ -92,8 +94,9 @@ pub(super) enum Step {
     Event(String),
     /// The answer; nothing comes after it.
     Last { status: StatusCode, text: String },
-    /// Nothing comes any more on this stream: the client reads on elsewhere, or
-    /// does not want the answer.
+    /// The client does not want the answer any more.
+    Cancelled,
+    /// Nothing comes any more on this stream: the client reads on elsewhere.
     End,
 }
 
@@ -117,6 +120,7 @@ impl Asker {
         edit.set("id", self.id.as_json());
         let status = match message.kind() {
             Kind::Result { result, .. } => {
+                self.follow.iter().for_each(Follow::agreed);
                 let route = bridge::Route {
                     client: self.era,
                     upstream: lane.era(),
@@ -298,7 +302,7 @@ impl Relay {
                 step = self.advance() => step,
                 () = cancelled.cancelled() => {
                     self.asker.tally.abort();
-                    Step::End
+                    Step::Cancelled
                 }
             },
         }
@@ -351,6 +355,7 @@ impl Relay {
                         if let Some(cancel) = self.cancel.take() {
                             cancel.done();
                         }
+                        self.route.upstream.note_whole();
                         return Step::Last { status, text };
                     }
                 }
@@ -380,19 +385,27 @@ impl Relay {
         Some(self.route.withheld.redact(Cow::Owned(text)).into_owned())
     }
 
-    /// The answer without what comes before it.
-    pub(super) async fn last(mut self) -> (StatusCode, String) {
+    /// The answer without what comes before it; `None` when the client does not
+    /// want it any more.
+    pub(super) async fn last(mut self) -> Option<(StatusCode, String)> {
         loop {
             match self.step().await {
-                Step::Last { status, text } => return (status, text),
+                Step::Last { status, text } => return Some((status, text)),
                 Step::Event(_) => {}
-                Step::End => {
-                    if let Step::Last { status, text } = self.failed(&UpstreamError::Cut) {
-                        return (status, text);
-                    }
-                }
+                Step::Cancelled => return None,
+                Step::End => return Some((StatusCode::OK, self.elsewhere())),
             }
         }
+    }
+
+    /// The upstream tells the answer on another stream, which this client does not
+    /// read. That is no failure of the upstream.
+    fn elsewhere(&mut self) -> String {
+        self.asker.meter.ended(Outcome::Failed);
+        self.asker.tally.set(StatusCode::BAD_GATEWAY);
+        let text = "the upstream answers on another stream: accept text/event-stream";
+        let error = ErrorObject::new(error::INTERNAL_ERROR, text);
+        message::failure(Some(&self.asker.id), &error)
     }
 
     /// Changed lists are read again when a name is not found; here only the
@@ -427,7 +440,7 @@ impl Relay {
                 Err(_) => Some((Piece::open(sse::KEEP_ALIVE), Some(relay))),
                 Ok(Step::Event(frame)) => Some((Piece::open(frame), Some(relay))),
                 Ok(Step::Last { text, .. }) => Some((Piece::last(sse::frame(&text)), None)),
-                Ok(Step::End) => Some((Piece::last(Bytes::new()), None)),
+                Ok(Step::Cancelled | Step::End) => Some((Piece::last(Bytes::new()), None)),
             }
         }))
     }

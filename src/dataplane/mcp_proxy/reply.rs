@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use agentkube_mcp::{ErrorObject, Id, error, header, message, sse};
 
+use super::fulfil::MayAsk;
 use super::pieces::{Piece, pieces_body};
 use super::relay::Relay;
 use crate::edge::Body;
@@ -34,8 +35,10 @@ pub(super) enum Reply {
     Cancelled,
     /// Notifications, then the answer.
     Stream(Box<Relay>),
-    /// Questions to the client, then the answer.
+    /// Events that are made while they are read.
     Asking(Pin<Box<dyn Stream<Item = Piece> + Send>>),
+    /// An answer that may need input of the client first.
+    MayAsk(Box<MayAsk>),
 }
 
 impl Reply {
@@ -69,10 +72,11 @@ impl Reply {
             Self::Accepted | Self::Cancelled => None,
             Self::Opened { text, .. } => Some((StatusCode::OK, text)),
             Self::Whole { status, text } => Some((status, text)),
-            Self::Stream(relay) => Some(relay.last().await),
-            // Who takes no stream cannot be asked.
+            Self::Stream(relay) => relay.last().await,
+            Self::MayAsk(answer) => answer.whole().await,
+            // What has no end has no answer either.
             Self::Asking(_) => {
-                let text = "this call asks for input: accept text/event-stream";
+                let text = "this is a stream: accept text/event-stream";
                 let error = ErrorObject::new(error::INVALID_REQUEST, text);
                 Some((StatusCode::OK, message::failure(None, &error)))
             }
@@ -93,6 +97,7 @@ impl Reply {
             Self::Whole { status, text } => json(status, text),
             Self::Stream(relay) => stream(Body::stream(relay.into_body())),
             Self::Asking(pieces) => stream(Body::stream(pieces_body(pieces))),
+            Self::MayAsk(answer) => stream(Body::stream(pieces_body(answer.pieces()))),
         }
     }
 }

@@ -14,7 +14,7 @@ use tower::Service;
 use agentkube_mcp::inbound::{self, Session};
 use agentkube_mcp::session::Home;
 use agentkube_mcp::{
-    Body as Messages, Era, ErrorObject, Granted, MAX_DEPTH, Message, error, header, message,
+    Body as Messages, Era, ErrorObject, Granted, Kind, MAX_DEPTH, Message, error, header, message,
 };
 
 use super::calls::Call;
@@ -121,10 +121,14 @@ where
         return Err(ProxyError::NotAcceptable);
     }
     let limits = &serving.loaded.plan.limits;
-    let call = state.calls.begin(limits.concurrent_calls);
-    let call = call.ok_or(ProxyError::Overloaded)?;
     let limit = usize::try_from(limits.message_bytes).unwrap_or(usize::MAX);
     let body = collect(body, limit).await?;
+    // Who sends slowly keeps no call of others waiting. What answers a call that is
+    // under way is none itself: it must get through when all are.
+    let begin = || {
+        let call = state.calls.begin(limits.concurrent_calls);
+        call.ok_or(ProxyError::Overloaded)
+    };
     match Messages::decode(&body, MAX_DEPTH) {
         Err(malformed) => Ok(refuse(StatusCode::BAD_REQUEST, &malformed.to_error())),
         Ok(Messages::One(message)) => {
@@ -135,22 +139,29 @@ where
                     return Ok(reply::json(refusal.status, text));
                 }
             };
+            let call = match message.kind() {
+                Kind::Request { .. } => Some(begin()?),
+                _ => None,
+            };
             let party = match site.seat_of(session, &message)? {
                 Seat::Here(party) => party,
                 Seat::At(home) => return site.hand_on(home, &head.method, &body, call).await,
             };
             let tally = Tally::default();
             let caller = site.caller(session, &party, &tally);
-            let reply = dispatch(&caller, &message, Some(call)).await;
+            let reply = dispatch(&caller, &message, call).await;
             let mut response = respond(reply, accepts).await;
             response.body_mut().count_by(tally);
             Ok(response)
         }
         // Each of its messages is of the session that the request names.
-        Ok(Messages::Batch(messages)) => match site.session() {
-            Ok(Seat::At(home)) => site.hand_on(home, &head.method, &body, call).await,
-            _ => batch(site, messages).await,
-        },
+        Ok(Messages::Batch(messages)) => {
+            let call = begin()?;
+            match site.session() {
+                Ok(Seat::At(home)) => site.hand_on(home, &head.method, &body, call).await,
+                _ => batch(site, messages).await,
+            }
+        }
     }
 }
 
@@ -283,10 +294,12 @@ impl<'a> Site<'a> {
 /// The answer in a form that the client takes.
 async fn respond(reply: Reply, accepts: Accepts) -> Response<Body> {
     match reply {
-        Reply::Stream(_) | Reply::Asking(_) if !accepts.events => match reply.whole().await {
-            Some((status, text)) => reply::json(status, text),
-            None => reply::empty(StatusCode::ACCEPTED),
-        },
+        Reply::Stream(_) | Reply::Asking(_) | Reply::MayAsk(_) if !accepts.events => {
+            match reply.whole().await {
+                Some((status, text)) => reply::json(status, text),
+                None => reply::empty(StatusCode::ACCEPTED),
+            }
+        }
         Reply::Whole { text, .. } if !accepts.json => reply::one_event(&text),
         Reply::Cancelled if !accepts.events => reply::empty(StatusCode::ACCEPTED),
         reply => reply.into_response(),

@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use agentkube_mcp::method::ListKind;
 use agentkube_mcp::{Era, Kind, MAX_DEPTH, Message, Version, header, message, sse};
@@ -13,10 +12,11 @@ use bytes::Bytes;
 use futures::stream::{SelectAll, Stream, StreamExt, unfold};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as HttpBody;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::pauses::Pauses;
 use super::pieces::{Piece, pieces_body};
 use super::place::{Mark, Place};
 use super::question::Questions;
@@ -25,11 +25,8 @@ use super::reply;
 use super::serving::Serving;
 use super::sessions::Live;
 use super::tasks::{self, Names};
-use super::upstream::{Events, Lane, Upstream, UpstreamError, Wanted};
+use super::upstream::{Events, Lane, Upstream, UpstreamError, Wanted, is_ours};
 use crate::edge::{Body, BoxError};
-
-/// How long an upstream's stream is left alone after it ended.
-pub(super) const AGAIN: Duration = Duration::from_secs(2);
 
 /// The id of an event that only says that the stream is open. A client that
 /// reads on from it missed nothing that could be told again.
@@ -113,6 +110,7 @@ struct Ear {
     /// It goes on an answer: its end is the end.
     is_answer: bool,
     open: Option<(Lane, Events)>,
+    pauses: Pauses,
 }
 
 impl Ear {
@@ -129,6 +127,7 @@ impl Ear {
             after: mark.map(|mark| mark.id.clone()),
             is_answer: mark.is_some_and(|mark| !mark.is_own_stream),
             open: None,
+            pauses: Pauses::default(),
         }
     }
 
@@ -154,7 +153,7 @@ impl Ear {
                     ended => {
                         debug!(upstream = %ear.upstream.name, ?ended, "stream ended");
                         ear.open = None;
-                        sleep(AGAIN).await;
+                        ear.pauses.pause().await;
                     }
                 }
             }
@@ -164,16 +163,21 @@ impl Ear {
     /// Waits for the upstream's stream; `None` when there is none to wait for.
     async fn listen(&mut self) -> Option<()> {
         match self.upstream.stream(&self.live, self.after.as_ref()).await {
-            Ok(Some(open)) => self.open = Some(open),
+            Ok(Some(open)) => self.opened(open),
             Ok(None) | Err(_) if self.is_answer => return None,
             // A modern upstream opens a stream for whoever listens.
             Ok(None) => self.listen_modern().await,
             Err(error) => {
                 debug!(upstream = %self.upstream.name, %error, "no stream");
-                sleep(AGAIN).await;
+                self.pauses.pause().await;
             }
         }
         Some(())
+    }
+
+    fn opened(&mut self, open: (Lane, Events)) {
+        self.open = Some(open);
+        self.pauses.opened();
     }
 
     async fn listen_modern(&mut self) {
@@ -184,10 +188,10 @@ impl Ear {
             ..Wanted::default()
         };
         match self.upstream.listen(&lists).await {
-            Ok(Some(events)) => self.open = Some((Lane::Probe, events)),
+            Ok(Some(events)) => self.opened((Lane::Probe, events)),
             // It has nothing to tell; others may.
             Ok(None) | Err(UpstreamError::UnknownMethod) => std::future::pending().await,
-            Err(_) => sleep(AGAIN).await,
+            Err(_) => self.pauses.pause().await,
         }
     }
 
@@ -220,7 +224,11 @@ impl Ear {
                 }
                 questions.notification(&message)
             }
-            // The answer whose stream was lost: its id is the client's own.
+            // The answer whose stream was lost: its id is the client's own. What answers
+            // a question of ours is nothing to it.
+            Kind::Result { id, .. } | Kind::Error { id: Some(id), .. } if is_ours(id) => {
+                return place.is_told().then(|| place.frame(""));
+            }
             Kind::Result { .. } | Kind::Error { .. } => message.object().edit().finish(),
         };
         let text = if tasks::are_sealed(&self.serving, Era::Legacy) {

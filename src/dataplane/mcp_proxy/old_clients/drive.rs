@@ -96,6 +96,13 @@ impl Out {
         drop(self.0.send(Piece::open(frame.into())).await);
     }
 
+    /// More of an answer, which ends before this stream does.
+    async fn pieces(&self, mut pieces: impl Pieces<Item = Piece> + Send + Unpin) {
+        while let Some(piece) = pieces.next().await {
+            drop(self.0.send(piece.and_more()).await);
+        }
+    }
+
     async fn message(&self, text: &str) {
         self.say(sse::frame(text)).await;
     }
@@ -159,15 +166,12 @@ impl Speaker<'_> {
                 match relay.step().await {
                     Step::Event(frame) => out.say(frame).await,
                     Step::Last { text, .. } => return out.message(&text).await,
-                    // Cancelled: nothing else ends a stream that cannot be resumed.
-                    Step::End => return,
+                    // A stream that cannot be resumed has no other end.
+                    Step::Cancelled | Step::End => return,
                 }
             },
-            Reply::Asking(mut pieces) => {
-                while let Some(piece) = pieces.next().await {
-                    drop(out.0.send(piece.and_more()).await);
-                }
-            }
+            Reply::Asking(pieces) => out.pieces(pieces).await,
+            Reply::MayAsk(answer) => out.pieces(answer.pieces()).await,
         }
     }
 

@@ -118,10 +118,10 @@ where
         return Err(ProxyError::ContentType);
     }
     let limits = &serving.loaded.plan.limits;
-    let call = state.calls.begin(limits.concurrent_calls);
-    let call = call.ok_or(ProxyError::Overloaded)?;
     let limit = usize::try_from(limits.message_bytes).unwrap_or(usize::MAX);
     let body = collect(body, limit).await?;
+    let call = state.calls.begin(limits.concurrent_calls);
+    let call = call.ok_or(ProxyError::Overloaded)?;
     if let Some(home) = token.home.filter(|home| !state.relays.is_here(*home)) {
         if way == Way::Relayed {
             return Err(ProxyError::Stream);

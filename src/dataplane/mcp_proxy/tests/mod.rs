@@ -3,6 +3,7 @@
 mod access;
 mod bridge;
 mod cancel;
+mod core;
 mod credentials;
 mod edge;
 mod failures;

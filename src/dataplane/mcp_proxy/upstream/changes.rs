@@ -5,20 +5,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, json, message, probe, task};
-use tokio::sync::broadcast;
-use tokio::time::sleep;
+use tokio::sync::{broadcast, watch};
 use tracing::debug;
 
 use super::clock::Clock;
 use super::exchange::{Answer, Outgoing};
+use super::lane::Session;
 use super::{Events, Hop, Lane, Upstream, UpstreamError, catalogue};
 use crate::mcp_proxy::party::Party;
-
-/// How long a stream is left alone after it ended.
-const AGAIN: Duration = Duration::from_secs(2);
+use crate::mcp_proxy::pauses::Pauses;
 
 /// Changes that a slow listener may be behind; what it misses are notices that
 /// something changed, and the next one says so again.
@@ -32,6 +29,20 @@ pub(super) struct Changes {
     reading: tokio::sync::Mutex<()>,
     /// Resources that listeners follow in the shared session, and how many do.
     followed: Mutex<HashMap<String, usize>>,
+    /// The session in which they were followed.
+    followed_at: Mutex<Option<Arc<Session>>>,
+    /// Counts the lanes that were opened.
+    opened: watch::Sender<u64>,
+}
+
+/// Why the stream of the shared session is not read any more.
+enum Ended {
+    /// The upstream speaks the modern era: each listener has a stream of its own.
+    Modern,
+    /// Another session took the place of this one.
+    Replaced,
+    /// The upstream ended it.
+    Stream,
 }
 
 /// What a listener wants of one upstream.
@@ -66,6 +77,8 @@ impl Default for Changes {
             told: broadcast::Sender::new(MAX_BEHIND),
             reading: tokio::sync::Mutex::default(),
             followed: Mutex::default(),
+            followed_at: Mutex::default(),
+            opened: watch::Sender::default(),
         }
     }
 }
@@ -79,8 +92,7 @@ impl Wanted {
             Some("notifications/resources/list_changed") => self.resources,
             Some("notifications/resources/updated") => {
                 let uri = message.param("uri");
-                // A server may tell of a part of what is followed.
-                uri.is_some_and(|uri| self.uris.iter().any(|it| uri.starts_with(it.as_str())))
+                uri.is_some_and(|uri| self.uris.iter().any(|it| is_part_of(&uri, it)))
             }
             Some("notifications/tasks") => {
                 let id = message.param(task::ID);
@@ -127,6 +139,16 @@ impl Wanted {
     }
 }
 
+/// A server may tell of a part of what is followed (2026-07-28, Resources): of what
+/// comes after a `/`, `?` or `#`, not of another resource that begins alike.
+fn is_part_of(uri: &str, whole: &str) -> bool {
+    match uri.strip_prefix(whole) {
+        None => false,
+        Some("") => true,
+        Some(rest) => whole.ends_with('/') || rest.starts_with(['/', '?', '#']),
+    }
+}
+
 impl Upstream {
     /// The notifications that concern everybody, from now on.
     pub(in crate::mcp_proxy) fn changes(&self) -> broadcast::Receiver<Arc<str>> {
@@ -140,54 +162,80 @@ impl Upstream {
         let _ = self.changes.told.send(text.into());
     }
 
-    /// Reads what the upstream tells everybody, for ever. Of all that call this one
-    /// reads at a time, the others wait to take its place.
+    /// Reads what the upstream tells everybody, for as long as it speaks the legacy
+    /// era. Of all that call this one reads at a time, the others wait to take its
+    /// place.
     pub(in crate::mcp_proxy) async fn read_changes(self: &Arc<Self>) {
         let _reading = self.changes.reading.lock().await;
+        let mut pauses = Pauses::default();
         loop {
-            if let Err(error) = self.read_stream().await {
-                debug!(upstream = %self.name, %error, "no stream of changes");
+            match self.read_stream(&mut pauses).await {
+                Ok(Ended::Modern) => return,
+                Ok(Ended::Replaced) => continue,
+                Ok(Ended::Stream) => {}
+                Err(error) => debug!(upstream = %self.name, %error, "no stream of changes"),
             }
-            sleep(AGAIN).await;
+            pauses.pause().await;
         }
     }
 
-    async fn read_stream(self: &Arc<Self>) -> Result<(), UpstreamError> {
+    async fn read_stream(self: &Arc<Self>, pauses: &mut Pauses) -> Result<Ended, UpstreamError> {
         let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
         let party = Party::Modern;
+        let mut opened = self.changes.opened.subscribe();
         let lane = self.lane(&party, &clock).await?;
-        if let Lane::Modern(_) = lane {
-            return std::future::pending().await;
-        }
+        let Lane::Legacy(session) = &lane else {
+            return Ok(Ended::Modern);
+        };
+        self.follow_again(&lane, session, &clock).await;
         let events = match self.wire.get(&lane, None, &clock).await {
             Err(UpstreamError::SessionLost) => {
                 self.forget_session(&party, &lane, false);
-                let lane = self.lane(&party, &clock).await?;
-                self.follow_again(&lane, &clock).await;
-                self.wire.get(&lane, None, &clock).await?
+                return Err(UpstreamError::SessionLost);
             }
             events => events?,
         };
+        // Another call may find the session lost and open one: what is told is told
+        // there from then on, whether or not this stream ends.
+        let replaced = async { while opened.changed().await.is_ok() && self.is_open(session) {} };
+        tokio::pin!(replaced);
         let Some(mut events) = events else {
-            return std::future::pending().await;
+            replaced.await;
+            return Ok(Ended::Replaced);
         };
-        while let Some(bytes) = events.next().await? {
-            let Ok(message) = Message::decode(&bytes, MAX_DEPTH) else {
-                continue;
+        pauses.opened();
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event?,
+                () = &mut replaced => return Ok(Ended::Replaced),
             };
-            match message.kind() {
-                Kind::Request { .. } => self.refuse_soon(&lane, &message),
-                Kind::Notification { method } => {
-                    if method == "notifications/tools/list_changed" {
-                        self.read_again_soon(agentkube_mcp::method::ListKind::Tools);
-                    }
-                    let text = self.redact(message.object().edit().finish().into());
-                    let _ = self.changes.told.send(text.as_ref().into());
-                }
-                _ => {}
+            match event {
+                Some(bytes) => self.heard(&lane, &bytes),
+                None => return Ok(Ended::Stream),
             }
         }
-        Ok(())
+    }
+
+    fn heard(self: &Arc<Self>, lane: &Lane, bytes: &[u8]) {
+        let Ok(message) = Message::decode(bytes, MAX_DEPTH) else {
+            return;
+        };
+        match message.kind() {
+            Kind::Request { .. } => self.refuse_soon(lane, &message),
+            Kind::Notification { method } => {
+                if method == "notifications/tools/list_changed" {
+                    self.read_again_soon(agentkube_mcp::method::ListKind::Tools);
+                }
+                let text = self.redact(message.object().edit().finish().into());
+                let _ = self.changes.told.send(text.as_ref().into());
+            }
+            _ => {}
+        }
+    }
+
+    /// A lane was opened: who listens on another one looks again.
+    pub(super) fn tell_opened(&self) {
+        self.changes.opened.send_modify(|count| *count += 1);
     }
 
     /// Follows resources in the shared session, until what is returned is dropped.
@@ -201,9 +249,15 @@ impl Upstream {
             };
             if is_first {
                 let params = format!("{{\"uri\":{}}}", json::quote(uri));
-                let asked = self.put(&Party::Modern, "resources/subscribe", &params);
-                if let Err(error) = asked.await {
-                    debug!(upstream = %self.name, %error, "not followed");
+                let asked = self.put_on(&Party::Modern, "resources/subscribe", &params);
+                match asked.await {
+                    Ok(Lane::Legacy(session)) => {
+                        let mut at = self.followed_at();
+                        // In another one than before, all are followed again soon.
+                        at.get_or_insert(session);
+                    }
+                    Ok(_) => {}
+                    Err(error) => debug!(upstream = %self.name, %error, "not followed"),
                 }
             }
         }
@@ -213,15 +267,27 @@ impl Upstream {
         }
     }
 
-    async fn follow_again(&self, lane: &Lane, clock: &Clock) {
+    /// Follows in this session what was followed in the one before.
+    async fn follow_again(&self, lane: &Lane, session: &Arc<Session>, clock: &Clock) {
+        let before = self.followed_at().replace(Arc::clone(session));
+        if before.is_none_or(|before| Arc::ptr_eq(&before, session)) {
+            return;
+        }
         let uris: Vec<_> = self.followed().keys().cloned().collect();
         for uri in uris {
             let params = format!("{{\"uri\":{}}}", json::quote(&uri));
             let id = Id::from(self.next_id());
             let body = message::request(&id, "resources/subscribe", &params);
             let outgoing = Outgoing::plain("resources/subscribe", body);
-            drop(self.wire.post(lane, &outgoing, clock).await);
+            if let Err(error) = self.wire.post(lane, &outgoing, clock).await {
+                debug!(upstream = %self.name, %error, "not followed again");
+            }
         }
+    }
+
+    fn followed_at(&self) -> std::sync::MutexGuard<'_, Option<Arc<Session>>> {
+        let at = self.changes.followed_at.lock();
+        at.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn followed(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
@@ -279,6 +345,26 @@ impl Drop for Following {
                 self.upstream
                     .notify_soon(Party::Modern, move |_| Outgoing::plain(method, text));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_resource_that_begins_alike_is_no_part_of_what_is_followed() {
+        for (uri, whole, part) in [
+            ("file:///a", "file:///a", true),
+            ("file:///a/b", "file:///a", true),
+            ("file:///a#1", "file:///a", true),
+            ("file:///a/b", "file:///a/", true),
+            ("file:///ab", "file:///a", false),
+            ("file:///a.bak", "file:///a", false),
+            ("file:///", "file:///a", false),
+        ] {
+            assert_eq!(is_part_of(uri, whole), part, "{uri} of {whole}");
         }
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Clock {
     total: Duration,
     deadline: Instant,
     heard: Instant,
+    /// Something came.
+    alive: bool,
 }
 
 impl Clock {
@@ -25,6 +27,7 @@ impl Clock {
             total: timeouts.total,
             deadline: now + timeouts.total,
             heard: now,
+            alive: false,
         }
     }
 
@@ -46,11 +49,18 @@ impl Clock {
             total: year,
             deadline: now + year,
             heard: now,
+            alive: false,
         }
     }
 
     /// Something came.
     pub(super) fn hear(&mut self) {
+        self.heard = Instant::now();
+        self.alive = true;
+    }
+
+    /// Something is sent: from here on an answer is waited for.
+    pub(super) fn ask(&mut self) {
         self.heard = Instant::now();
     }
 
@@ -61,7 +71,12 @@ impl Clock {
         let (until, error) = if silent < self.deadline {
             (silent, UpstreamError::Idle(self.idle))
         } else {
-            (self.deadline, UpstreamError::Total(self.total))
+            let error = match self.alive {
+                true => UpstreamError::Total(self.total),
+                // It never said a word, whichever of the two bounds was met.
+                false => UpstreamError::Idle(self.total),
+            };
+            (self.deadline, error)
         };
         timeout_at(until, sign).await.map_err(|_| error)
     }
@@ -103,6 +118,17 @@ mod tests {
         let outcome = clock.wait(pending::<()>()).await;
         assert_eq!(outcome, Err(UpstreamError::Total(Duration::from_secs(25))));
         assert_eq!(start.elapsed().as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_never_said_a_word_was_silent_whatever_the_bound() {
+        let mut clock = clock().within(Duration::from_secs(3));
+        clock.ask();
+        let outcome = clock.wait(pending::<()>()).await;
+        assert_eq!(outcome, Err(UpstreamError::Idle(Duration::from_secs(3))));
+        clock.hear();
+        let outcome = clock.wait(pending::<()>()).await;
+        assert_eq!(outcome, Err(UpstreamError::Total(Duration::from_secs(3))));
     }
 
     #[tokio::test(start_paused = true)]

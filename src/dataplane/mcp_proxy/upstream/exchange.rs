@@ -245,7 +245,7 @@ pub(super) async fn send(
     let mut clock = clock.clone();
     let mut proven = credential.prove().await?;
     loop {
-        clock.hear();
+        clock.ask();
         let response = clock.wait(client.send(make(proven.as_ref()))).await??;
         let status = response.status();
         // A refusal did nothing, so every call may be sent again.

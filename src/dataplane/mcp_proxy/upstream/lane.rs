@@ -160,6 +160,18 @@ impl Upstream {
         }
     }
 
+    /// The lane for this party, when nothing has to be asked for it.
+    pub(super) fn open_lane(&self, party: &Party) -> Option<Lane> {
+        let connected = self.connected.load();
+        let lane = connected.as_ref()?.choose(party.era())?;
+        match (&lane, party) {
+            (Lane::Legacy(session), Party::Session(live)) if session.has_id() => {
+                live.linked(self.fingerprint)?.lane()
+            }
+            _ => Some(lane),
+        }
+    }
+
     /// True when the upstream is spoken to in the modern era for this party.
     pub(in crate::mcp_proxy) async fn is_modern_for(&self, party: &Party) -> bool {
         let chosen = || {
@@ -181,6 +193,14 @@ impl Upstream {
         let lane = connected.as_ref().and_then(|it| it.choose(Era::Legacy));
         let on_stream = matches!(&lane, Some(lane) if self.wire.is_stream(lane));
         on_stream || (self.is_program() && !matches!(lane, Some(Lane::Modern(_))))
+    }
+
+    /// True while this is the session that is shared.
+    pub(super) fn is_open(&self, session: &Arc<Session>) -> bool {
+        let connected = self.connected.load();
+        connected.as_ref().is_some_and(
+            |it| matches!(&it.legacy, Legacy::Open(open) if Arc::ptr_eq(open, session)),
+        )
     }
 
     /// True when the upstream gives sessions ids.
@@ -217,6 +237,7 @@ impl Upstream {
         let connected = self.open_legacy(client, connected, clock).await?;
         let lane = connected.choose(client);
         self.connected.store(Some(Arc::new(connected)));
+        self.tell_opened();
         lane.ok_or(UpstreamError::SessionLost)
     }
 

@@ -25,6 +25,31 @@ use crate::mcp_proxy::tasks;
 /// Pages of a list of tasks, at the usual 50 tasks each.
 const MAX_TASK_PAGES: usize = 100;
 
+/// Resources that a client may follow in one session with an upstream.
+pub(in crate::mcp_proxy) const MAX_FOLLOWED: usize = 1_000;
+
+/// What a client follows, or no longer, once the upstream agreed to it.
+#[derive(Debug)]
+pub(in crate::mcp_proxy) struct Follow {
+    link: Arc<Link>,
+    uri: String,
+    follows: bool,
+}
+
+/// How the ids of our own requests in a client's session begin.
+const OURS: &str = "agentkube-";
+
+/// True for the id of a request of our own, of this replica or of another.
+pub(in crate::mcp_proxy) fn is_ours(id: &Id<'_>) -> bool {
+    let text = json::string(id.as_json());
+    let rest = text.as_deref().and_then(|text| text.strip_prefix(OURS));
+    let parts = rest.and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(salt, number)| {
+        let is_hex = salt.bytes().all(|byte| byte.is_ascii_hexdigit());
+        salt.len() == 8 && is_hex && number.parse::<u64>().is_ok()
+    })
+}
+
 /// The place of such a session, open or not.
 #[derive(Debug, Default)]
 pub(in crate::mcp_proxy) struct Link {
@@ -58,7 +83,7 @@ impl Link {
         }
     }
 
-    fn lane(&self) -> Option<Lane> {
+    pub(super) fn lane(&self) -> Option<Lane> {
         self.session.load_full().map(Lane::Legacy)
     }
 
@@ -70,14 +95,27 @@ impl Link {
             .collect()
     }
 
-    /// The client follows this resource, or does no longer.
-    pub(in crate::mcp_proxy) fn follow(&self, uri: &str, follows: bool) {
+    /// False when the client follows as many other resources as it may.
+    pub(in crate::mcp_proxy) fn may_follow(&self, uri: &str) -> bool {
         let all = self.subscriptions.lock();
+        let all = all.unwrap_or_else(PoisonError::into_inner);
+        all.len() < MAX_FOLLOWED || all.contains(uri)
+    }
+}
+
+impl Follow {
+    pub(in crate::mcp_proxy) fn new(link: Arc<Link>, uri: String, follows: bool) -> Self {
+        Self { link, uri, follows }
+    }
+
+    /// The upstream does as it was asked: it is asked so again in a new session.
+    pub(in crate::mcp_proxy) fn agreed(&self) {
+        let all = self.link.subscriptions.lock();
         let mut all = all.unwrap_or_else(PoisonError::into_inner);
-        if follows {
-            all.insert(uri.to_owned());
-        } else {
-            all.remove(uri);
+        if !self.follows {
+            all.remove(&self.uri);
+        } else if all.len() < MAX_FOLLOWED {
+            all.insert(self.uri.clone());
         }
     }
 }
@@ -121,7 +159,7 @@ impl Upstream {
 
     /// An id of ours that no client uses in its session.
     pub(super) fn own_id(&self) -> Id<'static> {
-        let text = format!("\"agentkube-{}-{}\"", self.salt, self.next_id());
+        let text = format!("\"{OURS}{}-{}\"", self.salt, self.next_id());
         Id::parse(&text).map_or_else(|| Id::from(self.next_id()), Id::into_owned)
     }
 
@@ -141,9 +179,19 @@ impl Upstream {
         method: &'static str,
         params: &str,
     ) -> Result<(), UpstreamError> {
+        self.put_on(party, method, params).await.map(drop)
+    }
+
+    /// As [`Upstream::put`]; returns the lane on which it was said.
+    pub(super) async fn put_on(
+        self: &Arc<Self>,
+        party: &Party,
+        method: &'static str,
+        params: &str,
+    ) -> Result<Lane, UpstreamError> {
         let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
         let answer = self.question(party, method, &clock, |_| params.to_owned());
-        let (_, answer) = answer.await?;
+        let (lane, answer) = answer.await?;
         let message = Message::decode(&answer, MAX_DEPTH)
             .map_err(|error| UpstreamError::Garbled(error.to_string()))?;
         match message.kind() {
@@ -151,7 +199,7 @@ impl Upstream {
                 method,
                 code: error::code_of(text).unwrap_or_default(),
             }),
-            _ => Ok(()),
+            _ => Ok(lane),
         }
     }
 
@@ -228,5 +276,36 @@ impl Upstream {
             // 405 and silence are fine: the server keeps its sessions as it likes.
             drop(timeout(catalogue::PATIENCE, wire.end(&lane)).await);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_follows_so_many_resources_and_no_more() {
+        let link = Arc::new(Link::default());
+        let follow = |at: usize, follows| {
+            Follow::new(Arc::clone(&link), format!("x:{at}"), follows).agreed();
+        };
+        (0..=MAX_FOLLOWED).for_each(|at| follow(at, true));
+        assert_eq!(link.subscriptions().len(), MAX_FOLLOWED);
+        assert!(link.may_follow("x:7") && !link.may_follow("x:new"));
+        follow(7, false);
+        assert!(link.may_follow("x:new"));
+    }
+
+    #[test]
+    fn ids_of_ours_are_told_from_those_of_clients() {
+        for (id, ours) in [
+            ("\"agentkube-0123abcd-7\"", true),
+            ("\"agentkube-0123abcd-x\"", false),
+            ("\"agentkube-7\"", false),
+            ("7", false),
+            ("\"client-1\"", false),
+        ] {
+            assert_eq!(is_ours(&Id::parse(id).unwrap()), ours, "{id}");
+        }
     }
 }

@@ -25,6 +25,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use agentkube_mcp::Id;
 use agentkube_mcp::session::Fingerprint;
@@ -57,7 +58,7 @@ pub(super) use self::error::UpstreamError;
 pub(super) use self::events::Events;
 pub(super) use self::exchange::{Answer, Outgoing};
 pub(super) use self::lane::Lane;
-pub(super) use self::link::Link;
+pub(super) use self::link::{Follow, Link, MAX_FOLLOWED, is_ours};
 pub(super) use self::session::CancelGuard;
 pub(super) use self::surface::access;
 pub(super) use self::withheld::Withheld;
@@ -75,6 +76,8 @@ pub(super) struct Upstream {
     pub(super) name: String,
     pub(super) surface: Surface,
     config: ProxyUpstream,
+    /// What its sessions are bounded by, where it holds them itself.
+    bounds: (u32, Duration),
     /// Why there is nothing to be reached.
     absent: Option<String>,
     client_info: Arc<str>,
@@ -160,6 +163,7 @@ impl Upstream {
         Self {
             name: config.name.clone(),
             surface: Surface::new(plan, config),
+            bounds: bounds(plan),
             absent,
             client_info,
             wire: Wire {
@@ -204,7 +208,14 @@ impl Upstream {
         self.config == unpinned(config)
             && self.surface == Surface::new(plan, config)
             && self.wire.limit as u64 == plan.limits.message_bytes
+            && (self.bounds == bounds(plan) || !self.holds_sessions())
             && self.wire.credential.has_values_of(config, secrets)
+    }
+
+    /// True when it was made with the bounds of sessions: it starts processes for them,
+    /// or holds streams.
+    fn holds_sessions(&self) -> bool {
+        self.is_program() || self.wire.streams.is_some()
     }
 
     /// An error when there is nothing to be asked, or no credential to ask with:
@@ -254,6 +265,11 @@ impl Upstream {
         self.breaker
             .admit(Instant::now())
             .map_err(UpstreamError::LeftAlone)?;
+        if let Some(lane) = self.open_lane(party) {
+            // Nothing was asked, so nothing was found out.
+            self.breaker.abandoned(Instant::now());
+            return Ok(lane);
+        }
         let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
         let lane = self.lane(party, &clock).await;
         self.note(lane.as_ref().map(|_| ()));
@@ -295,7 +311,11 @@ impl Upstream {
             attempt += 1;
             match self.attempt(party, id, clock, &make).await {
                 Ok(asked) => {
-                    self.note(Ok(()));
+                    match asked.answer {
+                        // A head is no answer: it may yet be cut.
+                        Answer::Events(_) => self.note_head(),
+                        Answer::Accepted | Answer::Message(_) => self.note(Ok(())),
+                    }
                     return Ok(asked);
                 }
                 Err((lane, error)) => {
@@ -371,6 +391,17 @@ impl Upstream {
         }
     }
 
+    /// The upstream is there, and has begun to answer.
+    fn note_head(&self) {
+        self.breaker.answered();
+        self.status.note(&self.name, Ok(()));
+    }
+
+    /// An answer that came as a stream is complete.
+    pub(super) fn note_whole(&self) {
+        self.breaker.completed();
+    }
+
     /// Keeps the books of an exchange: breaker, era, status.
     fn note(&self, outcome: Result<(), &UpstreamError>) {
         match outcome {
@@ -387,6 +418,11 @@ impl Upstream {
         }
         self.status.note(&self.name, outcome);
     }
+}
+
+/// How many sessions there may be, and for how long one lives that nobody uses.
+fn bounds(plan: &ProxyPlan) -> (u32, Duration) {
+    (plan.limits.sessions, plan.limits.session_idle)
 }
 
 /// The row of a plan without what may change while it is served.

@@ -65,7 +65,10 @@ impl Upstream {
         } = self.ask_within(party, None, true, clock, make).await?;
         let answer = self.settle(&lane, &id, answer).await;
         match &answer {
-            Ok(_) => cancel.done(),
+            Ok(_) => {
+                self.note_whole();
+                cancel.done();
+            }
             Err(error) => {
                 cancel.failed(error);
                 self.note_stream(error);
