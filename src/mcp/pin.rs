@@ -30,7 +30,7 @@ fn object(object: &Object<'_>, out: &mut String, counts: impl Fn(&str) -> bool) 
     let members = object.members().filter(|(key, _)| counts(key));
     let mut members: Vec<_> = members.collect();
     // Stable: of equal keys the order counts.
-    members.sort_by(|(one, _), (other, _)| one.cmp(other));
+    members.sort_by_key(|(key, _)| *key);
     out.push('{');
     for (index, (key, text)) in members.into_iter().enumerate() {
         if index > 0 {
