@@ -8,6 +8,7 @@ fn report(row: &str, tools: &[(&str, &str)]) -> UpstreamReport {
         name: row.to_owned(),
         credentials: true,
         reachable: Some(true),
+        era: None,
         models: Vec::new(),
         tools: Some(1),
         unmatched_patterns: Vec::new(),
