@@ -206,6 +206,13 @@ impl State {
         }
     }
 
+    /// Tells of every plan from now on.
+    pub(super) fn plans(&self) -> PlanWatch<ProxyPlan> {
+        let mut plans = self.watch.clone();
+        plans.take();
+        plans
+    }
+
     /// What is to be served now; `None` until a first plan was loaded.
     pub(super) fn serving(&self) -> Option<Arc<Serving>> {
         let current = self.watch.current()?;

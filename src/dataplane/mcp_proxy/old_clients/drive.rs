@@ -11,7 +11,7 @@ use futures::stream::{FuturesUnordered, SelectAll, Stream as Pieces, StreamExt};
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
 use super::open_streams::{Job, Place, Stream};
@@ -56,14 +56,24 @@ async fn drive(
     // Nothing here waits for the reader but what is in here: else the loop could wait
     // for a place that was given to work which only the loop goes on with.
     let mut work: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
-    let mut listens = false;
+    let mut heard: Option<Heard> = None;
+    let (mut plans, mut changes) = (place.state.plans(), true);
     let greet_by = Instant::now() + GREETING;
     loop {
         let live = place.stream.live();
-        if !listens && let (Some(live), Some(serving)) = (live, place.state.serving()) {
+        if let (Some(live), Some(serving)) = (live, place.state.serving())
+            && !heard
+                .as_ref()
+                .is_some_and(|it| Arc::ptr_eq(&it.serving, &serving))
+        {
             let ears = stream::ears(&serving, live, None);
-            work.push(Box::pin(hear(ears, out.clone())));
-            listens = true;
+            // Upstreams that the new plan does not have are let go of with the old one.
+            let over = CancellationToken::new();
+            work.push(Box::pin(hear(ears, out.clone(), over.clone())));
+            heard = Some(Heard {
+                serving,
+                _over: over.drop_guard(),
+            });
         }
         let over = async {
             match live {
@@ -74,15 +84,28 @@ async fn drive(
         tokio::select! {
             Some(job) = jobs.recv() => work.push(Box::pin(run(&place, job, out.clone()))),
             Some(()) = work.next() => {}
+            open = plans.changed(), if changes => changes = open,
             () = over => return,
             () = closing.cancelled() => return,
         }
     }
 }
 
-async fn hear(mut ears: SelectAll<Frames>, out: Out) {
-    while let Some(frame) = ears.next().await {
-        out.say(frame).await;
+/// The plan whose upstreams are listened to. Dropped, they are no longer.
+struct Heard {
+    serving: Arc<Serving>,
+    _over: DropGuard,
+}
+
+async fn hear(mut ears: SelectAll<Frames>, out: Out, over: CancellationToken) {
+    let heard = async {
+        while let Some(frame) = ears.next().await {
+            out.say(frame).await;
+        }
+    };
+    tokio::select! {
+        () = heard => {}
+        () = over.cancelled() => {}
     }
 }
 

@@ -6,11 +6,14 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
-use super::kit::{Answer, KEY, OTHER_KEY, Tested, legacy_message, over, plan, serve, upstream};
+use super::kit::{
+    Answer, KEY, OTHER_KEY, Tested, clients, legacy_message, over, plan, serve, upstream,
+};
 use super::old_server::{OldServer, ran};
 use super::pods::Pod;
 use super::server::{Spec, event, response};
 use crate::edge::{Body, Drain};
+use crate::source::Secrets;
 
 /// A client and its stream.
 struct Old<'p> {
@@ -228,6 +231,29 @@ async fn what_upstreams_say_unasked_comes_on_the_stream() {
         old.next().await["method"],
         "notifications/tools/list_changed"
     );
+}
+
+#[tokio::test]
+async fn after_a_change_of_the_plan_the_new_upstreams_are_heard_and_the_old_let_go() {
+    let says = |what: &str| {
+        let text = event(&json!({"jsonrpc": "2.0", "method": format!("notifications/{what}")}));
+        move || Reply::sse().chunk(text.clone()).stall()
+    };
+    let before = Spec::legacy(&["echo"]).on_stream(says("before"));
+    let after = Spec::legacy(&["echo"]).on_stream(says("after"));
+    let (before, after) = (before.start().await, after.start().await);
+    let proxy = over(&[&before]).await;
+    let mut old = Old::greeted(&proxy, "2025-06-18", json!({})).await;
+    assert_eq!(old.next().await["method"], "notifications/before");
+    let next = plan(vec![upstream("b", &after.endpoint())]);
+    let mut secrets = Secrets::new();
+    let keys = next.session_keys.clone().unwrap();
+    secrets.insert(keys.current, "the key that all replicas share");
+    proxy.source.replace(next, &clients(), secrets).unwrap();
+    assert_eq!(old.next().await["method"], "notifications/after");
+    let requests = before.upstream.requests();
+    let own = requests.iter().position(|it| it.method == "GET").unwrap();
+    assert_eq!(before.upstream.outcome(own).await, Outcome::ClientGone);
 }
 
 #[tokio::test]
