@@ -85,6 +85,7 @@ mod progress;
 mod responses;
 mod rewrite;
 mod route;
+mod scan;
 mod served;
 mod skim;
 pub mod sse;

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::{ApiError, Dialect, ErrorKind};
+use crate::{ApiError, Dialect, ErrorKind, scan};
 
 /// Longest model name that is accepted: bytes.
 pub const MODEL_NAME_LIMIT: usize = 256;
@@ -128,7 +128,10 @@ impl PeekError {
 /// When the body is no JSON object, or a field that decides about routing is
 /// ambiguous or of another type.
 pub fn peek(body: &[u8]) -> Result<Peeked, PeekError> {
-    let fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let fields = match scanned(body) {
+        Some(fields) => fields,
+        None => serde_json::from_slice(body).map_err(|error| malformed(&error))?,
+    };
     if let Some(field) = fields.duplicate {
         return Err(PeekError::Duplicate { field });
     }
@@ -155,6 +158,29 @@ pub fn peek(body: &[u8]) -> Result<Peeked, PeekError> {
             },
         },
     })
+}
+
+/// The fields of a body as nearly everybody writes it.
+fn scanned(body: &[u8]) -> Option<Fields<'_>> {
+    let mut fields = Fields {
+        empty: true,
+        ..Fields::default()
+    };
+    scan::members(body, |key, value| {
+        fields.empty = false;
+        if key.contains(&b'\\') {
+            return None;
+        }
+        let slot = match Key::of(std::str::from_utf8(key).ok()?) {
+            Key::Known(known) => fields.slot(known),
+            // Also for the other parser: it says what is wrong.
+            Key::Alike(_) => return None,
+            Key::Other => return Some(()),
+        };
+        let again = slot.replace(serde_json::from_slice(value).ok()?).is_some();
+        (!again).then_some(())
+    })?;
+    Some(fields)
 }
 
 fn malformed(error: &serde_json::Error) -> PeekError {
@@ -248,6 +274,18 @@ struct Fields<'a> {
     n: Option<&'a RawValue>,
     empty: bool,
     duplicate: Option<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    fn slot(&mut self, known: Known) -> &mut Option<&'a RawValue> {
+        match known {
+            Known::Model => &mut self.model,
+            Known::Stream => &mut self.stream,
+            Known::StreamOptions => &mut self.stream_options,
+            Known::IncludeUsage => &mut self.include_usage,
+            Known::N => &mut self.n,
+        }
+    }
 }
 
 /// The key of a member.
@@ -362,14 +400,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                     continue;
                 }
             };
-            let slot = match known {
-                Known::Model => &mut fields.model,
-                Known::Stream => &mut fields.stream,
-                Known::StreamOptions => &mut fields.stream_options,
-                Known::IncludeUsage => &mut fields.include_usage,
-                Known::N => &mut fields.n,
-            };
-            if slot.replace(map.next_value()?).is_some() {
+            if fields.slot(known).replace(map.next_value()?).is_some() {
                 fields.duplicate = Some(known.name());
             }
         }

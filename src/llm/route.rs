@@ -143,9 +143,24 @@ struct Served {
 }
 
 fn served(path: &str) -> Option<Served> {
-    if let Some(served) = gemini(path) {
-        return Some(served);
-    }
+    let found = fixed(path).or_else(|| gemini(path));
+    found.or_else(|| match bedrock(path) {
+        Some((model, operation)) => of_bedrock(model, operation),
+        None => {
+            let model = path.strip_prefix("/v1/models/")?;
+            let model = percent_decode_str(model).decode_utf8().ok()?;
+            let model = Some(model.into_owned()).filter(|model| !model.is_empty())?;
+            Some(Served {
+                operation: Operation::ShowModel(model),
+                method: Method::GET,
+                path: "/v1/models/{model}",
+            })
+        }
+    })
+}
+
+/// What is at a path that names no model.
+fn fixed(path: &str) -> Option<Served> {
     let served = |operation, method, path| {
         Some(Served {
             operation,
@@ -154,30 +169,6 @@ fn served(path: &str) -> Option<Served> {
         })
     };
     let generate = |path| served(Operation::Generate(Call::default()), Method::POST, path);
-    if let Some((model, operation)) = bedrock(path) {
-        let call = |stream| Call {
-            model: Some(model.clone()),
-            stream,
-        };
-        return match operation {
-            "converse" => served(
-                Operation::Generate(call(Some(false))),
-                Method::POST,
-                "/model/{modelId}/converse",
-            ),
-            "converse-stream" => served(
-                Operation::Generate(call(Some(true))),
-                Method::POST,
-                "/model/{modelId}/converse-stream",
-            ),
-            "count-tokens" => served(
-                Operation::CountTokens(call(None)),
-                Method::POST,
-                "/model/{modelId}/count-tokens",
-            ),
-            _ => None,
-        };
-    }
     match path {
         "/api/chat" => generate("/api/chat"),
         "/api/show" => served(Operation::ShowModelOfBody, Method::POST, "/api/show"),
@@ -202,14 +193,35 @@ fn served(path: &str) -> Option<Served> {
             "/v1/responses/input_tokens",
         ),
         "/v1/models" => served(Operation::ListModels, Method::GET, "/v1/models"),
-        _ => {
-            let model = path.strip_prefix("/v1/models/")?;
-            let model = percent_decode_str(model).decode_utf8().ok()?;
-            let model = Some(model.into_owned()).filter(|model| !model.is_empty())?;
-            let show = Operation::ShowModel(model);
-            served(show, Method::GET, "/v1/models/{model}")
-        }
+        _ => None,
     }
+}
+
+fn of_bedrock(model: String, operation: &str) -> Option<Served> {
+    let call = |stream| Call {
+        model: Some(model),
+        stream,
+    };
+    let (operation, path) = match operation {
+        "converse" => (
+            Operation::Generate(call(Some(false))),
+            "/model/{modelId}/converse",
+        ),
+        "converse-stream" => (
+            Operation::Generate(call(Some(true))),
+            "/model/{modelId}/converse-stream",
+        ),
+        "count-tokens" => (
+            Operation::CountTokens(call(None)),
+            "/model/{modelId}/count-tokens",
+        ),
+        _ => return None,
+    };
+    Some(Served {
+        operation,
+        method: Method::POST,
+        path,
+    })
 }
 
 /// What is at a path of Gemini's. Its clients say `/v1` or `/v1beta`; those of Vertex AI
@@ -313,6 +325,10 @@ fn bedrock(path: &str) -> Option<(String, &str)> {
 /// their SDK says about itself.
 #[must_use]
 pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+    // The path decides, whatever headers a client drags along.
+    if let "/v1/chat/completions" | "/v1/embeddings" = path {
+        return Dialect::OpenAiChat;
+    }
     let of_messages = path
         .strip_prefix("/v1/messages")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -334,12 +350,11 @@ pub fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     if of_responses {
         return Dialect::OpenAiResponses;
     }
-    let of_openai = ["/v1/chat/completions", "/v1/embeddings"];
-    if !of_openai.contains(&path) && headers.contains_key("anthropic-version") {
+    if headers.contains_key("anthropic-version") {
         return Dialect::AnthropicMessages;
     }
     let mut of_gemini = ["x-goog-api-key", "x-goog-api-client"].into_iter();
-    if !of_openai.contains(&path) && of_gemini.any(|name| headers.contains_key(name)) {
+    if of_gemini.any(|name| headers.contains_key(name)) {
         return Dialect::Gemini;
     }
     Dialect::OpenAiChat

@@ -122,6 +122,18 @@ impl Text<'_> {
         }
     }
 
+    /// Behind what opens, closes and separates nothing.
+    fn plain(&mut self) {
+        let rest = self.json.get(self.at..).unwrap_or_default();
+        let ends = |byte: &u8| {
+            matches!(
+                byte,
+                b'"' | b'{' | b'}' | b'[' | b']' | b',' | b' ' | b'\t' | b'\n' | b'\r'
+            )
+        };
+        self.at += rest.iter().position(ends).unwrap_or(rest.len());
+    }
+
     fn value(&mut self) -> Result<(), NoObject> {
         let start = self.at;
         let mut depth = 0_usize;
@@ -145,6 +157,7 @@ impl Text<'_> {
                 }
                 Some(_) => {
                     self.at += 1;
+                    self.plain();
                     continue;
                 }
                 None => return Err(NoObject),

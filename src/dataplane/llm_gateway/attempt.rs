@@ -1,6 +1,7 @@
 //! One attempt at one upstream: send, read the head of the answer, and only then
 //! say whether it is one.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, LOCATION};
 use http::{Method, Response, StatusCode, Uri, response};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full};
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 use super::clock::Clock;
 use super::dial::{Dial, UpstreamRequest};
@@ -311,8 +312,10 @@ where
                 .or_insert(http::HeaderValue::from_static(value));
         }
         let proven = upstream.key.prove(&mut request, &body).await?;
-        let answer = upstream.client.clone().oneshot(request).await;
-        let answer = answer.map_err(Failed::send)?;
+        let mut client = upstream.client.clone();
+        let ready = poll_fn(|cx| client.poll_ready(cx)).await;
+        ready.map_err(Failed::send)?;
+        let answer = client.call(request).await.map_err(Failed::send)?;
         // A refusal did nothing, so every request may be sent again.
         let key = &upstream.key;
         let (status, headers) = (answer.status(), answer.headers());

@@ -155,6 +155,11 @@ impl Entry {
 
 /// `*` stands for any text.
 pub(crate) fn matches(glob: &str, name: &str) -> bool {
+    // Of most globs the first letter is another one.
+    let first = glob.as_bytes().first();
+    if first != Some(&b'*') && first != name.as_bytes().first() {
+        return false;
+    }
     let Some((start, rest)) = glob.split_once('*') else {
         return glob == name;
     };
