@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Uri;
+use http::header::HOST;
+use http::uri::Authority;
 use http_body_util::Full;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -56,8 +59,9 @@ impl Http2 {
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub(super) async fn send(&self, request: Sent) -> Result<Answered, Failed> {
+    pub(super) async fn send(&self, mut request: Sent) -> Result<Answered, Failed> {
         let mut sender = self.sender.clone();
+        name_host_once(&mut request);
         self.used(Instant::now());
         match sender.try_send_request(request).await {
             Ok(response) => Ok(response.map(UpstreamBody::shared)),
@@ -89,5 +93,22 @@ impl Http2 {
         let since = now.saturating_duration_since(self.usage.begun).as_millis();
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         self.usage.last.store(since, Ordering::Relaxed);
+    }
+}
+
+/// HTTP/2 names the host in `:authority`; servers refuse a request that does it twice
+/// (RFC 9113, 8.3.1). What the header says counts, since it may be signed.
+fn name_host_once(request: &mut Sent) {
+    let Some(host) = request.headers_mut().remove(HOST) else {
+        return;
+    };
+    let named = request.uri().authority().map(Authority::as_str);
+    if named.map(str::as_bytes) == Some(host.as_bytes()) {
+        return;
+    }
+    let mut parts = request.uri().clone().into_parts();
+    parts.authority = Authority::try_from(host.as_bytes()).ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
 }

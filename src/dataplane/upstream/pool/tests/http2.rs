@@ -82,6 +82,11 @@ impl Tls {
 
 async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     assert_eq!(request.version(), http::Version::HTTP_2);
+    let (uri, headers) = (request.uri().clone(), request.headers());
+    assert!(!headers.contains_key("host"), "it is named twice");
+    if let Some(host) = headers.get("x-host") {
+        assert_eq!(uri.authority().unwrap().as_str(), host);
+    }
     let body = request.into_body().collect().await.unwrap().to_bytes();
     Ok(Response::new(Full::new(body)))
 }
@@ -97,6 +102,26 @@ async fn requests_at_once_share_one_connection() {
     let many = (0..20).map(|_| async { text(send(&client, &server.url).await.unwrap()).await });
     let texts = futures::future::join_all(many).await;
     assert!(texts.iter().all(|text| text == "hello"));
+    assert_eq!(server.count(), 1);
+}
+
+#[tokio::test]
+async fn the_host_is_named_once() {
+    let server = Tls::start().await;
+    let client = UpstreamClient::new(&server.roots, Duration::from_secs(5));
+    text(send(&client, &server.url).await.unwrap()).await;
+    let own = server.url.parse::<http::Uri>().unwrap();
+    for host in [
+        own.authority().unwrap().as_str(),
+        "127.0.0.1",
+        "signed.example",
+    ] {
+        let mut request = mk_request(&server.url, "hello");
+        let headers = request.headers_mut();
+        headers.insert("host", host.parse().unwrap());
+        headers.insert("x-host", host.parse().unwrap());
+        assert_eq!(text(client.send(request).await.unwrap()).await, "hello");
+    }
     assert_eq!(server.count(), 1);
 }
 
