@@ -26,10 +26,9 @@ pub fn promises(capabilities: &str, name: &str, key: &str) -> bool {
     capability.is_some_and(|capability| capability.value(key) == Some("true"))
 }
 
-/// True when the capabilities of a server of this era hold tasks, and in the legacy
-/// era this of them.
+/// True when the capabilities of a server of this era hold tasks.
 #[must_use]
-pub fn has_tasks(capabilities: &str, era: Era, key: Option<&str>) -> bool {
+pub fn has_tasks(capabilities: &str, era: Era) -> bool {
     let Some(all) = Object::parse(capabilities) else {
         return false;
     };
@@ -38,9 +37,7 @@ pub fn has_tasks(capabilities: &str, era: Era, key: Option<&str>) -> bool {
             let extensions = all.object("extensions");
             extensions.is_some_and(|all| all.value(task::EXTENSION).is_some())
         }
-        Era::Legacy => all
-            .object("tasks")
-            .is_some_and(|tasks| key.is_none_or(|key| tasks.value(key).is_some())),
+        Era::Legacy => all.object("tasks").is_some(),
     }
 }
 
@@ -91,7 +88,8 @@ pub struct Promise<'a> {
 ///
 /// A single upstream's are passed on as they are, less what cannot be carried
 /// and less the tasks of 2025-11-25 where clients share a session: they would
-/// see each other's. Of several upstreams only what can be routed by name.
+/// see each other's. A list of tasks is never promised: whose they are only the
+/// upstream could know. Of several upstreams only what can be routed by name.
 #[must_use]
 pub fn merge(upstreams: &[Option<Promise<'_>>]) -> String {
     if let [Some(only)] = upstreams {
@@ -126,9 +124,10 @@ fn tasks(upstreams: &[Option<Promise<'_>>]) -> Option<String> {
     let all: Vec<_> = known
         .filter_map(|it| Object::parse(it.capabilities)?.object("tasks"))
         .collect();
-    let keys = ["cancel", "list"].into_iter();
-    let keys = keys.filter(|key| all.iter().any(|tasks| tasks.value(key).is_some()));
-    let mut members: Vec<_> = keys.map(|key| format!("\"{key}\":{{}}")).collect();
+    let mut members = Vec::new();
+    if all.iter().any(|tasks| tasks.value("cancel").is_some()) {
+        members.push("\"cancel\":{}".to_owned());
+    }
     let calls = |tasks: &Object<'_>| {
         let tools = tasks.object("requests")?.object("tools")?;
         tools.value("call").map(drop)
@@ -142,7 +141,7 @@ fn tasks(upstreams: &[Option<Promise<'_>>]) -> Option<String> {
 /// The extensions that can be routed over several upstreams: tasks.
 fn extensions(upstreams: &[Option<Promise<'_>>]) -> Option<String> {
     let mut known = upstreams.iter().flatten().filter(|it| it.extensions);
-    let any = known.any(|it| has_tasks(it.capabilities, Era::Modern, None));
+    let any = known.any(|it| has_tasks(it.capabilities, Era::Modern));
     any.then(|| format!("\"extensions\":{{\"{}\":{{}}}}", task::EXTENSION))
 }
 
@@ -171,8 +170,17 @@ impl Promise<'_> {
             return "{}".to_owned();
         };
         let mut edit = object.edit();
-        if !self.tasks {
-            edit.remove("tasks");
+        match object.object("tasks") {
+            Some(tasks) if self.tasks => {
+                let mut tasks = tasks.edit();
+                tasks.remove("list");
+                if !tasks.is_untouched() {
+                    edit.set("tasks", tasks.finish());
+                }
+            }
+            _ => {
+                edit.remove("tasks");
+            }
         }
         for name in SHARED {
             if let Some(inner) = object.object(name) {
@@ -246,8 +254,8 @@ mod tests {
             merge(&[shared(text)]),
             r#"{"tools":{"x":1},"extensions":{"e":{}},"resources":{}}"#
         );
-        let own = own(text);
-        assert_eq!(merge(&[own]), text);
+        let kept = text.replace(r#""tasks":{"list":{}}"#, r#""tasks":{}"#);
+        assert_eq!(merge(&[own(text)]), kept);
     }
 
     #[test]
@@ -273,7 +281,7 @@ mod tests {
         let cancel = r#"{"tasks":{"cancel":{},"x":{}}}"#;
         assert_eq!(
             merge(&[own(list), own(cancel), shared(cancel)]),
-            r#"{"tasks":{"cancel":{},"list":{},"requests":{"tools":{"call":{}}}}}"#
+            r#"{"tasks":{"cancel":{},"requests":{"tools":{"call":{}}}}}"#
         );
         assert_eq!(merge(&[shared(list), shared(cancel)]), "{}");
         let modern = r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"com.example/x":{}}}"#;

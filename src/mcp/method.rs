@@ -27,7 +27,7 @@ pub enum Method {
     Subscribe,
     /// Names a task in `taskId`.
     Task,
-    /// All tasks of a session of 2025-11-25.
+    /// All tasks of a session of 2025-11-25: not served.
     TaskList,
     /// Names a tool in `name`.
     ToolCall,

@@ -43,15 +43,6 @@ pub fn in_result(result: &str, name: impl Fn(&str) -> Option<String>) -> Option<
     (!edit.is_untouched()).then(|| edit.finish())
 }
 
-/// One task of a list with another id.
-#[must_use]
-pub fn in_item(task: &str, name: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let object = Object::parse(task)?;
-    let mut edit = object.edit();
-    rename(&mut edit, &object, &name);
-    (!edit.is_untouched()).then(|| edit.finish())
-}
-
 /// The parameters of a request or a notification of this method with other ids for the
 /// tasks that they are about; `None` as for [`in_result`].
 #[must_use]

@@ -91,11 +91,10 @@ async fn request(
         Method::PromptGet => locate::named(caller, message, ListKind::Prompts).await,
         Method::ResourceRead => locate::resource(caller, message).await,
         Method::Complete => locate::reference(caller, message).await,
-        Method::TaskList if caller.era() == Era::Legacy && caller.serving.only().is_none() => {
-            return tasks::list(caller, message, id).await;
-        }
         Method::Task => tasks::located(caller, message, name).await,
-        Method::Other | Method::TaskList => unknown(caller, name).await,
+        // An upstream's list may hold what it did for other clients.
+        Method::TaskList => Err(ErrorObject::unknown_method(name)),
+        Method::Other => unknown(caller, name),
     };
     let scope = request_state::scope(caller, message);
     let found = found.and_then(|found| {
@@ -144,22 +143,16 @@ fn check_mirrored(
 }
 
 /// A method that the proxy does not know can only mean the only upstream.
-pub(super) async fn unknown(caller: &Caller<'_>, method: &str) -> Result<Found, ErrorObject> {
+fn unknown(caller: &Caller<'_>, method: &str) -> Result<Found, ErrorObject> {
     let only = caller
         .serving
         .only()
         .ok_or_else(|| ErrorObject::unknown_method(method))?;
-    // What such a method says of which tool only the upstream knows.
-    if method.starts_with("tools/") && caller.serving.hides_tools() {
+    // What such a method says of which tool only the upstream knows, and it may
+    // show one client the tasks of another.
+    let tells_tools = method.starts_with("tools/") && caller.serving.hides_tools();
+    if tells_tools || method.starts_with("tasks/") {
         return Err(ErrorObject::unknown_method(method));
-    }
-    if method.starts_with("tasks/") {
-        // In a session that clients share they would see each other's tasks.
-        let lane = only.greet(caller.party).await;
-        let lane = lane.map_err(|error| upstream_error(&only.name, &error))?;
-        if lane.era() == Era::Legacy && caller.party.session().is_none() {
-            return Err(ErrorObject::unknown_method(method));
-        }
     }
     Ok(Found::whole(only))
 }

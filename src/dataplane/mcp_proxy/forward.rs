@@ -229,7 +229,7 @@ impl Errand<'_, '_> {
     /// it repeats only the client knows, and nothing was rewritten there.
     fn header_name(&self) -> Option<String> {
         match self.method {
-            Method::Other | Method::TaskList => self
+            Method::Other => self
                 .caller
                 .headers
                 .get(header::NAME)

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use agentkube_mcp::method::ListKind;
-use agentkube_mcp::{Era, Kind, MAX_DEPTH, Message, Version, header, message, sse};
+use agentkube_mcp::{Era, Kind, MAX_DEPTH, Message, Version, header, message, sse, task};
 use bytes::Bytes;
 use futures::stream::{SelectAll, Stream, StreamExt, unfold};
 use http::{HeaderMap, HeaderValue, Response};
@@ -24,7 +24,7 @@ use super::relay::KEEP_ALIVE;
 use super::reply;
 use super::serving::Serving;
 use super::sessions::Live;
-use super::tasks::{self, Names};
+use super::tasks::Names;
 use super::upstream::{Events, Lane, Upstream, UpstreamError, Wanted, is_ours};
 use crate::edge::{Body, BoxError};
 
@@ -207,6 +207,11 @@ impl Ear {
             return place.is_told().then(|| place.frame(""));
         }
         let message = Message::decode(&event.data, MAX_DEPTH).ok()?;
+        if lane.is_shared() && names_a_task(&message) {
+            // It may be another client's, who would be told of it as well.
+            self.upstream.refuse_soon(lane, &message);
+            return None;
+        }
         let questions = Questions {
             upstream: &self.upstream,
             lane,
@@ -231,18 +236,22 @@ impl Ear {
             }
             Kind::Result { .. } | Kind::Error { .. } => message.object().edit().finish(),
         };
-        let text = if tasks::are_sealed(&self.serving, Era::Legacy) {
-            let names = Names {
-                sealer: &self.serving.sealer,
-                owner: self.live.owner(),
-                upstream: self.upstream.fingerprint,
-            };
-            names.message(text)
-        } else {
-            text
+        let names = Names {
+            sealer: &self.serving.sealer,
+            owner: self.live.owner(),
+            upstream: self.upstream.fingerprint,
         };
+        let text = names.message(text);
         Some(place.frame(&self.serving.redact(Cow::Owned(text))))
     }
+}
+
+/// True for a message about a task.
+fn names_a_task(message: &Message<'_>) -> bool {
+    message
+        .object()
+        .value("params")
+        .is_some_and(task::are_mentioned)
 }
 
 /// A modern upstream's notice of a changed list, without what is of its stream.

@@ -1,26 +1,23 @@
-//! Tasks of several upstreams behind one endpoint.
+//! Tasks of upstreams, and whose they are.
 //!
 //! The id of a task is sealed with the upstream that gave it, for the client that got
-//! it: so any replica knows where to ask, and nobody else's id is of any use. Only in
-//! a session of 2025-11-25 with a single upstream ids stay as they are: nothing needs
-//! to be told apart there, and the upstream's own session keeps others out.
+//! it: so any replica knows where to ask, and nobody else's id is of any use. That is
+//! all that keeps clients apart: many servers give no session ids or ignore them, and
+//! there an upstream's own list has everybody's tasks. So `tasks/list` is not served.
 
 use std::sync::Arc;
 
 use agentkube_mcp::seal::{Purpose, Sealer};
 use agentkube_mcp::session::Fingerprint;
-use agentkube_mcp::{
-    Era, ErrorObject, Id, Kind, MAX_DEPTH, Message, capability, error, json, meta, task,
-};
+use agentkube_mcp::{Era, ErrorObject, Kind, Message, capability, error, json, meta, task};
 use futures::future::join_all;
 
-use super::dispatch::{Caller, failure, unknown, upstream_failure};
+use super::dispatch::Caller;
 use super::locate::{self, Found};
 use super::party::Party;
-use super::reply::Reply;
 use super::serving::Serving;
 use super::sessions;
-use super::upstream::{Upstream, UpstreamError};
+use super::upstream::Upstream;
 
 /// The names of the tasks that one upstream gave to one client.
 #[derive(Clone, Copy)]
@@ -31,19 +28,13 @@ pub(super) struct Names<'a> {
     pub(super) upstream: Fingerprint,
 }
 
-/// True when the ids of tasks are sealed for clients of this era.
-pub(super) fn are_sealed(serving: &Serving, era: Era) -> bool {
-    era == Era::Modern || serving.only().is_none()
-}
-
-/// Whose the tasks are that a call may come to; `None` when their ids pass as they are,
-/// or there can be none.
+/// Whose the tasks are that a call may come to; `None` when there can be none.
 pub(super) fn owner(caller: &Caller<'_>, message: &Message<'_>) -> Option<String> {
     let may = match caller.era() {
         Era::Modern => declares(message),
         Era::Legacy => caller.party.session().is_some(),
     };
-    (may && are_sealed(caller.serving, caller.era())).then(|| whose(caller))
+    may.then(|| whose(caller))
 }
 
 fn whose(caller: &Caller<'_>) -> String {
@@ -101,7 +92,7 @@ impl Names<'_> {
 /// A client's answer to a question of an upstream, with that one's own id of the task
 /// that it belongs to.
 pub(super) fn answer(caller: &Caller<'_>, text: String) -> String {
-    if !task::are_mentioned(&text) || !are_sealed(caller.serving, caller.era()) {
+    if !task::are_mentioned(&text) {
         return text;
     }
     let owner = whose(caller);
@@ -143,9 +134,8 @@ pub(super) async fn located(
     method: &str,
 ) -> Result<Found, ErrorObject> {
     // 2026-07-28 has none of it.
-    let foreign = caller.era() == Era::Modern && method == "tasks/result";
-    if foreign || !are_sealed(caller.serving, caller.era()) {
-        return unknown(caller, method).await;
+    if caller.era() == Era::Modern && method == "tasks/result" {
+        return Err(ErrorObject::unknown_method(method));
     }
     let id = message
         .param(task::ID)
@@ -162,7 +152,7 @@ pub(super) async fn located(
 
 /// Why there is no such task: as a server with tasks would say it, or one without.
 async fn nobodys(caller: &Caller<'_>, message: &Message<'_>, method: &str) -> ErrorObject {
-    if with_tasks(caller, None).await.is_empty() {
+    if !has_tasks(caller).await {
         return ErrorObject::unknown_method(method);
     }
     if caller.era() == Era::Modern && !declares(message) {
@@ -179,76 +169,17 @@ async fn nobodys(caller: &Caller<'_>, message: &Message<'_>, method: &str) -> Er
     ErrorObject::new(error::INVALID_PARAMS, "Task not found")
 }
 
-/// The upstreams that have tasks for this caller, and can do this with them.
-async fn with_tasks<'s>(caller: &Caller<'s>, key: Option<&str>) -> Vec<&'s Arc<Upstream>> {
-    let serving: &'s Serving = caller.serving;
+/// True when an upstream has tasks for this caller.
+async fn has_tasks(caller: &Caller<'_>) -> bool {
     // A session that another replica opened does not say what the upstream can do.
     let party = match caller.era() {
         Era::Modern => Party::Modern,
         Era::Legacy => Party::Legacy,
     };
-    let lanes = serving.upstreams.iter().map(|it| it.greet(&party));
+    let lanes = caller.serving.upstreams.iter().map(|it| it.greet(&party));
     let lanes = join_all(lanes).await;
-    let all = serving.upstreams.iter().zip(lanes);
-    let able = all.filter(|(_, lane)| {
-        let Some(lane) = lane.as_ref().ok() else {
-            return false;
-        };
+    lanes.iter().flatten().any(|lane| {
         let offer = lane.offer().filter(|_| lane.era() == caller.era());
-        offer.is_some_and(|offer| capability::has_tasks(&offer.capabilities, lane.era(), key))
-    });
-    able.map(|(upstream, _)| upstream).collect()
-}
-
-/// `tasks/list` of 2025-11-25 over several upstreams, in one page.
-pub(super) async fn list(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>) -> Reply {
-    let cursor = message.params().and_then(|params| params.value("cursor"));
-    if cursor.is_some() {
-        let text = "unknown cursor: this list comes in one page";
-        return failure(caller, id, &ErrorObject::new(error::INVALID_PARAMS, text));
-    }
-    let upstreams = with_tasks(caller, Some("list")).await;
-    if upstreams.is_empty() {
-        return failure(caller, id, &ErrorObject::unknown_method("tasks/list"));
-    }
-    let owner = whose(caller);
-    let lists = join_all(upstreams.iter().map(|it| it.tasks(caller.party))).await;
-    if lists.iter().all(Result::is_err)
-        && let Some((upstream, Err(error))) = upstreams.iter().zip(&lists).next()
-    {
-        return upstream_failure(caller, id, &upstream.name, error);
-    }
-    let mut all = Vec::new();
-    for (upstream, list) in upstreams.iter().zip(lists) {
-        let names = Names {
-            sealer: &caller.serving.sealer,
-            owner: &owner,
-            upstream: upstream.fingerprint,
-        };
-        let items = list.unwrap_or_default().into_iter();
-        all.extend(items.filter_map(|item| task::in_item(&item, |id| names.seal(id))));
-    }
-    let result = format!("{{\"tasks\":[{}]}}", all.join(","));
-    Reply::result(id, &caller.serving.redact(result.into()))
-}
-
-/// The tasks in an answer to `tasks/list`, and where the next page begins.
-pub(super) fn page(answer: &[u8]) -> Result<(Vec<String>, Option<String>), UpstreamError> {
-    let garbled = |text: String| UpstreamError::Garbled(text);
-    let message = Message::decode(answer, MAX_DEPTH).map_err(|error| garbled(error.to_string()))?;
-    let result = match message.kind() {
-        Kind::Result { result, .. } => json::Object::parse(result),
-        Kind::Error { error: text, .. } => {
-            return Err(UpstreamError::Rpc {
-                method: "tasks/list",
-                code: error::code_of(text).unwrap_or_default(),
-            });
-        }
-        _ => None,
-    };
-    let result = result.ok_or_else(|| garbled("it is no list of tasks".to_owned()))?;
-    let items = result.value("tasks").and_then(json::array);
-    let items = items.ok_or_else(|| garbled("it is no list of tasks".to_owned()))?;
-    let next = result.text("nextCursor").map(std::borrow::Cow::into_owned);
-    Ok((items.into_iter().map(str::to_owned).collect(), next))
+        offer.is_some_and(|offer| capability::has_tasks(&offer.capabilities, lane.era()))
+    })
 }

@@ -30,6 +30,7 @@ type OnCall = Arc<dyn Fn(&Request, &Value) -> Reply + Send + Sync>;
 pub(super) struct Spec {
     speaks: Speaks,
     forgets: Forgets,
+    names_sessions: bool,
     path: &'static str,
     page: usize,
     cursors: fn(usize) -> String,
@@ -69,6 +70,7 @@ impl Spec {
         Self {
             speaks,
             forgets: Forgets::With404,
+            names_sessions: true,
             path: "/mcp",
             page: usize::MAX,
             cursors: |at| at.to_string(),
@@ -122,6 +124,12 @@ impl Spec {
 
     pub(super) fn forgets(mut self, forgets: Forgets) -> Self {
         self.forgets = forgets;
+        self
+    }
+
+    /// Tells no session from another.
+    pub(super) fn without_session_ids(mut self) -> Self {
+        self.names_sessions = false;
         self
     }
 
@@ -199,11 +207,15 @@ impl Spec {
                 "serverInfo": {"name": "scripted", "version": "1"},
                 "instructions": self.instructions,
             });
-            return Reply::json(200, &response(&message, &result)).header("mcp-session-id", &id);
+            let reply = Reply::json(200, &response(&message, &result));
+            if !self.names_sessions {
+                return reply;
+            }
+            return reply.header("mcp-session-id", &id);
         }
-        let known = request
-            .header("mcp-session-id")
-            .is_some_and(|id| open.lock().unwrap().iter().any(|open| open == id));
+        let named = request.header("mcp-session-id");
+        let known = (!self.names_sessions && method != "server/discover")
+            || named.is_some_and(|id| open.lock().unwrap().iter().any(|open| open == id));
         if !known {
             return match self.forgets {
                 Forgets::With404 => failure(404, &message, -32001, "Session not found"),

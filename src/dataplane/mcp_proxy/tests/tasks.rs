@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::kit::{
     Answer, KEY, OTHER_KEY, Sitting, Tested, legacy_message, modern_message, modern_request, over,
-    plan, serve, upstream,
+    plan, post, serve, upstream,
 };
 use super::listen::next;
 use super::server::{Spec, event, failure, response};
@@ -86,7 +86,7 @@ async fn tasks_of_two_servers_are_told_apart_in_a_session() {
     let proxy = over(&[&a, &b]).await;
     let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
     let offered = proxy.legacy("initialize", hello).await.result();
-    let expected = json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
+    let expected = json!({"cancel": {}, "requests": {"tools": {"call": {}}}});
     assert_eq!(offered["capabilities"]["tasks"], expected);
 
     let sitting = proxy.open(json!({})).await;
@@ -109,20 +109,8 @@ async fn tasks_of_two_servers_are_told_apart_in_a_session() {
     }
     let result = sitting.ask("tasks/result", json!({"taskId": first})).await;
     assert_eq!(result.result()["_meta"][RELATED]["taskId"], first.as_str());
-    let listed = sitting.ask("tasks/list", json!({})).await;
-    assert_eq!(listed.names("tasks", "taskId"), [first.as_str(), &second]);
     let own = sitting.ask("tasks/get", json!({"taskId": "7"})).await;
     assert_eq!(own.code(), -32602, "an upstream's own id is nobody's here");
-}
-
-#[tokio::test]
-async fn a_single_server_of_sessions_keeps_its_ids() {
-    let server = old("x", "own-7").start().await;
-    let proxy = over(&[&server]).await;
-    let sitting = proxy.open(json!({})).await;
-    assert_eq!(legacy_task(&sitting, "x").await, "own-7");
-    let listed = sitting.ask("tasks/list", json!({})).await;
-    assert_eq!(listed.names("tasks", "taskId"), ["own-7"]);
 }
 
 #[tokio::test]
@@ -138,6 +126,100 @@ async fn the_status_of_a_task_comes_under_the_id_that_the_client_has() {
     let request = sitting.head("GET").body(Full::default()).unwrap();
     let mut body = proxy.send(request).await.into_body();
     assert_eq!(next(&mut body).await["params"]["taskId"], id.as_str());
+}
+
+/// A session of the client with this key.
+struct Seated<'p> {
+    proxy: &'p Tested,
+    key: &'static str,
+    id: String,
+}
+
+impl<'p> Seated<'p> {
+    async fn open(proxy: &'p Tested, key: &'static str) -> (Self, Value) {
+        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+        let id = String::new();
+        let mut seated = Self { proxy, key, id };
+        let greeted = seated.ask("initialize", hello).await;
+        seated.id = greeted.headers["mcp-session-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (seated, greeted.result()["capabilities"].take())
+    }
+
+    async fn ask(&self, method: &str, params: Value) -> Answer {
+        let mut request = post()
+            .header("mcp-protocol-version", "2025-11-25")
+            .header("authorization", format!("Bearer {}", self.key));
+        if !self.id.is_empty() {
+            request = request.header("mcp-session-id", &self.id);
+        }
+        let body = legacy_message(method, &params).to_string();
+        self.proxy
+            .exchange(request.body(Full::from(body)).unwrap())
+            .await
+    }
+}
+
+#[tokio::test]
+async fn no_client_learns_of_the_tasks_of_another() {
+    for (names_sessions, count) in [(true, 1), (false, 1), (true, 2), (false, 2)] {
+        let spec = |name| match names_sessions {
+            true => old(name, "7"),
+            false => old(name, "7").without_session_ids(),
+        };
+        let (a, b) = (spec("x").start().await, spec("y").start().await);
+        let rows = [upstream("a", &a.endpoint()), upstream("b", &b.endpoint())];
+        let mut plan = plan(rows.into_iter().take(count).collect());
+        plan.auth = ClientAuth::Apikey;
+        let proxy = serve(plan).await;
+
+        let (mine, offered) = Seated::open(&proxy, KEY).await;
+        assert_eq!(offered["tasks"]["list"], Value::Null, "{offered}");
+        assert!(offered["tasks"]["cancel"].is_object(), "{offered}");
+        let tool = if count == 1 { "x" } else { "a__x" };
+        let call = json!({"name": tool, "task": {"ttl": 60}});
+        let created = mine.ask("tools/call", call).await.result();
+        let id = created["task"]["taskId"].as_str().unwrap().to_owned();
+        assert_ne!(id, "7");
+        let task = mine.ask("tasks/get", json!({"taskId": id})).await.result();
+        assert_eq!(task["taskId"], id.as_str());
+
+        let (theirs, _) = Seated::open(&proxy, OTHER_KEY).await;
+        for seated in [&mine, &theirs] {
+            assert_eq!(seated.ask("tasks/list", json!({})).await.code(), -32601);
+        }
+        for id in [id.as_str(), "7"] {
+            for method in ["tasks/get", "tasks/result", "tasks/cancel"] {
+                let answer = theirs.ask(method, json!({"taskId": id})).await;
+                assert_eq!(answer.code(), -32602, "{method}");
+            }
+        }
+        assert_eq!(a.got("tasks/list").len() + b.got("tasks/list").len(), 0);
+        assert_eq!(a.got("tasks/get").len() + b.got("tasks/get").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn where_sessions_have_no_ids_no_stream_tells_of_tasks() {
+    let changed = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
+    let status = json!({
+        "jsonrpc": "2.0", "method": "notifications/tasks/status", "params": task("7", "completed"),
+    });
+    let told = event(&status) + &event(&changed);
+    let server = old("x", "7")
+        .without_session_ids()
+        .on_stream(move || Reply::sse().chunk(told.clone()).stall());
+    let server = server.start().await;
+    let proxy = over(&[&server]).await;
+    let sitting = proxy.open(json!({})).await;
+    let request = sitting.head("GET").body(Full::default()).unwrap();
+    let mut body = proxy.send(request).await.into_body();
+    assert_eq!(
+        next(&mut body).await["method"],
+        "notifications/tools/list_changed"
+    );
 }
 
 fn able(mut params: Value) -> Value {

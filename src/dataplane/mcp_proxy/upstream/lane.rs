@@ -113,6 +113,11 @@ impl Lane {
         }
     }
 
+    /// True for a session that clients share since the upstream told none apart.
+    pub(in crate::mcp_proxy) fn is_shared(&self) -> bool {
+        matches!(self, Self::Legacy(session) if !session.has_id())
+    }
+
     /// What the upstream said of itself.
     pub(in crate::mcp_proxy) fn offer(&self) -> Option<&Offer> {
         match self {

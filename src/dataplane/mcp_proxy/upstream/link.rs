@@ -20,10 +20,6 @@ use super::lane::Session;
 use super::{Events, Lane, Upstream, UpstreamError, catalogue};
 use crate::mcp_proxy::party::Party;
 use crate::mcp_proxy::sessions::Live;
-use crate::mcp_proxy::tasks;
-
-/// Pages of a list of tasks, at the usual 50 tasks each.
-const MAX_TASK_PAGES: usize = 100;
 
 /// Resources that a client may follow in one session with an upstream.
 pub(in crate::mcp_proxy) const MAX_FOLLOWED: usize = 1_000;
@@ -201,29 +197,6 @@ impl Upstream {
             }),
             _ => Ok(lane),
         }
-    }
-
-    /// The tasks of a client's session, each as the upstream wrote it.
-    pub(in crate::mcp_proxy) async fn tasks(
-        self: &Arc<Self>,
-        party: &Party,
-    ) -> Result<Vec<String>, UpstreamError> {
-        let clock = Clock::start(&self.config.timeouts).within(catalogue::PATIENCE);
-        let (mut all, mut cursor) = (Vec::new(), None::<String>);
-        for _ in 0..MAX_TASK_PAGES {
-            let params = match &cursor {
-                Some(cursor) => format!("{{\"cursor\":{}}}", json::quote(cursor)),
-                None => "{}".to_owned(),
-            };
-            let asked = self.question(party, "tasks/list", &clock, |_| params.clone());
-            let (items, next) = tasks::page(&asked.await?.1)?;
-            all.extend(items);
-            match next {
-                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
-                _ => return Ok(all),
-            }
-        }
-        Err(UpstreamError::Endless("tasks/list", "too many pages"))
     }
 
     /// Delivers a client's answer to a question of this upstream.
