@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
 use agentkube_mcp::{Id, Message, message};
 
 use super::child::Child;
+use super::inbox::Mail;
 
 /// A request under way. Dropped before its answer came, nobody waits for it.
 #[derive(Debug)]
 pub(super) struct Call {
     child: Arc<Child>,
     id: Id<'static>,
-    answers: mpsc::Receiver<Bytes>,
+    answers: Mail,
     /// The client that goes away cancels: so it is in the modern era.
     cancels: bool,
 }

@@ -98,7 +98,7 @@ impl Child {
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let (input, unread) = mpsc::channel(UNREAD);
         let child = Arc::new(Self {
-            inbox: Inbox::default(),
+            inbox: Inbox::new(launch.message_bytes),
             input,
             stop: stop.child_token(),
             ended: CancellationToken::new(),

@@ -5,8 +5,8 @@
 //! request that came last, since a program that works on one at a time, as most
 //! do, is working on that; without one, to the session's own stream.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -21,15 +21,33 @@ const WAITING: usize = 256;
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// The requests under way with one child.
-#[derive(Debug, Default)]
-pub(crate) struct Inbox(Mutex<State>);
+///
+/// Guarantees: what waits to be read holds at most so many bytes, beside one answer
+/// for each request. Beyond it notifications are left out too.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    held: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// The messages of one reader.
+#[derive(Debug)]
+pub(crate) struct Mail(mpsc::Receiver<Kept>);
+
+/// A message that waits to be read.
+#[derive(Debug)]
+struct Kept {
+    bytes: Bytes,
+    held: Arc<AtomicUsize>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     /// In the order in which they came.
     calls: Vec<Waiting>,
     /// The session's own stream.
-    own: Option<mpsc::Sender<Bytes>>,
+    own: Option<mpsc::Sender<Kept>>,
     closed: bool,
 }
 
@@ -37,7 +55,7 @@ struct State {
 struct Waiting {
     id: Id<'static>,
     token: Option<String>,
-    out: mpsc::Sender<Bytes>,
+    out: mpsc::Sender<Kept>,
 }
 
 /// What became of a message.
@@ -49,10 +67,32 @@ pub(crate) enum Delivery {
     Unwanted,
 }
 
+impl Mail {
+    /// The next one; `None` when no more come.
+    pub(crate) async fn recv(&mut self) -> Option<Bytes> {
+        Some(self.0.recv().await?.bytes.clone())
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.bytes.len(), Ordering::AcqRel);
+    }
+}
+
 impl Inbox {
+    /// For messages of at most so many bytes: two of them may wait.
+    pub(crate) fn new(message_bytes: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            held: Arc::default(),
+            most: message_bytes.saturating_mul(2),
+        }
+    }
+
     /// Makes a place for the answer of a request; `None` when one with its id is
     /// under way, or the child has ended.
-    pub(crate) fn expect(&self, request: &Message<'_>) -> Option<mpsc::Receiver<Bytes>> {
+    pub(crate) fn expect(&self, request: &Message<'_>) -> Option<Mail> {
         let id = request.id()?.clone().into_owned();
         let token = request.meta();
         let token = token.and_then(|meta| meta.value("progressToken").map(str::to_owned));
@@ -62,7 +102,7 @@ impl Inbox {
             return None;
         }
         state.calls.push(Waiting { id, token, out });
-        Some(answers)
+        Some(Mail(answers))
     }
 
     /// Nobody waits for this answer any more. True when it had not come.
@@ -74,13 +114,13 @@ impl Inbox {
     }
 
     /// Opens the session's own stream, in place of the one before.
-    pub(crate) fn listen(&self) -> mpsc::Receiver<Bytes> {
+    pub(crate) fn listen(&self) -> Mail {
         let (own, messages) = mpsc::channel(WAITING);
         let mut state = self.state();
         if !state.closed {
             state.own = Some(own);
         }
-        messages
+        Mail(messages)
     }
 
     /// True when a request is under way.
@@ -112,29 +152,42 @@ impl Inbox {
                 };
                 let call = state.calls.remove(at);
                 // The last place was kept for it.
-                sent(call.out.try_send(bytes).is_ok())
+                sent(call.out.try_send(self.keep(bytes)).is_ok())
             }
             Kind::Error { id: None, .. } => match state.calls.as_slice() {
                 [_] => {
                     let call = state.calls.remove(0);
-                    sent(call.out.try_send(bytes).is_ok())
+                    sent(call.out.try_send(self.keep(bytes)).is_ok())
                 }
                 _ => Delivery::Unwanted,
             },
             Kind::Request { .. } | Kind::Notification { .. } => {
-                let to = state.reader(message);
-                sent(to.is_some_and(|to| to.capacity() > 1 && to.try_send(bytes).is_ok()))
+                let held = self.held.load(Ordering::Acquire);
+                let fits = held.saturating_add(bytes.len()) <= self.most;
+                let to = state.reader(message).filter(|_| fits);
+                sent(
+                    to.is_some_and(|to| to.capacity() > 1 && to.try_send(self.keep(bytes)).is_ok()),
+                )
             }
         }
     }
 
+    /// Counts a message until it was read. Only one message is delivered at a time.
+    fn keep(&self, bytes: Bytes) -> Kept {
+        self.held.fetch_add(bytes.len(), Ordering::AcqRel);
+        Kept {
+            bytes,
+            held: Arc::clone(&self.held),
+        }
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn reader(&self, message: &Message<'_>) -> Option<&mpsc::Sender<Bytes>> {
+    fn reader(&self, message: &Message<'_>) -> Option<&mpsc::Sender<Kept>> {
         let meta = message.meta();
         let subscription = meta.as_ref().and_then(|meta| meta.value(SUBSCRIPTION));
         if let Some(id) = subscription.and_then(Id::parse) {
@@ -171,5 +224,65 @@ fn sent(is: bool) -> Delivery {
         Delivery::Done
     } else {
         Delivery::Unwanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use agentkube_mcp::MAX_DEPTH;
+
+    use super::*;
+
+    fn deliver(inbox: &Inbox, text: &str) -> Delivery {
+        let message = Message::decode(text.as_bytes(), MAX_DEPTH).unwrap();
+        inbox.deliver(&message, Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    fn log(of: &str, bytes: usize) -> String {
+        let data = "x".repeat(bytes);
+        format!(r#"{{"jsonrpc":"2.0","method":"notifications/{of}","params":{{"x":"{data}"}}}}"#)
+    }
+
+    #[tokio::test]
+    async fn unread_bytes_are_bounded_and_answers_have_their_place() {
+        let inbox = Inbox::new(1_000);
+        let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#;
+        let call = Message::decode(call.as_bytes(), MAX_DEPTH).unwrap();
+        let mut answers = inbox.expect(&call).unwrap();
+        let mut own = inbox.listen();
+        // However many readers there are, what waits for them is counted together.
+        assert_eq!(deliver(&inbox, &log("message", 900)), Delivery::Done);
+        assert_eq!(
+            deliver(&inbox, &log("tools/list_changed", 900)),
+            Delivery::Done
+        );
+        for of in ["message", "tools/list_changed"] {
+            assert_eq!(deliver(&inbox, &log(of, 900)), Delivery::Unwanted);
+        }
+        assert!(own.recv().await.is_some());
+        assert_eq!(
+            deliver(&inbox, &log("message", 900)),
+            Delivery::Done,
+            "read"
+        );
+        let answer = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+        assert_eq!(deliver(&inbox, answer), Delivery::Done);
+        let mut read = Vec::new();
+        while let Some(bytes) = answers.recv().await {
+            read.push(bytes.len());
+        }
+        assert_eq!(read.len(), 3);
+        assert_eq!(read[2], answer.len());
+        assert_eq!(inbox.held.load(Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn what_a_reader_left_behind_takes_no_room() {
+        let inbox = Inbox::new(1_000);
+        for _ in 0..10 {
+            let own = inbox.listen();
+            assert_eq!(deliver(&inbox, &log("message", 1_500)), Delivery::Done);
+            drop(own);
+        }
     }
 }

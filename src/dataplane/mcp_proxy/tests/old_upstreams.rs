@@ -343,3 +343,54 @@ async fn a_session_that_nobody_uses_closes_its_stream() {
     serve(plan).await.legacy("tools/list", json!({})).await;
     assert_eq!(server.upstream.outcome(0).await, Outcome::ClientGone);
 }
+
+#[tokio::test]
+async fn sessions_that_are_opened_at_once_keep_to_the_bound() {
+    let server = OldServer::start(&["echo"], ran).await;
+    let row = over(&server, HttpTransport::Sse);
+    let one = serve(plan(vec![row.clone()])).await;
+    let mut bounded = plan(vec![row]);
+    bounded.limits.sessions = 1;
+    let other = serve(bounded).await;
+    other.tool_names().await;
+    let mut sitting = Vec::new();
+    for _ in 0..4 {
+        sitting.push(one.open(json!({})).await.at(&other));
+    }
+    // There all of them want a stream of their own, where one is left.
+    let calls = sitting
+        .iter()
+        .map(|it| it.ask("tools/call", json!({"name": "echo"})));
+    let answers = futures::future::join_all(calls).await;
+    let (done, refused): (Vec<_>, Vec<_>) = answers
+        .iter()
+        .partition(|answer| answer.last()["error"].is_null());
+    assert_eq!(done.len(), 1, "{answers:?}");
+    for answer in refused {
+        let text = answer.error_text();
+        assert!(text.contains("all 2 sessions"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_without_taking_answers_loses_its_stream() {
+    let asks = || (0..40).map(|id| question(id, "ping")).collect();
+    let (old, _) = old_server::script("/messages?session=", &["echo"], move |_| asks());
+    let server = Upstream::start(move |request| {
+        let answered = old(request);
+        let is_pong = request.method == "POST" && request.json()["result"] == json!({});
+        if is_pong {
+            Reply::status(202).stall()
+        } else {
+            answered
+        }
+    })
+    .await;
+    let proxy = serve(plan(vec![upstream("a", &server.url("/sse"))])).await;
+    let answer = proxy.modern("tools/call", json!({"name": "echo"})).await;
+    let text = answer.error_text();
+    assert!(text.contains("asks without taking the answers"), "{text}");
+    let answers = server.requests().into_iter();
+    let answers = answers.filter(|it| it.method == "POST" && it.json()["result"] == json!({}));
+    assert!(answers.count() <= 16);
+}

@@ -90,6 +90,9 @@ pub(in crate::mcp_proxy) enum UpstreamError {
     /// Its sessions are streams, and these are all that may be open.
     #[error("all {0} sessions with it are in use")]
     ManyStreams(usize),
+    /// It asks, and does not take the answers.
+    #[error("asks without taking the answers: {0} are on their way")]
+    AsksTooMuch(usize),
     /// An id that a session has in use.
     #[error("is at work on a request with this id")]
     SameId,

@@ -10,8 +10,9 @@ use http_body_util::Full;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
-use super::stream::Stream;
+use super::stream::{REFUSALS, Stream};
 use super::{PREFIX, Streams, UpstreamError, place, spawn};
+use crate::mcp_proxy::upstream::catalogue::PATIENCE;
 use crate::mcp_proxy::upstream::clock::Clock;
 use crate::mcp_proxy::upstream::events::{self, Events};
 use crate::mcp_proxy::upstream::exchange::{self, MAX_FAILURE, common_headers, media_type};
@@ -32,10 +33,25 @@ impl Streams {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| UpstreamError::SessionLost)?;
         let id = format!("{PREFIX}{}", hex::encode(random));
-        let stream = Arc::new(Stream::new(id, post_to, self.stop.child_token()));
-        self.held().insert(stream.id.clone(), Arc::clone(&stream));
+        let stream = Arc::new(Stream::new(
+            id,
+            post_to,
+            self.limit,
+            self.stop.child_token(),
+        ));
+        self.keep(&stream)?;
         spawn(read(Arc::downgrade(self), Arc::clone(&stream), events))?;
         Ok(stream)
+    }
+
+    /// Others may have been opened meanwhile.
+    fn keep(&self, stream: &Arc<Stream>) -> Result<(), UpstreamError> {
+        let mut held = self.held();
+        if held.len() >= self.most {
+            return Err(UpstreamError::ManyStreams(self.most));
+        }
+        held.insert(stream.id.clone(), Arc::clone(stream));
+        Ok(())
     }
 
     /// The first place that opens a stream.
@@ -80,21 +96,32 @@ impl Streams {
     }
 
     /// Answers a request of the upstream that nobody takes, and its `ping`.
-    fn refuse(self: &Arc<Self>, stream: &Arc<Stream>, message: &Message<'_>) {
+    ///
+    /// # Errors
+    /// When it does not take answers as fast as it asks.
+    fn refuse(
+        self: &Arc<Self>,
+        stream: &Arc<Stream>,
+        message: &Message<'_>,
+    ) -> Result<(), UpstreamError> {
         let Kind::Request { id, method } = message.kind() else {
-            return;
+            return Ok(());
         };
+        let place = Arc::clone(&stream.refusals).try_acquire_owned();
+        let place = place.map_err(|_| UpstreamError::AsksTooMuch(REFUSALS))?;
         let text = match method.as_ref() {
             "ping" => message::result(id, "{}"),
             other => message::failure(Some(id), &ErrorObject::unknown_method(other)),
         };
         let (streams, stream, text) = (Arc::clone(self), Arc::clone(stream), Bytes::from(text));
-        let clock = Clock::start(&self.timeouts);
+        let clock = Clock::start(&self.timeouts).within(PATIENCE);
         drop(spawn(async move {
             if let Err(error) = streams.deliver(&stream, &text, &clock).await {
                 debug!(%error, "refusal not delivered");
             }
+            drop(place);
         }));
+        Ok(())
     }
 }
 
@@ -135,8 +162,11 @@ async fn read(streams: Weak<Streams>, stream: Arc<Stream>, mut events: Events) {
         };
         let refused = message.method() == Some("ping")
             || stream.inbox.deliver(&message, bytes.clone()) == Delivery::Unwanted;
-        if refused && let Some(streams) = streams.upgrade() {
-            streams.refuse(&stream, &message);
+        if refused
+            && let Some(streams) = streams.upgrade()
+            && let Err(error) = streams.refuse(&stream, &message)
+        {
+            break error;
         }
     };
     debug!(%reason, "stream over");

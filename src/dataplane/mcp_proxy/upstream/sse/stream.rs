@@ -7,12 +7,15 @@ use std::time::Duration;
 use agentkube_mcp::{Id, MAX_DEPTH, Message};
 use bytes::Bytes;
 use http::Uri;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Streams, UpstreamError};
-use crate::stdio::inbox::Inbox;
+use crate::stdio::inbox::{Inbox, Mail};
+
+/// Answers of our own that may be on their way in one session at once.
+pub(super) const REFUSALS: usize = 16;
 
 /// An open session.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Stream {
     /// Where its messages are posted.
     pub(super) post_to: Uri,
     pub(super) inbox: Inbox,
+    /// Places for answers of our own.
+    pub(super) refusals: Arc<Semaphore>,
     used: Mutex<Instant>,
     /// Why it ended.
     ended: OnceLock<UpstreamError>,
@@ -30,11 +35,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(id: String, post_to: Uri, stop: CancellationToken) -> Self {
+    /// A session whose messages have at most so many bytes.
+    pub(super) fn new(id: String, post_to: Uri, limit: usize, stop: CancellationToken) -> Self {
         Self {
             id,
             post_to,
-            inbox: Inbox::default(),
+            inbox: Inbox::new(limit),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
             used: Mutex::new(Instant::now()),
             ended: OnceLock::new(),
             asked: AtomicBool::new(false),
@@ -85,7 +92,7 @@ pub(in super::super) struct Part {
     streams: Weak<Streams>,
     stream: Arc<Stream>,
     id: Option<Id<'static>>,
-    messages: mpsc::Receiver<Bytes>,
+    messages: Mail,
 }
 
 impl Part {
