@@ -31,6 +31,18 @@ impl Failure {
         }
     }
 
+    /// True when the provider does not take the thoughts that it was given back: they
+    /// are of another model or account, or something before them has changed.
+    /// <https://platform.claude.com/docs/en/build-with-claude/preserved-thinking>
+    #[must_use]
+    pub fn refuses_thoughts(&self) -> bool {
+        let said = self.message.as_ref().map(ProviderMessage::for_client);
+        let said = said.unwrap_or_default().to_ascii_lowercase();
+        let thoughts = said.contains("thinking") || said.contains("thought");
+        let about = ["signature", "redacted_thinking"];
+        self.kind == FailureKind::BadRequest && thoughts && about.iter().any(|it| said.contains(it))
+    }
+
     /// The same for a client of another dialect. Its own fault it reads in the
     /// provider's words; what is between the gateway and the provider is not its
     /// business, and may quote keys.
@@ -141,5 +153,38 @@ impl ProviderMessage {
 impl fmt::Debug for ProviderMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ProviderMessage({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_thoughts_is_told_from_others() {
+        let says = |kind, message: &str| {
+            let mut failure = Failure::new(kind, "invalid_request_error");
+            failure.message = Some(ProviderMessage::new(message));
+            failure.refuses_thoughts()
+        };
+        for message in [
+            "messages.1.content.0: Invalid `signature` in `thinking` block",
+            "messages.3.content.0: Invalid `signature` in `thinking` block. The block is bound to \
+             a different conversation.",
+            "messages.1.content.0.thinking.signature: Field required",
+            "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found \
+             `tool_use`",
+            "Function call is missing a thought_signature in functionCall parts.",
+            "Corrupted thought signature.",
+        ] {
+            assert!(says(FailureKind::BadRequest, message), "{message}");
+            assert!(!says(FailureKind::ServerError, message), "{message}");
+        }
+        for message in [
+            "thinking.budget_tokens: Input should be greater than 1024",
+            "The request signature we calculated does not match",
+        ] {
+            assert!(!says(FailureKind::BadRequest, message), "{message}");
+        }
     }
 }

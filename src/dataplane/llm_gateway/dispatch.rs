@@ -80,7 +80,7 @@ pub(super) async fn dispatch<D: Dial>(
     let last = candidates.iter().rposition(usable).unwrap_or_default();
     for (place, candidate) in candidates.into_iter().enumerate() {
         // Another upstream may speak the client's own dialect.
-        let wire = match Wire::prepare(&asked, candidate) {
+        let mut wire = match Wire::prepare(&asked, candidate) {
             Ok(wire) => wire,
             Err(error) => {
                 unsayable.get_or_insert(error);
@@ -92,7 +92,11 @@ pub(super) async fn dispatch<D: Dial>(
         let why = match ready(candidate) {
             Err(why) => why,
             Ok(()) => {
-                let served = serve::<D>(call, candidate, &wire, is_last, dice, attempts).await;
+                let mut served = serve::<D>(call, candidate, &wire, is_last, dice, attempts).await;
+                if let Some(again) = forgetful(&asked, candidate, &wire, &served) {
+                    wire = again;
+                    served = serve::<D>(call, candidate, &wire, is_last, dice, attempts).await;
+                }
                 match concluded(call, candidate, &wire, *attempts, served)? {
                     Ok(response) => return Ok(response),
                     Err(failed) => Why::Failed(failed),
@@ -113,6 +117,25 @@ pub(super) async fn dispatch<D: Dial>(
         Some(error) => Err(error.into()),
         None => Err(GatewayError::Exhausted(exhausted)),
     }
+}
+
+/// The same request without thoughts, where the upstream refused those. A client of
+/// another dialect does not know them, and could not mend it.
+fn forgetful<C>(
+    asked: &Asked<'_>,
+    candidate: &Candidate<C>,
+    wire: &Wire,
+    served: &Result<Response<Body>, Failed>,
+) -> Option<Wire> {
+    let refused = served.as_ref().err().is_some_and(|it| it.refuses_thoughts);
+    if !refused || !wire.is_translated() {
+        return None;
+    }
+    let asked = Asked {
+        without_thoughts: true,
+        ..*asked
+    };
+    Wire::prepare(&asked, candidate).ok()
 }
 
 /// An answer or a final refusal ends the search; another failure does not.
@@ -259,6 +282,7 @@ impl<C> ChatCall<'_, C> {
             store: self.store,
             capabilities: &self.capabilities,
             strict: self.table.loaded.plan.translation == Translation::Strict,
+            without_thoughts: false,
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Failed {
     pub(super) told: Option<ProviderMessage>,
     /// It refuses this model, or this request, and says nothing about the next.
     forbidden: bool,
+    /// It does not take the thoughts that it was given back.
+    pub(super) refuses_thoughts: bool,
 }
 
 /// The kinds of failure that routing tells apart.
@@ -60,6 +62,7 @@ impl Failed {
             refusal: None,
             told: None,
             forbidden: false,
+            refuses_thoughts: false,
         }
     }
 
@@ -82,6 +85,7 @@ impl Failed {
             (false, code) => format!("status {}, {code}", status.as_u16()),
         };
         Self {
+            refuses_thoughts: failure.refuses_thoughts(),
             retry_after: failure.retry_after,
             told: failure.message,
             forbidden: status == StatusCode::FORBIDDEN,

@@ -31,6 +31,7 @@ static COMMON: [HeaderName; 3] = [
 ];
 
 /// A client's request, as far as its dialect matters.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) dialect: Dialect,
     pub(super) action: Action,
@@ -49,6 +50,8 @@ pub(super) struct Asked<'a> {
     pub(super) capabilities: &'a CapabilityTable,
     /// Refuse what cannot be carried.
     pub(super) strict: bool,
+    /// Give no thoughts back.
+    pub(super) without_thoughts: bool,
 }
 
 /// One request, as one upstream gets it.
@@ -345,6 +348,7 @@ impl Form {
             id: &id,
             store: Some(Arc::clone(asked.store)),
             tenant: asked.tenant,
+            without_thoughts: asked.without_thoughts,
             ..Target::new(&candidate.model, &capabilities)
         };
         let mut translated = translator.request(asked.raw, &target)?;

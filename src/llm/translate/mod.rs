@@ -13,7 +13,7 @@ pub use tap::TranslatingTap;
 use crate::capabilities::ModelCapabilities;
 use crate::codec::{self, Encode, Inbound, Reply, ToolNames};
 use crate::custody::{self, Seal, SignatureStore};
-use crate::ir::Content;
+use crate::ir::{ChatRequest, Content, Field};
 use crate::{ApiError, Dialect, Dropped, Failure, TapOptions, UsageReport, answer};
 
 /// Translates between a client's dialect and a provider's.
@@ -64,6 +64,9 @@ pub struct Target<'a> {
     pub store: Option<Arc<dyn SignatureStore>>,
     /// Whose signatures: the client's name.
     pub tenant: &'a str,
+    /// Give no thoughts back: the provider refused them
+    /// ([`Failure::refuses_thoughts`]).
+    pub without_thoughts: bool,
 }
 
 impl<'a> Target<'a> {
@@ -79,6 +82,7 @@ impl<'a> Target<'a> {
             id: "",
             store: None,
             tenant: "",
+            without_thoughts: false,
         }
     }
 }
@@ -169,6 +173,9 @@ impl Translator {
         custody::restore(&mut request, &seal);
         let names: &dyn codec::Names = client;
         let mut to = Encode::new(target.model, target.capabilities, self.client, names);
+        if target.without_thoughts {
+            forget_thoughts(&mut request, &mut to);
+        }
         let encoded = codec::provider(self.provider).write_request(&request, &mut to)?;
         let (dropped, tools) = to.into_parts();
         Ok(Translated {
@@ -227,6 +234,31 @@ impl Translator {
     pub fn error(self, failure: &Failure) -> ApiError {
         failure.to_error()
     }
+}
+
+/// Takes thoughts and signatures out of a request, as if they were lost.
+fn forget_thoughts(request: &mut ChatRequest, to: &mut Encode<'_>) {
+    for message in &mut request.messages {
+        message.blocks.retain_mut(|block| match &mut block.content {
+            Content::Thinking(_) => {
+                to.strip(block.at, Field::Whole);
+                false
+            }
+            Content::ToolCall { signature, .. } => {
+                *signature = None;
+                true
+            }
+            Content::Media(_)
+            | Content::Other(_)
+            | Content::Refusal(_)
+            | Content::Text(_)
+            | Content::ToolResult { .. } => true,
+        });
+    }
+    // A turn that only thought says nothing any more.
+    request
+        .messages
+        .retain(|message| !message.blocks.is_empty());
 }
 
 #[cfg(test)]

@@ -173,3 +173,42 @@ async fn a_compressed_answer_is_never_passed_on_untranslated() {
     let answer = rig.call(chat(&body)).await;
     assert_eq!(answer.status, 502, "{}", answer.text());
 }
+
+#[tokio::test]
+async fn thoughts_that_a_provider_refuses_are_left_out_and_the_client_never_knows() {
+    let script = behaving("gpt-5.1");
+    let upstream = Upstream::start(move |request| {
+        if String::from_utf8_lossy(&request.body).contains("EqQB") {
+            let message = "messages.1.content.0: Invalid `signature` in `thinking` block. The block \
+                           is bound to a different conversation.";
+            let error = json!({"type": "invalid_request_error", "message": message});
+            return Reply::json(400, &json!({"type": "error", "error": error}));
+        }
+        script(request)
+    })
+    .await;
+    let rig = Rig::new(plan(vec![anthropic("claude", &upstream)])).await;
+    // As the gateway sealed it: {"i":"toolu_1","m":"gpt-5.1","t":[{"t":["Hm","EqQB"]}]}
+    let sealed = "ak1_eyJpIjoidG9vbHVfMSIsIm0iOiJncHQtNS4xIiwidCI6W3sidCI6WyJIbSIsIkVxUUIiXX1dfQ";
+    let call = json!({"id": sealed, "type": "function",
+        "function": {"name": "f", "arguments": "{}"}});
+    let parameters = json!({"type": "object"});
+    let body = json!({"model": "gpt-5.1", "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": sealed, "content": "18"},
+    ], "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}]});
+    let answer = rig.call(chat(&body)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("x-agentkube-attempts"), "2");
+    assert_eq!(
+        answer.header("x-agentkube-dropped"),
+        "messages[1].tool_calls[0]"
+    );
+    let seen = upstream.requests();
+    let first = seen[0].json()["messages"][1]["content"].clone();
+    assert_eq!(first[0]["signature"], "EqQB");
+    let second = seen[1].json()["messages"][1]["content"].clone();
+    assert_eq!(second[0]["type"], "tool_use");
+    assert_eq!(second[0]["id"], "toolu_1");
+}
