@@ -5,6 +5,8 @@ use agentkube_llm::embed::EmbedService;
 use agentkube_llm::{Action, ApiError, ErrorKind, InvalidSegment, Profile, Service};
 use http::{HeaderValue, Uri};
 
+use crate::upstream::host;
+
 /// The addresses of one upstream. Those that name no model are parsed once.
 pub(super) struct Addresses {
     base: String,
@@ -97,34 +99,4 @@ impl Addresses {
 
 fn unfit(error: InvalidSegment) -> ApiError {
     ApiError::new(ErrorKind::InvalidRequest, error.to_string()).param("model")
-}
-
-/// RFC 9110, 7.2: the port is left out where it is the scheme's own.
-fn host(base: &Uri) -> Option<HeaderValue> {
-    let authority = base.authority()?;
-    let usual = match base.scheme_str() {
-        Some("https") => 443,
-        _ => 80,
-    };
-    match authority.port_u16() {
-        Some(port) if port != usual => {
-            HeaderValue::try_from(format!("{}:{port}", authority.host()))
-        }
-        _ => HeaderValue::from_str(authority.host()),
-    }
-    .ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_has_its_port_where_it_is_not_the_usual_one() {
-        let host = |base: &str| host(&base.parse().unwrap()).unwrap();
-        assert_eq!(host("https://api.example.com/v1"), "api.example.com");
-        assert_eq!(host("https://api.example.com:443"), "api.example.com");
-        assert_eq!(host("http://gpu.ai.svc:8000/v1"), "gpu.ai.svc:8000");
-        assert_eq!(host("http://[::1]:80"), "[::1]");
-    }
 }

@@ -24,4 +24,5 @@ pub use pool::UpstreamBody;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use oauth::{Issued, NoToken, form, form_encoded, read_token};
+pub(crate) use pool::host;
 pub(crate) use token::{Fetch, LONGEST, Token, Tokens};

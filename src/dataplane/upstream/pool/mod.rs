@@ -44,6 +44,7 @@ use http2::Http2;
 use place::{Key, Place};
 
 pub use body::UpstreamBody;
+pub(crate) use place::host;
 
 /// Idle connections kept for one place.
 const MAX_IDLE: usize = 1_024;

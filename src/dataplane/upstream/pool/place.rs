@@ -148,3 +148,17 @@ impl Place {
         self.idle.is_empty() && self.shared.load().is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_has_its_port_where_it_is_not_the_usual_one() {
+        let host = |base: &str| host(&base.parse().unwrap()).unwrap();
+        assert_eq!(host("https://api.example.com/v1"), "api.example.com");
+        assert_eq!(host("https://api.example.com:443"), "api.example.com");
+        assert_eq!(host("http://gpu.ai.svc:8000/v1"), "gpu.ai.svc:8000");
+        assert_eq!(host("http://[::1]:80"), "[::1]");
+    }
+}
