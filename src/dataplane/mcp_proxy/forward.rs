@@ -26,7 +26,7 @@ use super::upstream::{Answer, Asked, Follow, Hop, Lane, Outgoing, UpstreamError}
 const FIRST_EVENT: Duration = Duration::from_millis(250);
 
 /// The level of log messages for a session that chose none here.
-const LEVEL: &str = "info";
+pub(super) const LEVEL: &str = "info";
 
 /// A request whose upstream is known.
 pub(super) struct Errand<'a, 'm> {

@@ -76,6 +76,8 @@ pub(super) struct State {
     pub(super) calls: Calls,
     /// Streams of `subscriptions/listen`.
     pub(super) listeners: Calls,
+    /// Streams of sessions.
+    pub(super) streams: Calls,
     /// Our own questions to clients.
     pub(super) desk: Desk,
     /// Towards other replicas.
@@ -107,6 +109,7 @@ impl Proxy {
             sessions: Sessions::default(),
             calls: Calls::default(),
             listeners: Calls::default(),
+            streams: Calls::default(),
             desk: Desk::default(),
             peers: UpstreamClient::new(&parts.roots, PEER_TIMEOUT),
             old_streams: OpenStreams::default(),
@@ -141,9 +144,14 @@ impl Proxy {
     /// replicas hand on, and nothing else.
     #[must_use]
     pub fn relayed(&self) -> Stack<RelayedPlane, Relayed> {
-        let service = Relayed::new(Arc::clone(&self.0));
-        let metrics = self.0.metrics.clone();
-        edge::stack(RelayedPlane, metrics, MAX_REQUESTS, service)
+        self.relayed_within(MAX_REQUESTS)
+    }
+
+    /// As [`Proxy::relayed`], with another bound.
+    pub(super) fn relayed_within(&self, most: usize) -> Stack<RelayedPlane, Relayed> {
+        let service = Relayed::new(Arc::clone(&self.0), most);
+        // It has the bound itself, behind the proof of who refuses.
+        edge::stack(RelayedPlane, self.0.metrics.clone(), usize::MAX, service)
     }
 
     /// For the admin server.

@@ -19,6 +19,7 @@ use agentkube_mcp::{Era, ErrorObject, Id, Kind, MAX_DEPTH, Message, error, json,
 
 use super::calls::Call;
 use super::dispatch::upstream_error;
+use super::forward::LEVEL;
 use super::metrics::{Meter, Outcome};
 use super::pieces::{Piece, pieces_body};
 use super::place::Place;
@@ -83,6 +84,9 @@ pub(super) struct Relay {
     first: Option<Step>,
     /// The stream told where to go on, should it end too early.
     primed: bool,
+    /// The question that the last event asks the client: the upstream's own id of it,
+    /// and its method.
+    question: Option<(Id<'static>, String)>,
     _call: Option<Call>,
     under_way: Option<UnderWay>,
 }
@@ -203,9 +207,14 @@ impl Asker {
                 let params = params.edit().set("progressToken", own).finish();
                 Some(message.object().edit().set("params", params).finish())
             }
-            "notifications/message" if self.era == Era::Modern && lane.era() == Era::Legacy => {
-                // 2026-07-28, Logging: none without a level in the request.
-                let wanted = severity(&json::string(self.log_level.as_deref()?)?)?;
+            "notifications/message" if lane.era() == Era::Legacy => {
+                let wanted = match self.era {
+                    // 2026-07-28, Logging: none without a level in the request.
+                    Era::Modern => severity(&json::string(self.log_level.as_deref()?)?)?,
+                    // We had all of it logged.
+                    Era::Legacy if lane.logs() => severity(LEVEL)?,
+                    Era::Legacy => 0,
+                };
                 let level = severity(&message.param("level")?)?;
                 (level >= wanted).then(|| message.object().edit().finish())
             }
@@ -275,6 +284,7 @@ impl Relay {
             cancel: Some(cancel),
             first: None,
             primed: false,
+            question: None,
             _call: call,
             under_way,
         }
@@ -331,8 +341,9 @@ impl Relay {
                 Err(error) => return self.failed(&UpstreamError::Garbled(error.to_string())),
             };
             match message.kind() {
-                Kind::Request { .. } => {
+                Kind::Request { id, method } => {
                     if let Some(text) = self.question(&message) {
+                        self.question = Some((id.clone().into_owned(), method.to_string()));
                         let text = self.route.with_tasks(text);
                         return Step::Event(place.frame(&text));
                     }
@@ -386,12 +397,18 @@ impl Relay {
     }
 
     /// The answer without what comes before it; `None` when the client does not
-    /// want it any more.
+    /// want it any more. An upstream that asks is told that nobody can be asked: else
+    /// it would wait.
     pub(super) async fn last(mut self) -> Option<(StatusCode, String)> {
         loop {
             match self.step().await {
                 Step::Last { status, text } => return Some((status, text)),
-                Step::Event(_) => {}
+                Step::Event(_) => {
+                    if let Some((id, method)) = self.question.take() {
+                        let Route { upstream, lane, .. } = &self.route;
+                        upstream.refuse_question_soon(lane, &id, &method);
+                    }
+                }
                 Step::Cancelled => return None,
                 Step::End => return Some((StatusCode::OK, self.elsewhere())),
             }

@@ -14,7 +14,8 @@ use tower::Service;
 use agentkube_mcp::inbound::{self, Session};
 use agentkube_mcp::session::Home;
 use agentkube_mcp::{
-    Body as Messages, Era, ErrorObject, Granted, Kind, MAX_DEPTH, Message, error, header, message,
+    Body as Messages, Era, ErrorObject, Granted, Kind, MAX_DEPTH, Message, Version, error, header,
+    message,
 };
 
 use super::calls::Call;
@@ -208,6 +209,15 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// The revision that is spoken. A session keeps the one that it began with, also
+    /// where a request does not say it.
+    fn speaks(&self, session: Session) -> Version {
+        match self.session() {
+            Ok(Seat::Here(Some(live))) if session.era() == Era::Legacy => live.version,
+            _ => session.version,
+        }
+    }
+
     /// The session that the headers name.
     fn session(&self) -> Result<Seat<Option<Arc<Live>>>, ProxyError> {
         let Some(id) = self.headers.get(header::SESSION_ID) else {
@@ -286,8 +296,7 @@ impl<'a> Site<'a> {
         if !Accepts::of(self.headers).events {
             return Err(ProxyError::NotAcceptable);
         }
-        let closing = &self.state.closing;
-        Ok(stream::open(self.serving, &live, closing, self.headers))
+        stream::open(self.state, self.serving, &live, self.headers)
     }
 }
 
@@ -305,6 +314,9 @@ async fn respond(reply: Reply, accepts: Accepts) -> Response<Body> {
         reply => reply.into_response(),
     }
 }
+
+/// 2025-03-26, Lifecycle, "Initialization": its session would have no id.
+pub(super) const NOT_IN_BATCH: &str = "initialize must not be part of a batch: send it alone";
 
 /// Each message of a batch on its own, the answers in one array
 /// (2025-03-26, Base Protocol, "Batching").
@@ -324,13 +336,19 @@ async fn batch(
             }
         };
         match inbound::classify(site.headers, &message) {
-            Ok(session) if session.version.has_batches() => {
+            Ok(session) if site.speaks(session).has_batches() => {
+                if message.method() == Some("initialize") {
+                    let error = ErrorObject::new(error::INVALID_REQUEST, NOT_IN_BATCH);
+                    answers.push(message::failure(message.id(), &error));
+                    continue;
+                }
                 let party = site.party(session, &message)?;
                 let caller = site.caller(session, &party, &tally);
                 let reply = dispatch(&caller, &message, None).await;
                 answers.extend(reply.whole().await.map(|(_, text)| text));
             }
-            Ok(Session { version }) => {
+            Ok(session) => {
+                let version = site.speaks(session);
                 let text = format!("{version} has no batches: send one message a request");
                 let error = ErrorObject::new(error::INVALID_REQUEST, text);
                 return Ok(refuse(StatusCode::BAD_REQUEST, &error));

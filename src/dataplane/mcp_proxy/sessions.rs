@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agentkube_mcp::Version;
@@ -16,6 +16,7 @@ use agentkube_mcp::session::{Fingerprint, Home, SessionTag, SessionToken};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::calls::Call;
 use super::upstream::Link;
 
 /// How long an id is good. The key before the current one is kept longer.
@@ -55,6 +56,7 @@ pub(super) struct Live {
     calls: Mutex<HashMap<String, Under>>,
     over: CancellationToken,
     on_stream: AtomicBool,
+    stream: Mutex<Option<(CancellationToken, Weak<Call>)>>,
 }
 
 /// A call that is under way in a session.
@@ -210,6 +212,7 @@ impl Live {
             calls: Mutex::default(),
             over: CancellationToken::new(),
             on_stream: AtomicBool::new(false),
+            stream: Mutex::default(),
         }
     }
 
@@ -276,6 +279,27 @@ impl Live {
     /// True when the client cannot read on elsewhere.
     pub(super) fn is_on_stream(&self) -> bool {
         self.on_stream.load(Ordering::Relaxed)
+    }
+
+    /// Takes the place of the session's stream: whoever reads the one before reads no
+    /// more, since a message goes out on one stream only. `begin` finds a place when
+    /// there was none; what comes back is that, and what ends this one.
+    pub(super) fn take_stream(
+        &self,
+        begin: impl FnOnce() -> Option<Call>,
+    ) -> Option<(CancellationToken, Arc<Call>)> {
+        let mut stream = locked(&self.stream);
+        let before = stream.as_ref().and_then(|(_, place)| place.upgrade());
+        let place = match before {
+            Some(place) => place,
+            None => Arc::new(begin()?),
+        };
+        let replaced = CancellationToken::new();
+        let next = (replaced.clone(), Arc::downgrade(&place));
+        if let Some((before, _)) = stream.replace(next) {
+            before.cancel();
+        }
+        Some((replaced, place))
     }
 
     /// Waits until the session is over.

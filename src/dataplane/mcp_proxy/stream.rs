@@ -16,12 +16,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::calls::Call;
 use super::pauses::Pauses;
 use super::pieces::{Piece, pieces_body};
 use super::place::{Mark, Place};
+use super::proxy::State;
 use super::question::Questions;
 use super::relay::KEEP_ALIVE;
 use super::reply;
+use super::route::ProxyError;
 use super::serving::Serving;
 use super::sessions::Live;
 use super::tasks::Names;
@@ -32,25 +35,55 @@ use crate::edge::{Body, BoxError};
 /// reads on from it missed nothing that could be told again.
 const OPEN: &str = "open";
 
-/// Opens the stream of a session, or goes on where the client lost one.
+/// Opens the stream of a session, in place of the one before, or goes on with an
+/// answer where the client lost one.
+///
+/// # Errors
+/// When there are so many streams already.
 pub(super) fn open(
+    state: &State,
     serving: &Arc<Serving>,
     live: &Arc<Live>,
-    closing: &CancellationToken,
     headers: &HeaderMap,
-) -> Response<Body> {
+) -> Result<Response<Body>, ProxyError> {
     let mark = headers.get(header::LAST_EVENT_ID).and_then(Mark::parse);
     let ears = ears(serving, live, mark.as_ref());
     // Older clients take an event without a message for a broken one.
     let is_answer = mark.is_some_and(|mark| !mark.is_own_stream);
+    let begin = || state.streams.begin(serving.loaded.plan.limits.sessions);
+    let place = if is_answer {
+        begin().map(|place| (CancellationToken::new(), Arc::new(place)))
+    } else {
+        live.take_stream(begin)
+    };
+    let (replaced, place) = place.ok_or(ProxyError::ManyStreams)?;
     let greets = !is_answer && live.version >= Version::V2025_11_25;
     let first = greets.then(|| sse::frame_with("", Some(OPEN), None));
-    reply::stream(Body::stream(body(
-        ears,
-        first,
-        Arc::clone(live),
-        closing.clone(),
-    )))
+    let ending = Ending {
+        live: Arc::clone(live),
+        closing: state.closing.clone(),
+        replaced,
+        _place: place,
+    };
+    Ok(reply::stream(Body::stream(body(ears, first, ending))))
+}
+
+/// What ends a stream, and the place that it takes.
+struct Ending {
+    live: Arc<Live>,
+    closing: CancellationToken,
+    replaced: CancellationToken,
+    _place: Arc<Call>,
+}
+
+impl Ending {
+    async fn comes(&self) {
+        tokio::select! {
+            () = self.live.over() => {}
+            () = self.closing.cancelled() => {}
+            () = self.replaced.cancelled() => {}
+        }
+    }
 }
 
 /// What upstreams say in a session, from this mark on.
@@ -76,26 +109,25 @@ pub(super) type Frames = Pin<Box<dyn Stream<Item = String> + Send>>;
 fn body(
     ears: SelectAll<Frames>,
     first: Option<String>,
-    live: Arc<Live>,
-    closing: CancellationToken,
+    ending: Ending,
 ) -> impl HttpBody<Data = Bytes, Error = BoxError> + Send {
-    let state = Some((ears, first, live, closing));
+    let state = Some((ears, first, ending));
     pieces_body(unfold(state, |state| async move {
-        let (mut ears, first, live, closing) = state?;
+        let (mut ears, first, ending) = state?;
         if let Some(first) = first {
-            return Some((Piece::open(first), Some((ears, None, live, closing))));
+            return Some((Piece::open(first), Some((ears, None, ending))));
         }
         let frame = tokio::select! {
+            biased;
+            () = ending.comes() => Ok(None),
             frame = timeout(KEEP_ALIVE, ears.next()) => frame,
-            () = live.over() => Ok(None),
-            () = closing.cancelled() => Ok(None),
         };
         match frame {
             Ok(None) => Some((Piece::last(Bytes::new()), None)),
-            Ok(Some(frame)) => Some((Piece::open(frame), Some((ears, None, live, closing)))),
+            Ok(Some(frame)) => Some((Piece::open(frame), Some((ears, None, ending)))),
             Err(_) => {
                 let alive = Piece::open(sse::KEEP_ALIVE);
-                Some((alive, Some((ears, None, live, closing))))
+                Some((alive, Some((ears, None, ending))))
             }
         }
     }))

@@ -171,19 +171,22 @@ impl Speaker<'_> {
             drop(self.dispatch(message, call).await);
             return;
         };
-        if method == "initialize" && self.stream.live().is_some() {
+        let greets = method == "initialize";
+        if greets && !self.stream.begins_greeting() {
             let text = "this stream's session was initialized before; open another stream";
             let error = ErrorObject::new(error::INVALID_REQUEST, text);
             return out.message(&message::failure(Some(id), &error)).await;
         }
-        match self.dispatch(message, call).await {
+        let reply = self.dispatch(message, call).await;
+        if greets {
+            self.stream.greeted(match &reply {
+                Reply::Opened { session, .. } => self.opened(session),
+                _ => None,
+            });
+        }
+        match reply {
             Reply::Accepted | Reply::Cancelled => {}
-            Reply::Opened { text, session } => {
-                if let Some(live) = self.opened(&session) {
-                    self.stream.greeted(live);
-                }
-                out.message(&text).await;
-            }
+            Reply::Opened { text, .. } => out.message(&text).await,
             Reply::Whole { text, .. } => out.message(&text).await,
             Reply::Stream(mut relay) => loop {
                 match relay.step().await {

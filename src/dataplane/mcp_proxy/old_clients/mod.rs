@@ -28,7 +28,7 @@ use super::pieces::pieces_body;
 use super::proxy::State;
 use super::reply;
 use super::route::ProxyError;
-use super::service::{Way, is_json};
+use super::service::{NOT_IN_BATCH, Way, is_json};
 use super::serving::Serving;
 use super::{pod_relay, sessions};
 use crate::edge::{Body, collect};
@@ -154,7 +154,9 @@ fn check(headers: &HeaderMap, body: &[u8], version: Version) -> Result<(), Refus
         error,
     };
     let invalid = |text| bad(ErrorObject::new(error::INVALID_REQUEST, text));
-    let messages = match Messages::decode(body, MAX_DEPTH) {
+    let messages = Messages::decode(body, MAX_DEPTH);
+    let is_batch = matches!(messages, Ok(Messages::Batch(_)));
+    let messages = match messages {
         Ok(Messages::One(message)) => vec![Ok(message)],
         Ok(Messages::Batch(_)) if !version.has_batches() => {
             let text = format!("{version} has no batches: send one message a request");
@@ -165,6 +167,9 @@ fn check(headers: &HeaderMap, body: &[u8], version: Version) -> Result<(), Refus
     };
     for message in messages {
         let message = message.map_err(|malformed| bad(malformed.to_error()))?;
+        if is_batch && message.method() == Some("initialize") {
+            return Err(invalid(NOT_IN_BATCH.to_owned()));
+        }
         let session = inbound::classify(headers, &message)?;
         if session.era() == Era::Modern {
             return Err(invalid(format!("{} is spoken at /mcp", session.version)));

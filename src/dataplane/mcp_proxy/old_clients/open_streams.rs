@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use agentkube_mcp::Version;
@@ -28,6 +29,8 @@ pub(in crate::mcp_proxy) struct OpenStreams(Mutex<HashMap<SessionTag, Arc<Stream
 pub(super) struct Stream {
     tag: SessionTag,
     jobs: mpsc::Sender<Job>,
+    /// Its client is being greeted, or was.
+    greeting: AtomicBool,
     /// Its session, once the client was greeted.
     live: OnceLock<Arc<Live>>,
 }
@@ -91,10 +94,19 @@ impl Stream {
         }
     }
 
-    /// Its client was greeted.
-    pub(super) fn greeted(&self, live: Arc<Live>) {
-        // A second greeting is refused before it comes to this.
-        let _ = self.live.set(live);
+    /// False when its client is being greeted already, or was.
+    pub(super) fn begins_greeting(&self) -> bool {
+        !self.greeting.swap(true, Ordering::AcqRel)
+    }
+
+    /// The greeting that was begun opened this session, or none: then another one may
+    /// be tried.
+    pub(super) fn greeted(&self, live: Option<Arc<Live>>) {
+        match live {
+            // Only one greeting at a time comes to this.
+            Some(live) => drop(self.live.set(live)),
+            None => self.greeting.store(false, Ordering::Release),
+        }
     }
 }
 
@@ -105,6 +117,7 @@ impl Place {
         let stream = Arc::new(Stream {
             tag: sessions::random()?,
             jobs: give,
+            greeting: AtomicBool::new(false),
             live: OnceLock::new(),
         });
         let mut held = state.old_streams.held();

@@ -1,11 +1,13 @@
 //! The proxy over scripted tool servers of both eras.
 
 mod access;
+mod batches;
 mod bridge;
 mod cancel;
 mod core;
 mod credentials;
 mod edge;
+mod endless;
 mod failures;
 mod fidelity;
 mod filter;

@@ -407,3 +407,25 @@ async fn what_is_posted_to_another_pod_is_answered_on_the_stream() {
     assert!(answer.text.contains("GET /sse"), "{answer:?}");
     other.stop().await;
 }
+
+#[tokio::test]
+async fn of_two_greetings_at_once_one_opens_the_session() {
+    let server = Spec::legacy(&["echo"]).start().await;
+    let proxy = over(&[&server]).await;
+    let mut old = Old::open(&proxy).await;
+    let failed = old.ask("initialize", json!({})).await;
+    assert_eq!(failed["error"]["code"], -32602, "another one may be tried");
+    let hello = json!({"protocolVersion": "2024-11-05", "capabilities": {}});
+    let hello = legacy_message("initialize", &hello);
+    for _ in 0..2 {
+        assert_eq!(old.say(&hello).await.status, 202);
+    }
+    let said = [old.next().await, old.next().await];
+    let opened = said.iter().filter(|it| it["result"].is_object());
+    assert_eq!(opened.count(), 1, "{said:?}");
+    // The session that is shared, and the client's: no third one.
+    assert_eq!(server.got("initialize").len(), 2);
+    let batch = json!([hello]);
+    let refused = old.say(&batch).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+}

@@ -61,13 +61,22 @@ fn program() -> ProxyUpstream {
 
 impl Pod {
     pub(super) async fn start(uid: &str, plan: ProxyPlan) -> Self {
+        Self::start_within(uid, plan, 100).await
+    }
+
+    /// One that works on so many requests of others at once.
+    async fn start_within(uid: &str, plan: ProxyPlan, most: usize) -> Self {
         let tested = serve(plan).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tested.proxy.lives_at(home(uid, address));
         let drain = Drain::new(Duration::from_secs(1));
         let mut serving = JoinSet::new();
-        serving.spawn(edge::serve(listener, tested.proxy.relayed(), drain.clone()));
+        serving.spawn(edge::serve(
+            listener,
+            tested.proxy.relayed_within(most),
+            drain.clone(),
+        ));
         Self {
             tested,
             address,
@@ -205,6 +214,21 @@ async fn a_pod_that_is_gone_is_404_and_the_client_initialises_again() {
     let request = lost.head("GET").body(Full::default()).unwrap();
     assert_eq!(proxy.exchange(request).await.status, 404);
     pid(&proxy.open(json!({})).await).await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_pod_that_is_busy_is_503_and_its_sessions_are_not_gone() {
+    let mut plan = plan(vec![program()]);
+    plan.alone = false;
+    let one = Pod::start_within("uid-1", plan.clone(), 0).await;
+    let other = Pod::start("uid-2", plan).await;
+    let sitting = one.tested.open(json!({})).await;
+    let there = sitting.at(&other.tested);
+    let answer = there.ask("tools/call", json!({"name": "pid"})).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    pid(&sitting).await;
+    one.stop().await;
     other.stop().await;
 }
 

@@ -140,6 +140,26 @@ async fn a_modern_client_gets_the_log_messages_that_it_asked_for() {
 }
 
 #[tokio::test]
+async fn a_server_that_logs_only_when_told_a_level_is_told_one() {
+    let server = Spec::legacy(&["chatty"]).capability("logging");
+    let server = server.on_call(|_, request| {
+        let stream = Reply::sse().chunk(log("debug")).chunk(log("error"));
+        stream.chunk(event(&response(request, &json!({}))))
+    });
+    let server = server.start().await;
+    let proxy = over(&[&server]).await;
+    let meta = json!({"io.modelcontextprotocol/logLevel": "debug"});
+    let call = json!({"name": "chatty", "_meta": meta});
+    let answer = proxy.modern("tools/call", call).await;
+    assert_eq!(answer.messages().len(), 3);
+    let told = server.got("logging/setLevel");
+    assert_eq!(told.len(), 1, "once, in the session that is shared");
+    assert_eq!(told[0].json()["params"], json!({"level": "debug"}));
+    let others = proxy.legacy("tools/call", json!({"name": "chatty"})).await;
+    assert_eq!(others.messages().len(), 2, "who asked for no level");
+}
+
+#[tokio::test]
 async fn an_upstream_that_asks_is_told_that_we_cannot() {
     let gate = Gate::new();
     let held = gate.clone();

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 
 use agentkube_mcp::probe::{self, Offer, Verdict};
 use agentkube_mcp::session::{Fingerprint, UpstreamToken};
-use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, Version, message};
+use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, Version, capability, message};
 
 use super::clock::Clock;
 use super::exchange::{Answer, Answered, Outgoing};
@@ -116,6 +116,12 @@ impl Lane {
     /// True for a session that clients share since the upstream told none apart.
     pub(in crate::mcp_proxy) fn is_shared(&self) -> bool {
         matches!(self, Self::Legacy(session) if !session.has_id())
+    }
+
+    /// True when the upstream said that it logs to its clients.
+    pub(in crate::mcp_proxy) fn logs(&self) -> bool {
+        let offer = self.offer();
+        offer.is_some_and(|offer| capability::offers(&offer.capabilities, "logging"))
     }
 
     /// What the upstream said of itself.
@@ -303,7 +309,10 @@ impl Upstream {
             .initialize(clock, Version::LATEST_LEGACY, probe::NO_CAPABILITIES)
             .await;
         match (greeted, &connected.modern) {
-            (Ok(session), _) => connected.legacy = Legacy::Open(session),
+            (Ok(session), _) => {
+                self.hear_all_logs(&session, clock).await;
+                connected.legacy = Legacy::Open(session);
+            }
             (Err(error), None) => {
                 // Its era may have changed: ask anew the next time.
                 self.connected.store(None);
@@ -314,6 +323,18 @@ impl Upstream {
             (Err(_), Some(_)) => connected.legacy = Legacy::Never,
         }
         Ok(connected)
+    }
+
+    /// There are servers that log nothing until they are told a level. In the session
+    /// that clients share that is the lowest: each request says what it wants to hear.
+    async fn hear_all_logs(&self, session: &Arc<Session>, clock: &Clock) {
+        let lane = Lane::Legacy(Arc::clone(session));
+        // Without an id nothing is kept; and where logs of all calls come one way,
+        // nobody may hear them.
+        if lane.logs() && session.has_id() && !self.mixes(&lane) {
+            self.say(&lane, ("logging/setLevel", "level", "debug"), clock)
+                .await;
+        }
     }
 
     /// Opens a session in which we can do so much.

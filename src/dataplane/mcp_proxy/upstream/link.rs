@@ -144,12 +144,26 @@ impl Upstream {
         let followed = link.subscriptions().into_iter();
         let followed = followed.map(|uri| ("resources/subscribe", "uri", uri));
         for (method, key, value) in level.into_iter().chain(followed) {
-            let params = format!("{{\"{key}\":{}}}", json::quote(&value));
-            let body = message::request(&self.own_id(), method, &params);
-            let outgoing = Outgoing::plain(method, body);
-            if let Err(error) = self.wire.post(lane, &outgoing, clock).await {
-                debug!(upstream = %self.name, method, %error, "not said again");
-            }
+            self.say(lane, (method, key, &value), clock).await;
+        }
+    }
+
+    /// Says what a session is to do, in one parameter.
+    pub(super) async fn say(
+        &self,
+        lane: &Lane,
+        (method, key, value): (&str, &str, &str),
+        clock: &Clock,
+    ) {
+        let params = format!("{{\"{key}\":{}}}", json::quote(value));
+        let id = self.own_id();
+        let outgoing = Outgoing::plain(method, message::request(&id, method, &params));
+        let said = async {
+            let answered = self.wire.post(lane, &outgoing, clock).await?;
+            self.settle(lane, &id, answered.answer).await
+        };
+        if let Err(error) = said.await {
+            debug!(upstream = %self.name, method, %error, "not said");
         }
     }
 

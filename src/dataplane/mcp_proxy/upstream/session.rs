@@ -80,11 +80,23 @@ impl Upstream {
     /// Answers a request of the upstream in the background: `ping` is answered,
     /// anything else is beyond the capabilities that we declared (none).
     pub(in crate::mcp_proxy) fn refuse_soon(&self, lane: &Lane, message: &Message<'_>) {
-        let (Lane::Legacy(_), Kind::Request { id, method }) = (lane, message.kind()) else {
+        if let Kind::Request { id, method } = message.kind() {
+            self.refuse_question_soon(lane, id, method);
+        }
+    }
+
+    /// As [`Upstream::refuse_soon`], for the request of this id.
+    pub(in crate::mcp_proxy) fn refuse_question_soon(
+        &self,
+        lane: &Lane,
+        id: &Id<'_>,
+        method: &str,
+    ) {
+        let Lane::Legacy(_) = lane else {
             // 2026-07-28 has no requests from servers; there is nowhere to answer.
             return;
         };
-        let text = match method.as_ref() {
+        let text = match method {
             "ping" => message::result(id, "{}"),
             other => message::failure(Some(id), &ErrorObject::unknown_method(other)),
         };
