@@ -81,7 +81,12 @@ async fn request(
         Method::List(kind) => return lists::answer(caller, message, id, kind).await,
         Method::SetLevel => return in_session::set_level(caller, message, id).await,
         Method::Subscribe | Method::Unsubscribe => {
-            in_session::subscription(caller, message, method == Method::Subscribe).await
+            let follows = method == Method::Subscribe;
+            match in_session::subscription(caller, message, follows).await {
+                Ok(None) => return Reply::result(id, "{}"),
+                Ok(Some(found)) => Ok(found),
+                Err(error) => Err(error),
+            }
         }
         Method::Listen if caller.era() == Era::Modern => {
             return listen::open(caller, message, id).await;

@@ -10,6 +10,7 @@ use agentkube_mcp::{Era, ErrorObject, Id, Message, Version, capability, error, j
 use http::{HeaderValue, StatusCode};
 
 use super::dispatch::{Caller, failure};
+use super::in_session::may_listen;
 use super::party::Party;
 use super::reply::Reply;
 use super::sessions;
@@ -112,11 +113,12 @@ impl About {
                 let lane = lane.as_ref().ok()?;
                 let legacy = matches!(lane, Lane::Legacy(_));
                 let session = party.session().is_some();
+                let listens = party.session().is_none_or(|it| may_listen(caller, it));
                 Some(Promise {
                     capabilities: &lane.offer()?.capabilities,
                     list_changed: true,
                     // A legacy client follows resources in its own session.
-                    subscribe: legacy || !session,
+                    subscribe: legacy || listens,
                     tasks: !legacy || session,
                     extensions: !legacy && party.era() == Era::Modern,
                 })

@@ -17,7 +17,7 @@ use super::question;
 use super::reply::Reply;
 use super::sessions::Live;
 use super::tasks;
-use super::upstream::{Lane, MAX_FOLLOWED, Upstream, UpstreamError};
+use super::upstream::{Follow, Lane, MAX_FOLLOWED, Upstream, UpstreamError};
 
 /// The levels of RFC 5424 (2025-11-25, Logging).
 const LEVELS: [&str; 8] = [
@@ -131,25 +131,46 @@ async fn tell_level(
     Ok(offers)
 }
 
-/// Follows a resource, or no longer: the request goes to who owns it.
+/// Follows a resource, or no longer: the request goes to who owns it. `None` when
+/// there is nothing to be sent: a modern upstream is listened to by the session's
+/// stream, which says what it wants to hear.
 pub(super) async fn subscription(
     caller: &Caller<'_>,
     message: &Message<'_>,
     follows: bool,
-) -> Result<Found, ErrorObject> {
+) -> Result<Option<Found>, ErrorObject> {
     let uri = message.param("uri").ok_or_else(|| locate::missing("uri"))?;
     let Some(live) = caller.party.session() else {
         return Err(session_missing());
     };
     let upstream = locate::resource_owner(caller, &uri).await?;
-    if follows && !live.link(upstream.fingerprint).may_follow(&uri) {
+    let link = live.link(upstream.fingerprint);
+    if follows && !link.may_follow(&uri) {
         let text = format!("this session follows {MAX_FOLLOWED} resources: unsubscribe from some");
         return Err(ErrorObject::new(error::INVALID_PARAMS, text));
     }
-    Ok(Found {
-        repeatable: true,
-        ..Found::whole(upstream)
-    })
+    if !upstream.is_modern_for(caller.party).await {
+        return Ok(Some(Found {
+            repeatable: true,
+            ..Found::whole(upstream)
+        }));
+    }
+    let lane = upstream.greet(caller.party).await.ok();
+    let offer = lane.as_ref().and_then(Lane::offer);
+    let offers =
+        offer.is_some_and(|it| capability::promises(&it.capabilities, "resources", "subscribe"));
+    if !offers || !may_listen(caller, live) {
+        let method = message.method().unwrap_or_default();
+        return Err(ErrorObject::unknown_method(method));
+    }
+    Follow::new(link, uri.into_owned(), follows).agreed();
+    Ok(None)
+}
+
+/// True when what a session follows at modern upstreams is known where its stream is:
+/// no other replica may have either of them.
+pub(super) fn may_listen(caller: &Caller<'_>, live: &Live) -> bool {
+    caller.serving.loaded.plan.alone || live.is_on_stream()
 }
 
 /// A client's notification; false for one that means nothing special.

@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use agentkube_mcp::method::ListKind;
-use agentkube_mcp::{Era, Kind, MAX_DEPTH, Message, Version, header, message, sse, task};
+use agentkube_mcp::{Era, Kind, MAX_DEPTH, Message, Version, header, message, meta, sse, task};
 use bytes::Bytes;
 use futures::stream::{SelectAll, Stream, StreamExt, unfold};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as HttpBody;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -142,6 +143,10 @@ struct Ear {
     /// It goes on an answer: its end is the end.
     is_answer: bool,
     open: Option<(Lane, Events)>,
+    /// What a modern upstream was asked to tell.
+    wanted: Wanted,
+    /// Tells when the client follows other resources.
+    followed: watch::Receiver<()>,
     pauses: Pauses,
 }
 
@@ -159,6 +164,8 @@ impl Ear {
             after: mark.map(|mark| mark.id.clone()),
             is_answer: mark.is_some_and(|mark| !mark.is_own_stream),
             open: None,
+            wanted: Wanted::default(),
+            followed: live.link(upstream.fingerprint).changes(),
             pauses: Pauses::default(),
         }
     }
@@ -171,7 +178,19 @@ impl Ear {
                     continue;
                 };
                 let lane = lane.clone();
-                match events.event().await {
+                let event = if lane.era() == Era::Modern {
+                    tokio::select! {
+                        event = events.event() => event,
+                        // It is asked anew, for what is followed now.
+                        Ok(()) = ear.followed.changed() => {
+                            ear.open = None;
+                            continue;
+                        }
+                    }
+                } else {
+                    events.event().await
+                };
+                match event {
                     Ok(Some(event)) => {
                         let frame = ear.frame(&lane, &event);
                         if let Some(id) = event.id {
@@ -213,16 +232,21 @@ impl Ear {
     }
 
     async fn listen_modern(&mut self) {
-        let lists = Wanted {
+        self.followed.mark_unchanged();
+        self.wanted = Wanted {
             tools: true,
             prompts: true,
             resources: true,
+            uris: self.live.link(self.upstream.fingerprint).subscriptions(),
             ..Wanted::default()
         };
-        match self.upstream.listen(&lists).await {
+        match self.upstream.listen(&self.wanted).await {
             Ok(Some(events)) => self.opened((Lane::Probe, events)),
-            // It has nothing to tell; others may.
-            Ok(None) | Err(UpstreamError::UnknownMethod) => std::future::pending().await,
+            // It has nothing to tell; others may, and the client may follow more.
+            Ok(None) | Err(UpstreamError::UnknownMethod) => match self.followed.changed().await {
+                Ok(()) => {}
+                Err(_) => std::future::pending().await,
+            },
             Err(_) => self.pauses.pause().await,
         }
     }
@@ -254,7 +278,9 @@ impl Ear {
             Kind::Request { .. } => questions.request(&message)?,
             Kind::Notification { method } => {
                 if lane.era() == Era::Modern {
-                    return legacy_change(&message).map(|text| sse::frame(&text));
+                    let wanted = self.wanted.wants(&message);
+                    let change = wanted.then(|| legacy_change(&message)).flatten()?;
+                    return Some(sse::frame(&self.serving.redact(change.into())));
                 }
                 if method == "notifications/tools/list_changed" {
                     self.upstream.read_again_soon(ListKind::Tools);
@@ -286,10 +312,23 @@ fn names_a_task(message: &Message<'_>) -> bool {
         .is_some_and(task::are_mentioned)
 }
 
-/// A modern upstream's notice of a changed list, without what is of its stream.
+/// A modern upstream's notice of a change, without what is of its stream.
 fn legacy_change(message: &Message<'_>) -> Option<String> {
-    let method = message
-        .method()
-        .filter(|it| it.ends_with("/list_changed"))?;
-    Some(message::notification(method, None))
+    let method = message.method()?;
+    if method.ends_with("/list_changed") {
+        return Some(message::notification(method, None));
+    }
+    let params = message.params()?;
+    let mut edit = params.edit();
+    if let Some(inner) = params.object("_meta") {
+        let inner = inner.edit().remove(meta::SUBSCRIPTION_ID).finish();
+        edit.set("_meta", inner);
+    }
+    Some(
+        message
+            .object()
+            .edit()
+            .set("params", edit.finish())
+            .finish(),
+    )
 }

@@ -5,7 +5,7 @@ use agentkube_testkit::{Gate, Reply, within};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
-use super::kit::{modern_message, modern_request, over};
+use super::kit::{modern_message, modern_request, over, plan, serve, upstream};
 use super::server::{Spec, event};
 use crate::edge::Body;
 
@@ -138,4 +138,77 @@ async fn a_legacy_upstreams_one_stream_is_heard_by_every_modern_client() {
     let gets = server.upstream.requests();
     let gets = gets.iter().filter(|request| request.method == "GET");
     assert_eq!(gets.count(), 1);
+}
+
+/// A modern server with a resource that changed as soon as somebody follows it.
+fn watched() -> Spec {
+    let resources = json!([{"uri": "file:///a", "name": "a"}]);
+    let spec = Spec::modern(&[]).list("resources", "resources", resources);
+    spec.can("resources", json!({"subscribe": true}))
+        .on_call(|_, message| {
+            assert_eq!(message["method"], "subscriptions/listen");
+            let followed = &message["params"]["notifications"]["resourceSubscriptions"];
+            let stream = Reply::sse().chunk(event(&change("tools")));
+            if followed.is_null() {
+                return stream.stall();
+            }
+            let tells = |uri: &str| {
+                let meta = json!({SUBSCRIPTION: message["id"], "k": 1});
+                let params = json!({"uri": uri, "_meta": meta});
+                let method = "notifications/resources/updated";
+                event(&json!({"jsonrpc": "2.0", "method": method, "params": params}))
+            };
+            let others = tells("file:///of-nobody");
+            stream
+                .chunk(others)
+                .chunk(tells(followed[0].as_str().unwrap()))
+                .stall()
+        })
+}
+
+#[tokio::test]
+async fn a_legacy_session_follows_a_modern_upstreams_resources() {
+    let server = watched().start().await;
+    let proxy = over(&[&server]).await;
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+    let greeted = proxy.legacy("initialize", hello).await.result();
+    assert_eq!(greeted["capabilities"]["resources"]["subscribe"], true);
+    let sitting = proxy.open(json!({})).await;
+    let request = sitting.head("GET").body(http_body_util::Full::default());
+    let mut body = proxy.send(request.unwrap()).await.into_body();
+    let first = next(&mut body).await;
+    assert_eq!(first["method"], "notifications/tools/list_changed");
+    let uri = json!({"uri": "file:///a"});
+    let answer = sitting.ask("resources/subscribe", uri.clone()).await;
+    assert_eq!(answer.result(), json!({}));
+    let mut told = next(&mut body).await;
+    while told["method"] == "notifications/tools/list_changed" {
+        told = next(&mut body).await;
+    }
+    let params = json!({"uri": "file:///a", "_meta": {"k": 1}});
+    assert_eq!(told["params"], params, "under no id of a subscription");
+    sitting.ask("resources/unsubscribe", uri).await.result();
+    assert_eq!(
+        next(&mut body).await["method"],
+        "notifications/tools/list_changed",
+        "it was asked anew"
+    );
+    let asked = server.got("subscriptions/listen").pop().unwrap().json();
+    assert!(asked["params"]["notifications"]["resourceSubscriptions"].is_null());
+    assert!(server.got("resources/subscribe").is_empty());
+}
+
+#[tokio::test]
+async fn where_another_replica_may_have_the_stream_nothing_modern_is_followed() {
+    let server = watched().start().await;
+    let mut plan = plan(vec![upstream("a", &server.endpoint())]);
+    plan.alone = false;
+    let proxy = serve(plan).await;
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+    let greeted = proxy.legacy("initialize", hello).await.result();
+    assert!(greeted["capabilities"]["resources"]["subscribe"].is_null());
+    let sitting = proxy.open(json!({})).await;
+    let uri = json!({"uri": "file:///a"});
+    let answer = sitting.ask("resources/subscribe", uri).await;
+    assert_eq!(answer.code(), -32601);
 }

@@ -11,6 +11,7 @@ use agentkube_mcp::session::{AskToken, Fingerprint, UpstreamToken};
 use agentkube_mcp::{Id, Kind, MAX_DEPTH, Message, error, json, message};
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -52,6 +53,8 @@ pub(in crate::mcp_proxy) struct Link {
     session: ArcSwapOption<Session>,
     opening: tokio::sync::Mutex<()>,
     subscriptions: Mutex<BTreeSet<String>>,
+    /// Says that those changed.
+    changed: watch::Sender<()>,
 }
 
 impl Link {
@@ -83,7 +86,13 @@ impl Link {
         self.session.load_full().map(Lane::Legacy)
     }
 
-    fn subscriptions(&self) -> Vec<String> {
+    /// Tells when what the client follows has changed.
+    pub(in crate::mcp_proxy) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// The resources that the client follows.
+    pub(in crate::mcp_proxy) fn subscriptions(&self) -> Vec<String> {
         let all = self.subscriptions.lock();
         all.unwrap_or_else(PoisonError::into_inner)
             .iter()
@@ -113,6 +122,7 @@ impl Follow {
         } else if all.len() < MAX_FOLLOWED {
             all.insert(self.uri.clone());
         }
+        self.link.changed.send_replace(());
     }
 }
 
