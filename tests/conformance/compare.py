@@ -87,7 +87,10 @@ def run(children, cell):
         front = children.proxy(f"front-{tag}.0", upstream).removesuffix("/mcp") + "/sse"
         upstream = {"kind": "http", "endpoint": front, "transport": "sse"}
     replicas = 2 if name.endswith("-x2") else 1
-    urls = [children.proxy(f"proxy-{tag}.{number}", upstream) for number in range(replicas)]
+    if replicas == 2 and upstream["kind"] == "stdio":
+        urls = children.pods(f"proxy-{tag}", upstream, replicas)
+    else:
+        urls = [children.proxy(f"proxy-{tag}.{number}", upstream) for number in range(replicas)]
     through = urls[0] if replicas == 1 else RoundRobin(urls).url
     return cell, direct, suite(through, client, children.folder / f"proxied-{tag}")
 
@@ -117,7 +120,7 @@ def report(cell, direct, proxied, known):
 
 def main(chosen):
     cells = [f"{server}/{client}" for server in SERVERS for client in CLIENTS]
-    cells += [f"{server}-x2/{client}" for server in ("modern", "legacy") for client in CLIENTS]
+    cells += [f"{server}-x2/{client}" for server in ("modern", "legacy", "stdio") for client in CLIENTS]
     chosen = [cell for cell in cells if not chosen or any(cell.startswith(want) for want in chosen)]
     known = expected()
     with Children() as children, concurrent.futures.ThreadPoolExecutor(2) as pool:

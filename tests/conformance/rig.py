@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 DEADLINE = 30
 
@@ -41,6 +42,7 @@ class Children:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="conformance-"))
         self.running = []
+        self.admins = {}
 
     def __enter__(self):
         return self
@@ -81,8 +83,9 @@ class Children:
         path.write_text(json.dumps(manifest))
         # Replicas share the state directory, and with it the key of the sessions.
         state = self.folder / f"state-{name.split('.')[0]}"
+        admin = self.admins[name] = f"127.0.0.1:{free_port()}"
         command = [os.environ["AGENTKUBE_BIN"], "run", path, "-o", "json"]
-        command += ["--state-dir", state, "--admin", f"127.0.0.1:{free_port()}"]
+        command += ["--state-dir", state, "--admin", admin]
         child = self.start(name, command, stdout=subprocess.PIPE, text=True)
         url = None
         for line in child.stdout:
@@ -91,3 +94,29 @@ class Children:
             if line.get("ready"):
                 return url
         raise AssertionError(f"{name} did not start; see {self.folder}")
+
+    def pods(self, name, upstream, count):
+        """`agentkube mcp-proxy` as the Pods of one MCP run it: with the plan that
+        `agentkube run` makes, each knowing itself and where the others are reached."""
+        self.proxy(name, upstream)
+        with urllib.request.urlopen(f"http://{self.admins[name]}/plan") as answer:
+            [plan] = json.load(answer).values()
+        folder = self.folder / f"plan-{name}"
+        files = {
+            "plan/plan.json": json.dumps({**plan, "alone": False}),
+            f"secrets/{plan['sessionKeys']['current']['name']}/current": "a key of both of them",
+        }
+        for file, text in files.items():
+            path = folder / file
+            path.parent.mkdir(parents=True)
+            path.write_text(text)
+        return [self.pod(f"{name}.{number}", folder) for number in range(count)]
+
+    def pod(self, name, folder):
+        """One of them."""
+        listen, admin, relay = (f"127.0.0.1:{free_port()}" for _ in range(3))
+        command = [os.environ["AGENTKUBE_BIN"], "mcp-proxy", "--plan", folder, "--listen", listen]
+        command += ["--admin", admin, "--relay", relay, "--pod-ip", "127.0.0.1", "--pod-uid", name]
+        child = self.start(name, command, stdout=subprocess.DEVNULL)
+        listening(int(listen.split(":")[1]), child)
+        return f"http://{listen}/mcp"

@@ -31,9 +31,10 @@ pub async fn run_proxy(
     drain: Drain,
 ) -> io::Result<()> {
     let mut registry = Registry::default();
+    let programs = Programs::default();
     let parts = ProxyParts {
         roots: TlsRoots::load().map_err(io::Error::other)?,
-        programs: Programs::default(),
+        programs: programs.clone(),
         edge: EdgeMetrics::register(&mut registry),
         metrics: ProxyMetrics::register(&mut registry),
     };
@@ -65,6 +66,7 @@ pub async fn run_proxy(
         serve(traffic, service, drain).await;
         replicas.wait().await;
     }
+    programs.stopped().await;
     info!("drained");
     stop.start();
     tasks.close();

@@ -289,7 +289,8 @@ impl Held {
         longest.and_then(|id| self.sessions.remove(&id))
     }
 
-    fn sweep(&mut self, idle: Duration) {
+    /// Stops the children that nobody used for so long.
+    pub(super) fn sweep(&mut self, idle: Duration) {
         self.forget_ended();
         let is_idle = |child: &Arc<Child>| child.used().elapsed() >= idle;
         for (_, child) in self.sessions.extract_if(|_, child| is_idle(child)) {

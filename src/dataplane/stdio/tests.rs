@@ -350,6 +350,26 @@ async fn a_session_whose_client_left_while_it_was_opened_is_the_next_ones() {
 }
 
 #[tokio::test]
+async fn who_is_idle_for_too_long_loses_its_process_and_who_works_does_not() {
+    let tested = Arc::new(over(LEGACY));
+    let (idle, busy) = (tested.open().await, tested.open().await);
+    let works = Arc::clone(&tested);
+    let hanging = tokio::spawn(async move {
+        works.send("POST", Some(&busy), &call(1, "hang")).await;
+    });
+    tested.reads("hang").await;
+    tested.shim.0.pool.held().sweep(Duration::ZERO);
+    let gone = tested.send("POST", Some(&idle), &call(1, "x")).await;
+    assert_eq!(gone.status, 404);
+    while tested.shim.children() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!hanging.is_finished());
+    hanging.abort();
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
 async fn what_a_dead_child_did_not_get_was_not_accepted() {
     let tested = over(LEGACY);
     let session = tested.open().await;
