@@ -17,6 +17,10 @@ const AWS: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 pub(super) fn check(subject: &Subject<'_>, out: &mut Findings) {
     for reference in references(subject) {
+        // It may be missing, but not be read without the right to.
+        if reference.node.get("optional").flag() == Some(true) {
+            continue;
+        }
         match &reference.entries {
             Entries::Named => named_entry(subject, &reference.node, out),
             Entries::These(entries) => these_entries(subject, &reference.node, entries, out),
@@ -123,11 +127,8 @@ fn upstream_auth<'a>(upstream: &Node<'a>) -> Reference<'a> {
 }
 
 fn environment<'a>(env: &Node<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {
-    let sources = env
-        .items()
-        .map(|item| item.get("valueFrom").get("secretKeyRef"));
-    let required = sources.filter(|source| source.get("optional").flag() != Some(true));
-    required.collect::<Vec<_>>().into_iter()
+    let items = env.items().collect::<Vec<_>>().into_iter();
+    items.map(|item| item.get("valueFrom").get("secretKeyRef"))
 }
 
 fn named_entry(subject: &Subject<'_>, reference: &Node<'_>, out: &mut Findings) {

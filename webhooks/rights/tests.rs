@@ -57,6 +57,11 @@ fn a_program_needs_the_right_to_create_pods_and_to_read_its_secrets() {
         ]
     );
     assert_eq!(needs(Kind::MCP, &new, None, Mode::Local), [""; 0]);
+    // A Secret that may be missing is read where it is not.
+    let mut optional = program(&json!([]));
+    let field = "/spec/upstreams/0/stdio/env/0/valueFrom/secretKeyRef/optional";
+    set(&mut optional, field, json!(true));
+    assert_eq!(of_mcp(&optional, None), of_mcp(&new, None));
 }
 
 #[test]
