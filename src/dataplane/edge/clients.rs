@@ -1,6 +1,6 @@
 //! Who calls: keys against the client table, or tokens against those who issue them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use agentkube_plan::{ClientAuth, ClientTable, KeyHash};
@@ -119,6 +119,23 @@ impl ClientRegistry {
         }
         Self {
             admits: Admits::Keys(keys),
+        }
+    }
+
+    /// True when the client is let in here by what lets it in there.
+    #[must_use]
+    pub fn is_same_for(&self, client: &str, other: &Self) -> bool {
+        match (&self.admits, &other.admits) {
+            (Admits::Anybody, Admits::Anybody) => true,
+            (Admits::Keys(ours), Admits::Keys(theirs)) => {
+                let of = |keys: &HashMap<[u8; 32], Arc<str>>| -> HashSet<[u8; 32]> {
+                    let own = keys.iter().filter(|(_, name)| &***name == client);
+                    own.map(|(key, _)| *key).collect()
+                };
+                of(ours) == of(theirs)
+            }
+            (Admits::Tokens(ours), Admits::Tokens(theirs)) => ours.trusts_as(theirs),
+            _ => false,
         }
     }
 

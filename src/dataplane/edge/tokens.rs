@@ -76,6 +76,11 @@ struct Claims {
 }
 
 impl Tokens {
+    /// True when the same tokens are believed.
+    pub(super) fn trusts_as(&self, other: &Self) -> bool {
+        self.trust == other.trust
+    }
+
     pub(super) fn new(trust: TokenTrust) -> Self {
         let keys = trust.keys.iter();
         Self {

@@ -2,6 +2,7 @@
 //! (2026-07-28, Server, "Subscriptions").
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 
 use agentkube_mcp::bridge::{self, Route};
@@ -12,12 +13,12 @@ use agentkube_mcp::{
 use futures::future::join_all;
 use http::StatusCode;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::calls::Call;
 use super::dispatch::{Caller, failure};
 use super::locate;
+use super::over::{Over, changed_lists, over};
 use super::pauses::Pauses;
 use super::pieces::{Driven, Piece, kept_alive};
 use super::reply::Reply;
@@ -53,7 +54,7 @@ pub(super) async fn open(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>
         id: id.as_json().to_owned(),
         info: caller.serving.info.clone(),
     };
-    let accepted = merged(&granted).to_json(Side::Client);
+    let accepted = merged(&granted);
     let (out, pieces) = mpsc::channel(MAX_WAITING);
     let ears = caller.serving.upstreams.iter().zip(granted);
     let ears: Vec<_> = ears
@@ -65,29 +66,59 @@ pub(super) async fn open(caller: &Caller<'_>, message: &Message<'_>, id: &Id<'_>
             withheld: caller.serving.withheld.clone(),
         })
         .collect();
-    let closing = caller.state.closing.clone();
-    let driven = Driven::new(
-        drive(ears, subscription, accepted, closing, (out, slot)),
-        pieces,
-    );
+    let (state, serving) = (Arc::clone(caller.state), Arc::clone(caller.serving));
+    let over = over(state, serving, caller.client.to_owned());
+    let stream = Stream {
+        ears,
+        subscription,
+        accepted,
+        out,
+        _slot: slot,
+    };
+    let driven = Driven::new(stream.drive(over), pieces);
     Reply::Asking(Box::pin(kept_alive(driven)))
 }
 
-async fn drive(
+/// An open stream.
+struct Stream {
     ears: Vec<Ear>,
     subscription: Subscription,
-    accepted: String,
-    closing: CancellationToken,
-    (out, _slot): (mpsc::Sender<Piece>, Call),
-) {
-    let first = subscription.acknowledged(&accepted);
-    drop(out.send(Piece::open(sse::frame(&first))).await);
-    tokio::select! {
-        _ = join_all(ears.iter().map(Ear::hear)) => {}
-        () = closing.cancelled() => {}
+    accepted: Wanted,
+    out: mpsc::Sender<Piece>,
+    /// It counts for as long as it is open.
+    _slot: Call,
+}
+
+impl Stream {
+    async fn drive(self, over: impl Future<Output = Over>) {
+        let accepted = self.accepted.to_json(Side::Client);
+        self.say(&self.subscription.acknowledged(&accepted)).await;
+        let over = tokio::select! {
+            _ = join_all(self.ears.iter().map(Ear::hear)) => Over::Closing,
+            over = over => over,
+        };
+        if over == Over::Superseded {
+            self.tell_changed().await;
+        }
+        let last = sse::frame(&self.subscription.ended());
+        drop(self.out.send(Piece::last(last)).await);
     }
-    let last = sse::frame(&subscription.ended());
-    drop(out.send(Piece::last(last)).await);
+
+    /// Under another plan the lists are others.
+    async fn tell_changed(&self) {
+        for text in changed_lists() {
+            let message = Message::parse(&text).ok();
+            let message = message.filter(|message| self.accepted.wants(message));
+            let told = message.and_then(|message| self.subscription.notification(&message));
+            if let Some(text) = told {
+                self.say(&text).await;
+            }
+        }
+    }
+
+    async fn say(&self, text: &str) {
+        drop(self.out.send(Piece::open(sse::frame(text))).await);
+    }
 }
 
 /// What each upstream can tell of what is wanted, in the order of the plan. Tools

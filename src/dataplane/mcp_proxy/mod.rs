@@ -26,6 +26,7 @@ mod lists;
 mod locate;
 mod metrics;
 mod old_clients;
+mod over;
 mod party;
 mod pauses;
 mod peer;

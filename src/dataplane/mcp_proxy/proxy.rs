@@ -248,6 +248,9 @@ impl State {
             &self.own_key,
         ));
         self.serving.store(Some(Arc::clone(&next)));
+        if let Some(before) = before {
+            before.end_gone(&next, &self.sessions);
+        }
         Some(next)
     }
 }

@@ -296,7 +296,8 @@ impl<'a> Site<'a> {
         if !Accepts::of(self.headers).events {
             return Err(ProxyError::NotAcceptable);
         }
-        stream::open(self.state, self.serving, &live, self.headers)
+        let (state, serving) = (self.state, self.serving);
+        stream::open(state, serving, self.client, &live, self.headers)
     }
 }
 

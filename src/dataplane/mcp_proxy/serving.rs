@@ -11,9 +11,9 @@ use tracing::warn;
 
 use super::ProxyParts;
 use super::guard::Guard;
-use super::sessions::Live;
+use super::sessions::{Live, Sessions};
 use super::upstream::{Upstream, Withheld, access};
-use crate::source::Loaded;
+use crate::source::{Loaded, SecretValue};
 
 /// One loaded plan, ready to serve.
 #[derive(Debug)]
@@ -71,6 +71,37 @@ impl Serving {
             info,
             sealer: Arc::new(sealer(&loaded, own_key)),
             loaded,
+        }
+    }
+
+    /// True when another plan is the same to this client: what it opened under one
+    /// goes on under the other.
+    pub(super) fn is_same_for(&self, client: &str, other: &Self) -> bool {
+        let upstreams = self.upstreams.iter().zip(&other.upstreams);
+        self.upstreams.len() == other.upstreams.len()
+            && upstreams
+                .into_iter()
+                .all(|(one, two)| Arc::ptr_eq(one, two))
+            && self.loaded.plan.access == other.loaded.plan.access
+            && self.session_keys() == other.session_keys()
+            && self
+                .loaded
+                .clients
+                .is_same_for(client, &other.loaded.clients)
+    }
+
+    fn session_keys(&self) -> Option<[Option<&Arc<SecretValue>>; 2]> {
+        let keys = self.loaded.plan.session_keys.as_ref()?;
+        Some([&keys.current, &keys.previous].map(|key| self.loaded.secrets.get(key)))
+    }
+
+    /// Ends the sessions of clients with upstreams that are not served any more.
+    pub(super) fn end_gone(&self, next: &Self, sessions: &Sessions) {
+        let gone = self.upstreams.iter();
+        for upstream in gone.filter(|it| next.upstream(it.fingerprint).is_none()) {
+            for link in sessions.unlink(upstream.fingerprint) {
+                upstream.end_link(&link);
+            }
         }
     }
 

@@ -180,6 +180,15 @@ impl Sessions {
         }
     }
 
+    /// Takes the sessions with this upstream out of those of the clients.
+    pub(super) fn unlink(&self, upstream: Fingerprint) -> Vec<Arc<Link>> {
+        let all = locked(&self.live);
+        let links = all.values();
+        links
+            .filter_map(|live| locked(&live.links).remove(&upstream))
+            .collect()
+    }
+
     /// Takes out the sessions that nobody used for so long.
     pub(super) fn sweep(&self, idle: Duration) -> Vec<Arc<Live>> {
         let mut all = locked(&self.live);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use agentkube_mcp::method::ListKind;
 use agentkube_mcp::{Era, Kind, MAX_DEPTH, Message, Version, header, message, meta, sse, task};
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::stream::{SelectAll, Stream, StreamExt, unfold};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as HttpBody;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::calls::Call;
+use super::over::{Over, changed_lists, over};
 use super::pauses::Pauses;
 use super::pieces::{Piece, pieces_body};
 use super::place::{Mark, Place};
@@ -32,6 +34,9 @@ use super::tasks::Names;
 use super::upstream::{Events, Lane, Upstream, UpstreamError, Wanted, is_ours};
 use crate::edge::{Body, BoxError};
 
+/// After how many milliseconds a client is to come back to a stream.
+const RETRY: u64 = 1_000;
+
 /// The id of an event that only says that the stream is open. A client that
 /// reads on from it missed nothing that could be told again.
 const OPEN: &str = "open";
@@ -42,8 +47,9 @@ const OPEN: &str = "open";
 /// # Errors
 /// When there are so many streams already.
 pub(super) fn open(
-    state: &State,
+    state: &Arc<State>,
     serving: &Arc<Serving>,
+    client: &str,
     live: &Arc<Live>,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, ProxyError> {
@@ -60,9 +66,20 @@ pub(super) fn open(
     let (replaced, place) = place.ok_or(ProxyError::ManyStreams)?;
     let greets = !is_answer && live.version >= Version::V2025_11_25;
     let first = greets.then(|| sse::frame_with("", Some(OPEN), None));
+    let over: BoxFuture<'static, Over> = if is_answer {
+        // A call that is under way ends under the plan under which it began.
+        let closing = state.closing.clone();
+        Box::pin(async move {
+            closing.cancelled().await;
+            Over::Closing
+        })
+    } else {
+        let (state, serving) = (Arc::clone(state), Arc::clone(serving));
+        Box::pin(over(state, serving, client.to_owned()))
+    };
     let ending = Ending {
         live: Arc::clone(live),
-        closing: state.closing.clone(),
+        over,
         replaced,
         _place: place,
     };
@@ -72,18 +89,30 @@ pub(super) fn open(
 /// What ends a stream, and the place that it takes.
 struct Ending {
     live: Arc<Live>,
-    closing: CancellationToken,
+    over: BoxFuture<'static, Over>,
     replaced: CancellationToken,
     _place: Arc<Call>,
 }
 
 impl Ending {
-    async fn comes(&self) {
+    /// Waits for it; answers with the last frames.
+    async fn comes(&mut self) -> String {
         tokio::select! {
-            () = self.live.over() => {}
-            () = self.closing.cancelled() => {}
-            () = self.replaced.cancelled() => {}
+            () = self.live.over() => String::new(),
+            over = &mut self.over => farewell(over),
+            () = self.replaced.cancelled() => String::new(),
         }
+    }
+}
+
+/// The last frames of a stream. Under another plan the lists are others, and the
+/// client is to come back soon.
+fn farewell(over: Over) -> String {
+    match over {
+        Over::Closing => String::new(),
+        Over::Superseded => changed_lists()
+            .map(|text| sse::frame_with(&text, None, Some(RETRY)))
+            .concat(),
     }
 }
 
@@ -114,13 +143,13 @@ fn body(
 ) -> impl HttpBody<Data = Bytes, Error = BoxError> + Send {
     let state = Some((ears, first, ending));
     pieces_body(unfold(state, |state| async move {
-        let (mut ears, first, ending) = state?;
+        let (mut ears, first, mut ending) = state?;
         if let Some(first) = first {
             return Some((Piece::open(first), Some((ears, None, ending))));
         }
         let frame = tokio::select! {
             biased;
-            () = ending.comes() => Ok(None),
+            last = ending.comes() => return Some((Piece::last(last), None)),
             frame = timeout(KEEP_ALIVE, ears.next()) => frame,
         };
         match frame {

@@ -6,25 +6,26 @@ use std::time::Duration;
 
 use agentkube_mcp::inbound::Session;
 use agentkube_mcp::{Body as Messages, ErrorObject, Kind, MAX_DEPTH, Message, error, message, sse};
-use futures::future::BoxFuture;
-use futures::stream::{FuturesUnordered, SelectAll, Stream as Pieces, StreamExt};
+use futures::future::{BoxFuture, pending};
+use futures::stream::{FuturesUnordered, Stream as Pieces, StreamExt};
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::open_streams::{Job, Place, Stream};
 use crate::edge::Tally;
 use crate::mcp_proxy::calls::Call;
 use crate::mcp_proxy::dispatch::{Caller, dispatch};
+use crate::mcp_proxy::over::{changed_lists, superseded};
 use crate::mcp_proxy::pieces::{Driven, Piece, kept_alive};
 use crate::mcp_proxy::proxy::State;
 use crate::mcp_proxy::relay::Step;
 use crate::mcp_proxy::reply::Reply;
 use crate::mcp_proxy::serving::Serving;
 use crate::mcp_proxy::sessions::{self, Live};
-use crate::mcp_proxy::stream::{self, Frames};
+use crate::mcp_proxy::stream;
 
 /// Frames that wait for a slow reader.
 const MAX_WAITING: usize = 16;
@@ -56,24 +57,13 @@ async fn drive(
     // Nothing here waits for the reader but what is in here: else the loop could wait
     // for a place that was given to work which only the loop goes on with.
     let mut work: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
-    let mut heard: Option<Heard> = None;
-    let (mut plans, mut changes) = (place.state.plans(), true);
+    let mut listens = false;
     let greet_by = Instant::now() + GREETING;
     loop {
         let live = place.stream.live();
-        if let (Some(live), Some(serving)) = (live, place.state.serving())
-            && !heard
-                .as_ref()
-                .is_some_and(|it| Arc::ptr_eq(&it.serving, &serving))
-        {
-            let ears = stream::ears(&serving, live, None);
-            // Upstreams that the new plan does not have are let go of with the old one.
-            let over = CancellationToken::new();
-            work.push(Box::pin(hear(ears, out.clone(), over.clone())));
-            heard = Some(Heard {
-                serving,
-                _over: over.drop_guard(),
-            });
+        if !listens && let (Some(live), Some(serving)) = (live, place.state.serving()) {
+            work.push(Box::pin(hear(&place, serving, live, out.clone())));
+            listens = true;
         }
         let over = async {
             match live {
@@ -84,28 +74,37 @@ async fn drive(
         tokio::select! {
             Some(job) = jobs.recv() => work.push(Box::pin(run(&place, job, out.clone()))),
             Some(()) = work.next() => {}
-            open = plans.changed(), if changes => changes = open,
             () = over => return,
             () = closing.cancelled() => return,
         }
     }
 }
 
-/// The plan whose upstreams are listened to. Dropped, they are no longer.
-struct Heard {
-    serving: Arc<Serving>,
-    _over: DropGuard,
-}
-
-async fn hear(mut ears: SelectAll<Frames>, out: Out, over: CancellationToken) {
-    let heard = async {
-        while let Some(frame) = ears.next().await {
-            out.say(frame).await;
+/// Says what upstreams say, those of one plan after those of the other, until the
+/// client is not known any more.
+async fn hear(place: &Place, serving: Arc<Serving>, live: &Arc<Live>, out: Out) {
+    let mut serving = serving;
+    loop {
+        let mut ears = stream::ears(&serving, live, None);
+        let pass_on = async {
+            while let Some(frame) = ears.next().await {
+                out.say(frame).await;
+            }
+            pending::<()>().await;
+        };
+        tokio::select! {
+            () = pass_on => {}
+            () = superseded(&place.state, Arc::clone(&serving), &place.client) => {}
         }
-    };
-    tokio::select! {
-        () = heard => {}
-        () = over.cancelled() => {}
+        let next = place.state.serving();
+        let next = next.filter(|next| place.is_admitted(&serving, next));
+        let Some(next) = next else {
+            return place.state.sessions.end(live);
+        };
+        for text in changed_lists() {
+            out.message(&text).await;
+        }
+        serving = next;
     }
 }
 

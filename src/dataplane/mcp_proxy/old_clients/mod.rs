@@ -55,7 +55,7 @@ where
 {
     let owner = sessions::owner(&serving.loaded.plan.object, client);
     match *request.method() {
-        Method::GET if way == Way::Direct => open(state, serving, client, &owner),
+        Method::GET if way == Way::Direct => open(state, serving, client, request.headers()),
         Method::POST => {
             let token = named(serving, &owner, request.uri()).ok_or(ProxyError::Stream)?;
             take(state, serving, (client, way), &token, request).await
@@ -78,10 +78,12 @@ fn open(
     state: &Arc<State>,
     serving: &Arc<Serving>,
     client: &str,
-    owner: &str,
+    headers: &HeaderMap,
 ) -> Result<Response<Body>, ProxyError> {
-    let limit = serving.loaded.plan.limits.sessions;
-    let place = Place::open(state, client, limit).ok_or(ProxyError::ManyStreams)?;
+    let plan = &serving.loaded.plan;
+    let owner = &sessions::owner(&plan.object, client);
+    let place = Place::open(state, (client, headers), plan.limits.sessions)
+        .ok_or(ProxyError::ManyStreams)?;
     let token = SessionToken {
         tag: place.tag(),
         opened: sessions::now(),

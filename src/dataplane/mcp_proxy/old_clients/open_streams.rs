@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use agentkube_mcp::Version;
 use agentkube_mcp::session::SessionTag;
 use bytes::Bytes;
+use http::HeaderMap;
 use tokio::sync::mpsc;
 
 use crate::mcp_proxy::calls::Call;
@@ -49,6 +50,8 @@ pub(super) struct Place {
     pub(super) state: Arc<State>,
     /// Whose stream it is.
     pub(super) client: String,
+    /// With what it was opened: what proves who the client is.
+    proof: HeaderMap,
     pub(super) stream: Arc<Stream>,
     pub(super) jobs: Option<mpsc::Receiver<Job>>,
 }
@@ -112,7 +115,11 @@ impl Stream {
 
 impl Place {
     /// A new stream; `None` when there are so many already.
-    pub(super) fn open(state: &Arc<State>, client: &str, limit: u32) -> Option<Self> {
+    pub(super) fn open(
+        state: &Arc<State>,
+        (client, proof): (&str, &HeaderMap),
+        limit: u32,
+    ) -> Option<Self> {
         let (give, jobs) = mpsc::channel(MAX_WAITING);
         let stream = Arc::new(Stream {
             tag: sessions::random()?,
@@ -129,9 +136,20 @@ impl Place {
         Some(Self {
             state: Arc::clone(state),
             client: client.to_owned(),
+            proof: proof.clone(),
             stream,
             jobs: Some(jobs),
         })
+    }
+
+    /// Whether the client would be let in under the next plan.
+    pub(super) fn is_admitted(&self, before: &Serving, next: &Serving) -> bool {
+        let (before, next) = (&before.loaded.clients, &next.loaded.clients);
+        // A token that is too old now was good when the stream was opened.
+        before.is_same_for(&self.client, next)
+            || next
+                .authenticate(&self.proof)
+                .is_ok_and(|client| client.name() == self.client)
     }
 
     pub(super) fn tag(&self) -> SessionTag {

@@ -1,6 +1,6 @@
 //! Clients of the legacy HTTP+SSE transport.
 
-use agentkube_plan::{ClientAuth, ToolFilter};
+use agentkube_plan::{ClientAuth, ClientTable, ToolFilter};
 use agentkube_testkit::{Outcome, Reply, eventually, within};
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -11,6 +11,7 @@ use super::kit::{
 };
 use super::old_server::{OldServer, ran};
 use super::pods::Pod;
+use super::replaced::replace;
 use super::server::{Spec, event, response};
 use crate::edge::{Body, Drain};
 use crate::source::Secrets;
@@ -250,6 +251,10 @@ async fn after_a_change_of_the_plan_the_new_upstreams_are_heard_and_the_old_let_
     let keys = next.session_keys.clone().unwrap();
     secrets.insert(keys.current, "the key that all replicas share");
     proxy.source.replace(next, &clients(), secrets).unwrap();
+    for list in ["tools", "prompts", "resources"] {
+        let method = format!("notifications/{list}/list_changed");
+        assert_eq!(old.next().await["method"], method);
+    }
     assert_eq!(old.next().await["method"], "notifications/after");
     let requests = before.upstream.requests();
     let own = requests.iter().position(|it| it.method == "GET").unwrap();
@@ -428,4 +433,23 @@ async fn of_two_greetings_at_once_one_opens_the_session() {
     let batch = json!([hello]);
     let refused = old.say(&batch).await;
     assert_eq!(refused.status, 400, "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_stream_ends_when_its_client_is_unknown_and_not_when_another_is() {
+    let server = Spec::legacy(&["x"]).start().await;
+    let keyed = || {
+        let mut plan = plan(vec![upstream("a", &server.endpoint())]);
+        plan.auth = ClientAuth::Apikey;
+        plan
+    };
+    let proxy = serve(keyed()).await;
+    let mut client = Old::greeted(&proxy, "2024-11-05", json!({})).await;
+    let mut table = clients();
+    table.clients.retain(|it| it.name != "ci");
+    replace(&proxy, keyed(), &table);
+    let tools = client.ask("tools/list", json!({})).await;
+    assert_eq!(tools["result"]["tools"][0]["name"], "x");
+    replace(&proxy, keyed(), &ClientTable::default());
+    assert_eq!(client.event().await, None);
 }
