@@ -259,3 +259,27 @@ async fn there_are_as_many_listeners_as_sessions() {
     drop(first);
     assert_eq!(proxy.send(listening()).await.status(), 200);
 }
+
+#[tokio::test]
+async fn an_upstream_that_holds_sessions_is_made_anew_for_other_bounds_of_them_only() {
+    let server = Spec::legacy(&["echo"]).start().await;
+    let proxy = serve(plan(vec![upstream("a", &server.endpoint())])).await;
+    let mut next = plan(vec![upstream("a", &server.endpoint())]);
+    let call = || proxy.legacy("tools/call", json!({"name": "echo"}));
+    let serve_next = |plan: &agentkube_plan::ProxyPlan| {
+        let mut secrets = crate::source::Secrets::new();
+        let keys = plan.session_keys.clone().unwrap();
+        secrets.insert(keys.current, "the key that all replicas share");
+        let source = &proxy.source;
+        source.replace(plan.clone(), &super::kit::clients(), secrets)
+    };
+    call().await.result();
+    next.limits.concurrent_calls += 1;
+    serve_next(&next).unwrap();
+    call().await.result();
+    assert_eq!(server.got("initialize").len(), 1, "its session is kept");
+    next.limits.session_idle /= 2;
+    serve_next(&next).unwrap();
+    call().await.result();
+    assert_eq!(server.got("initialize").len(), 2);
+}
