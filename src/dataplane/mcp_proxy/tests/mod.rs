@@ -27,6 +27,7 @@ mod resume;
 mod sealed;
 mod server;
 mod sessions;
+mod size;
 mod streams;
 mod tasks;
 mod through;
