@@ -78,6 +78,8 @@ pub struct Promise<'a> {
     pub subscribe: bool,
     /// The client's tasks are its own.
     pub tasks: bool,
+    /// Its log messages can be told from those of other clients.
+    pub logging: bool,
     /// Both speak an era with extensions.
     pub extensions: bool,
 }
@@ -98,7 +100,9 @@ pub fn merge(upstreams: &[Option<Promise<'_>>]) -> String {
     let mut out = String::from("{");
     for name in SHARED {
         let promised = upstreams.iter().any(|promise| match promise {
-            Some(promise) => offers(promise.capabilities, name),
+            Some(promise) => {
+                offers(promise.capabilities, name) && (*name != "logging" || promise.logging)
+            }
             None => matches!(*name, "prompts" | "resources" | "tools"),
         });
         if promised {
@@ -170,6 +174,9 @@ impl Promise<'_> {
             return "{}".to_owned();
         };
         let mut edit = object.edit();
+        if !self.logging {
+            edit.remove("logging");
+        }
         match object.object("tasks") {
             Some(tasks) if self.tasks => {
                 let mut tasks = tasks.edit();
@@ -224,6 +231,7 @@ mod tests {
             list_changed: false,
             subscribe: false,
             tasks: false,
+            logging: false,
             extensions: false,
         })
     }
@@ -234,6 +242,7 @@ mod tests {
             list_changed: true,
             subscribe: true,
             tasks: true,
+            logging: true,
             extensions: true,
         })
     }
@@ -266,8 +275,14 @@ mod tests {
         );
         assert_eq!(
             merge(&[shared(a), shared(b)]),
+            r#"{"prompts":{},"tools":{}}"#
+        );
+        assert_eq!(
+            merge(&[shared(a), own(b)]),
             r#"{"logging":{},"prompts":{},"tools":{}}"#
         );
+        assert_eq!(merge(&[shared(b)]), r#"{"prompts":{}}"#);
+        assert_eq!(merge(&[own(b)]), b);
         let own = own(r#"{"resources":{"subscribe":true,"listChanged":false}}"#);
         assert_eq!(
             merge(&[shared(a), own]),

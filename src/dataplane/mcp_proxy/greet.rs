@@ -107,9 +107,10 @@ impl About {
             .iter()
             .map(|lane| lane.as_ref().ok().and_then(|lane| lane.offer()))
             .collect();
-        let promises: Vec<_> = lanes
+        let promises: Vec<_> = upstreams
             .iter()
-            .map(|lane| {
+            .zip(&lanes)
+            .map(|(upstream, lane)| {
                 let lane = lane.as_ref().ok()?;
                 let legacy = matches!(lane, Lane::Legacy(_));
                 let session = party.session().is_some();
@@ -120,6 +121,7 @@ impl About {
                     // A legacy client follows resources in its own session.
                     subscribe: legacy || listens,
                     tasks: !legacy || session,
+                    logging: !legacy || session || !upstream.mixes(lane),
                     extensions: !legacy && party.era() == Era::Modern,
                 })
             })

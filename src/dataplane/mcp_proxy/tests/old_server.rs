@@ -137,7 +137,7 @@ fn answers(message: &Value, tools: &Value, on_call: &impl Fn(&Value) -> Vec<Valu
     match message["method"].as_str() {
         Some("initialize") => answer(json!({
             "protocolVersion": "2024-11-05",
-            "capabilities": {"tools": {"listChanged": true}},
+            "capabilities": {"tools": {"listChanged": true}, "logging": {}},
             "serverInfo": {"name": "old", "version": "1"},
         })),
         Some("tools/list") => answer(json!({ "tools": tools })),

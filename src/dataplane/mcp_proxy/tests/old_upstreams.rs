@@ -394,3 +394,14 @@ async fn a_server_that_asks_without_taking_answers_loses_its_stream() {
     let answers = answers.filter(|it| it.method == "POST" && it.json()["result"] == json!({}));
     assert!(answers.count() <= 16);
 }
+
+#[tokio::test]
+async fn logs_that_come_one_way_for_all_are_promised_in_sessions_only() {
+    let server = OldServer::start(&["echo"], ran).await;
+    let proxy = serve(plan(vec![over(&server, HttpTransport::Sse)])).await;
+    let modern = proxy.modern("server/discover", json!({})).await.result();
+    assert!(modern["capabilities"]["logging"].is_null(), "{modern}");
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+    let legacy = proxy.legacy("initialize", hello).await.result();
+    assert_eq!(legacy["capabilities"]["logging"], json!({}));
+}
