@@ -2,11 +2,16 @@
 //! client's dialect and the provider's, and the bytes of the wire.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use agentkube_llm::capabilities::CapabilityTable;
+use agentkube_llm::capabilities::{CapabilityTable, ModelCapabilities};
 use agentkube_llm::eventstream::{event, exception};
 use agentkube_llm::{Context, Dialect, Target, Translator};
 use bytes::Bytes;
+
+/// What the model under test takes: nearly everything. Read once, not for each input.
+pub static CAPABILITIES: LazyLock<ModelCapabilities> =
+    LazyLock::new(|| CapabilityTable::embedded().of("fuzz", "m"));
 
 /// An input of the fuzzer, taken apart.
 pub struct Input<'a> {
@@ -64,8 +69,7 @@ impl<'a> Input<'a> {
 
     /// The context of a plain request in the client's dialect.
     pub fn context(&self) -> Context {
-        let capabilities = CapabilityTable::embedded().of("fuzz", "m");
-        let target = Target::new("m", &capabilities);
+        let target = Target::new("m", &CAPABILITIES);
         let translator = Translator::new(self.client, self.provider);
         let asked = REQUESTS.iter().find_map(|body| {
             let body = Bytes::from_static(body.as_bytes());

@@ -3,8 +3,7 @@
 
 #![no_main]
 
-use agentkube_fuzz::Input;
-use agentkube_llm::capabilities::CapabilityTable;
+use agentkube_fuzz::{CAPABILITIES, Input};
 use agentkube_llm::custody::{strip_marked, strip_sealed, unwrap_ids};
 use agentkube_llm::{StreamUsage, Target, Translator, model_in_path, peek, rewrite};
 use bytes::Bytes;
@@ -30,9 +29,8 @@ fuzz_target!(|data: &[u8]| {
         let placed = model_in_path(&rewritten, member);
         serde_json::from_slice::<&RawValue>(&placed).expect("a body of JSON");
     }
-    let capabilities = CapabilityTable::embedded().of("fuzz", "m");
     let translator = Translator::new(input.client, input.provider);
-    if let Ok(translated) = translator.request(&body, &Target::new("m", &capabilities)) {
+    if let Ok(translated) = translator.request(&body, &Target::new("m", &CAPABILITIES)) {
         serde_json::from_slice::<&RawValue>(&translated.body).expect("a body of JSON");
     }
 });
