@@ -67,9 +67,11 @@ fn watch(
             !out.ends_with(b"data: [DONE]\n\n"),
             "a terminator behind {outcome:?}"
         );
-        for end in ["event: message_stop", ":event-type\x07\0\x0bmessageStop"] {
-            assert!(!text(&out).contains(end), "a terminator behind {outcome:?}");
-        }
+        // A line of its own: errors quote what providers say.
+        let told = text(&out);
+        let stops = told.lines().any(|line| line == "event: message_stop");
+        let stops = stops || told.contains(":event-type\x07\0\x0bmessageStop");
+        assert!(!stops, "a terminator behind {outcome:?}");
     }
     if input.client == Dialect::Gemini && outcome == Outcome::Finished {
         let mut list = JsonList::new();
