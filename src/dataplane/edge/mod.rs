@@ -13,6 +13,7 @@ mod body;
 mod bridge;
 mod clients;
 mod collect;
+mod connection;
 mod drain;
 mod held;
 mod in_flight;

@@ -2,14 +2,11 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -17,27 +14,12 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 use tracing::{debug, warn};
 
-use super::bridge::Bridge;
-use super::patience::Patient;
+use super::connection::{End, Http};
 use super::{Body, Drain};
 
 /// Connections at once: at about 15 KiB for an idle one this is some 300 MiB.
 /// Further ones wait in the listen backlog.
 const MAX_CONNECTIONS: usize = 20_000;
-
-/// For the beginning of a connection, and for the head of a request, and so also
-/// for an idle keep-alive connection.
-const HEADER_READ: Duration = Duration::from_secs(75);
-
-/// For a client to take some of what is there for it. Agents pause while they
-/// read a stream; a minute is what nginx waits (`send_timeout`).
-const WRITE: Duration = Duration::from_secs(120);
-
-/// HTTP/2: how often an idle peer is asked whether it is still there.
-const PING: Duration = Duration::from_secs(30);
-
-/// HTTP/2: requests at once on one connection.
-const MAX_STREAMS: u32 = 1_000;
 
 /// After an accept error: files are exhausted, and asking again at once would
 /// only burn the CPU that closing some needs.
@@ -54,16 +36,18 @@ where
     S::Future: Send,
 {
     let server = Server {
-        http: Arc::new(http_server()),
+        http: Arc::new(Http::new()),
         connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         tasks: TaskTracker::new(),
-        drain,
-        cut: CancellationToken::new(),
+        end: End {
+            drain,
+            cut: CancellationToken::new(),
+        },
     };
     loop {
         let (stream, slot) = tokio::select! {
             biased;
-            () = server.drain.started() => break,
+            () = server.end.drain.started() => break,
             accepted = server.accept(&listener) => accepted,
         };
         server.spawn(stream, slot, service.clone());
@@ -73,11 +57,10 @@ where
 }
 
 struct Server {
-    http: Arc<auto::Builder<TokioExecutor>>,
+    http: Arc<Http>,
     connections: Arc<Semaphore>,
     tasks: TaskTracker,
-    drain: Drain,
-    cut: CancellationToken,
+    end: End,
 }
 
 impl Server {
@@ -107,36 +90,17 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot set TCP_NODELAY");
         }
-        let stream = Patient::new(stream, HEADER_READ, WRITE);
         let http = Arc::clone(&self.http);
-        let drain = self.drain.clone();
-        let cut = self.cut.clone();
+        let end = self.end.clone();
         self.tasks.spawn(async move {
-            let service = Bridge::new(service);
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            let mut connection = pin!(connection);
-            let result = tokio::select! {
-                biased;
-                result = connection.as_mut() => result,
-                () = drain.started_meanwhile() => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        result = connection => result,
-                        () = cut.cancelled() => Ok(()),
-                    }
-                }
-            };
-            if let Err(error) = result {
-                // Clients close as they like; what they sent is not logged.
-                debug!(%error, "connection ended");
-            }
+            http.serve(stream, service, end).await;
             drop(slot);
         });
     }
 
     async fn join(self) {
         self.tasks.close();
-        if tokio::time::timeout(self.drain.grace(), self.tasks.wait())
+        if tokio::time::timeout(self.end.drain.grace(), self.tasks.wait())
             .await
             .is_err()
         {
@@ -144,22 +108,10 @@ impl Server {
                 connections = self.tasks.len(),
                 "cutting connections after the grace period"
             );
-            self.cut.cancel();
+            self.end.cut.cancel();
             self.tasks.wait().await;
         }
     }
-}
-
-fn http_server() -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING)
-        .max_concurrent_streams(MAX_STREAMS);
-    http
 }
 
 /// Errors of the connection that was just made, not of the listener.
