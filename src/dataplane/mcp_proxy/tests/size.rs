@@ -15,7 +15,11 @@ fn size_of_output<A, F>(_: impl Fn(A) -> F) -> usize {
     size_of::<F>()
 }
 
-type Parts = (&'static Arc<State>, &'static Arc<Serving>, Request<Full<Bytes>>);
+type Parts = (
+    &'static Arc<State>,
+    &'static Arc<Serving>,
+    Request<Full<Bytes>>,
+);
 
 #[test]
 fn the_future_of_a_request_is_small() {
