@@ -208,3 +208,15 @@ def test_the_typescript_sdks_list_call_and_are_asked(proxies, server, which):
         assert seen["version"] == "2026-07-28"
     else:
         assert "Pluto" in seen["sampled"]
+
+
+@pytest.mark.skipif(MAJOR == 1, reason="it is no matter of Python's version")
+def test_the_inspector_speaks_the_older_transport(proxies):
+    from test_mcp import inspect
+
+    proxy = proxies.mcp("told")
+    older = {**proxy, "url": proxy["url"].removesuffix("/mcp") + "/sse"}
+    listed = inspect(older, "--transport", "sse", "--method", "tools/list")
+    assert listed.returncode == 0, listed.stderr
+    names = [tool["name"] for tool in json.loads(listed.stdout)["tools"]]
+    assert "echo" in names and "get-env" not in names
