@@ -37,9 +37,7 @@ fuzz_target!(|data: &[u8]| {
     }
     // An answer to one text, whatever the form.
     let asked: &[u8] = match form {
-        EmbedForm::GeminiBatch => {
-            br#"{"requests":[{"content":{"parts":[{"text":"a"}]}}]}"#
-        }
+        EmbedForm::GeminiBatch => br#"{"requests":[{"content":{"parts":[{"text":"a"}]}}]}"#,
         EmbedForm::GeminiContent => br#"{"content":{"parts":[{"text":"a"}]}}"#,
         EmbedForm::OpenAi => br#"{"input":"a","encoding_format":"base64"}"#,
     };
