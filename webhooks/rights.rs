@@ -237,7 +237,8 @@ fn same(old: &Node<'_>, new: &Node<'_>, fields: &[&str]) -> bool {
         .all(|field| value(old, field) == value(new, field))
 }
 
-fn holds(block: &str, path: &str) -> bool {
+/// Whether a path is this one, or below it.
+pub(crate) fn holds(block: &str, path: &str) -> bool {
     path.strip_prefix(block)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -145,6 +145,13 @@ async fn judge_own(webhooks: &Webhooks, kind: Kind, review: &Review) -> Judged {
     if judged.object.is_some() {
         let needed = rights::needed(&request, &*webhooks.lookup, &webhooks.install);
         let missing = missing(&*webhooks.rights, &review.user, needed).await;
+        // What is in a Secret, or whether there is one, is not for who may not read it.
+        let told = |finding: &FieldError| {
+            let mut fields = missing.iter().map(|it| it.field.as_str());
+            fields.all(|field| !rights::holds(field, &finding.field))
+        };
+        judged.errors.retain(told);
+        judged.warnings.retain(told);
         judged.errors.extend(missing);
     }
     judged

@@ -242,10 +242,13 @@ async fn who_may_not_create_pods_or_read_a_secret_does_not_get_them_by_us() {
             said.contains(r#""kim" may not create Pods in namespace "team-a""#),
             "{said}"
         );
+        let warnings = answer["warnings"].to_string();
+        assert!(!warnings.contains("pat"), "whether it is there: {warnings}");
     }
     let allowed = rig(&documented(), Cluster::default());
     let answer = allowed.ask("/mutate/mcps", &program_of_kim()).await;
     assert_eq!(answer["allowed"], true, "{answer}");
+    assert!(answer["warnings"].to_string().contains("pat"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
