@@ -4,6 +4,9 @@ use http::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderName, HeaderVal
 
 static IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
+/// For what is added on the way, so that a map need not grow for it.
+const ROOM: usize = 5;
+
 /// RFC 9110, 7.6.1: they are about one connection.
 fn is_hop_by_hop(name: &str) -> bool {
     matches!(
@@ -81,7 +84,7 @@ pub(super) fn to_client(headers: HeaderMap) -> HeaderMap {
 /// others out.
 fn stripped(headers: HeaderMap, is_own: impl Fn(&str) -> bool) -> HeaderMap {
     let named = named_by_connection(&headers);
-    let mut left = HeaderMap::with_capacity(headers.keys_len());
+    let mut left = HeaderMap::with_capacity(headers.keys_len() + ROOM);
     let mut passing = None;
     for (name, value) in headers {
         // The values behind the first one of a name come without it.
