@@ -28,7 +28,7 @@ use super::proxy::State;
 use super::relay::Step;
 use super::reply::Reply;
 use super::serving::Serving;
-use super::sessions::Live;
+use super::sessions::{Live, UnderWay};
 use crate::edge::Tally;
 
 /// How often one call may need input.
@@ -54,6 +54,8 @@ pub(super) struct Call {
     session: agentkube_mcp::inbound::Session,
     party: super::party::Party,
     tally: Tally,
+    /// It can be cancelled until the last answer.
+    under_way: UnderWay,
     /// Held until the last answer, however often it is called.
     _slot: Option<calls::Call>,
 }
@@ -106,6 +108,7 @@ impl Call {
             session: caller.session,
             party: caller.party.clone(),
             tally: caller.tally.clone(),
+            under_way: live.begin(errand.id.as_json(), errand.found.upstream.fingerprint),
             _slot: errand.call.take(),
         })
     }
@@ -125,22 +128,33 @@ impl Call {
     }
 
     async fn drive(self, first: Reply, out: mpsc::Sender<Piece>) {
+        tokio::select! {
+            () = self.rounds(first, &out) => {}
+            // Also while the client is asked: its answer must not do what it cancelled.
+            () = self.under_way.cancelled.cancelled() => {
+                self.tally.abort();
+                say(&out, Piece::last(Bytes::new())).await;
+            }
+        }
+    }
+
+    async fn rounds(&self, first: Reply, out: &mpsc::Sender<Piece>) {
         let mut reply = first;
         for _ in 0..MAX_ROUNDS {
-            let Some(text) = read(reply, &out).await else {
+            let Some(text) = read(reply, out).await else {
                 return;
             };
             let Some(required) = needs_input(&text) else {
-                return say(&out, Piece::last(sse::frame(&text))).await;
+                return say(out, Piece::last(sse::frame(&text))).await;
             };
-            reply = match self.ask(&required, &out).await {
+            reply = match self.ask(&required, out).await {
                 Ok(responses) => self.again(&required, &responses).await,
-                Err(error) => return self.fail(&out, &error).await,
+                Err(error) => return self.fail(out, &error).await,
             };
         }
         let text = "the upstream needs input again and again";
         let error = ErrorObject::new(error::INTERNAL_ERROR, text);
-        self.fail(&out, &error).await;
+        self.fail(out, &error).await;
     }
 
     /// Asks the client everything at once and waits for all answers.

@@ -72,6 +72,8 @@ pub(super) struct UnderWay {
     live: Arc<Live>,
     id: String,
     pub(super) cancelled: CancellationToken,
+    /// A part of a call is forgotten with the whole.
+    is_part: bool,
 }
 
 /// Whose session it is: an object's clients do not open those of another's.
@@ -259,18 +261,25 @@ impl Live {
         *locked(&self.level) = Some(level.to_owned());
     }
 
-    /// Keeps a call in mind, so that it can be cancelled.
+    /// Keeps a call in mind, so that it can be cancelled. What begins under the id of
+    /// a call that is under way is a part of it.
     pub(super) fn begin(self: &Arc<Self>, id: &str, upstream: Fingerprint) -> UnderWay {
-        let cancelled = CancellationToken::new();
-        let under = Under {
-            upstream,
-            cancelled: cancelled.clone(),
-        };
-        locked(&self.calls).insert(id.to_owned(), under);
+        let mut calls = locked(&self.calls);
+        let known = calls.get(id).map(|under| under.cancelled.clone());
+        let is_part = known.is_some();
+        let cancelled = known.unwrap_or_default();
+        if !is_part {
+            let under = Under {
+                upstream,
+                cancelled: cancelled.clone(),
+            };
+            calls.insert(id.to_owned(), under);
+        }
         UnderWay {
             live: Arc::clone(self),
             id: id.to_owned(),
             cancelled,
+            is_part,
         }
     }
 
@@ -319,7 +328,9 @@ impl Live {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        locked(&self.live.calls).remove(&self.id);
+        if !self.is_part {
+            locked(&self.live.calls).remove(&self.id);
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Sessions of legacy clients: served by any replica, with a session of their
 //! own at every upstream that keeps some.
 
-use agentkube_testkit::{Gate, Reply, eventually};
-use http_body_util::Full;
+use agentkube_testkit::{Gate, Reply, eventually, within};
+use http_body_util::{BodyExt, Full};
 use serde_json::json;
 
 use super::kit::{KEY, OTHER_KEY, Tested, over, plan, post, serve, upstream};
@@ -345,4 +345,28 @@ async fn a_request_state_is_good_for_its_call_at_any_replica_and_for_no_other() 
     again["arguments"] = json!({"a": 1});
     again["requestState"] = json!("step-1");
     assert_eq!(one.modern("tools/call", again).await.code(), -32602);
+}
+
+#[tokio::test]
+async fn a_call_that_is_cancelled_while_its_client_is_asked_is_not_made_again() {
+    let server = needs_a_name().await;
+    let proxy = over(&[&server]).await;
+    let sitting = proxy.open(json!({"elicitation": {}})).await;
+    let call = super::kit::legacy_message("tools/call", &json!({"name": "greet"}));
+    let mut body = proxy.send(sitting.post(&call)).await.into_body();
+    let question = next(&mut body).await;
+    let cancel = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled",
+        "params": {"requestId": "client-1"},
+    });
+    assert_eq!(sitting.say(&cancel).await.status, 202);
+    let rest = within("the end", body.collect()).await.unwrap();
+    assert!(rest.to_bytes().is_empty(), "no answer comes");
+    let given = json!({"action": "accept", "content": {"name": "Ada"}});
+    let answer = json!({"jsonrpc": "2.0", "id": question["id"], "result": given});
+    assert_eq!(sitting.say(&answer).await.status, 400, "nobody waits");
+    assert_eq!(server.got("tools/call").len(), 1);
+    // The id is free again.
+    let mut body = proxy.send(sitting.post(&call)).await.into_body();
+    assert_eq!(next(&mut body).await["method"], "elicitation/create");
 }
