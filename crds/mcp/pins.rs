@@ -19,7 +19,12 @@ const MOST_SHOWN: usize = 256;
 
 /// The pins of one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pins(BTreeMap<Key, ToolDigest>);
+pub struct Pins {
+    tools: BTreeMap<Key, ToolDigest>,
+    /// Names of the upstreams in the plan whose tools were seen: also of those that had
+    /// no room for a pin.
+    seen: BTreeSet<String>,
+}
 
 /// A tool as pins know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +59,8 @@ pub struct Settled {
     pub drifted: Vec<Drift>,
     /// Names of the annotation that were used.
     pub used: Vec<String>,
+    /// Upstreams in the plan with tools that cannot be pinned: there is no room.
+    pub full: BTreeSet<String>,
 }
 
 /// What the annotation approves: one word a tool, `name` or `name@sha256:…`.
@@ -80,13 +87,16 @@ impl Pins {
             };
             upstream.pins.iter().filter_map(own)
         });
-        Self(pins.collect())
+        let tools: BTreeMap<Key, ToolDigest> = pins.collect();
+        let mut seen: BTreeSet<String> = tools.keys().map(|key| key.row.clone()).collect();
+        seen.extend(status.into_iter().flat_map(|it| it.seen_upstreams.clone()));
+        Self { tools, seen }
     }
 
     /// The pins of one upstream of the plan.
     #[must_use]
     pub fn row(&self, row: &str) -> BTreeMap<String, ToolDigest> {
-        let own = self.0.iter().filter(|(key, _)| key.row == row);
+        let own = self.tools.iter().filter(|(key, _)| key.row == row);
         own.map(|(key, digest)| (key.tool.clone(), digest.clone()))
             .collect()
     }
@@ -94,21 +104,32 @@ impl Pins {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.tools.len()
     }
 
     /// True when nothing was pinned yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.tools.is_empty()
+    }
+
+    fn has_room(&self, key: &Key) -> bool {
+        self.tools.contains_key(key) || self.tools.len() < MAX_PINS
     }
 
     fn pin(&mut self, key: &Key, digest: &ToolDigest) -> bool {
-        let fits = self.0.len() < MAX_PINS || self.0.contains_key(key);
+        let fits = self.has_room(key);
         if fits {
-            self.0.insert(key.clone(), digest.clone());
+            self.tools.insert(key.clone(), digest.clone());
         }
         fits
+    }
+
+    /// Gives up those of upstreams that are none of these of the spec.
+    fn retain(&mut self, upstreams: &BTreeSet<&str>) {
+        let is_there = |row: &str| upstreams.contains(of_spec(row));
+        self.tools.retain(|key, _| is_there(&key.row));
+        self.seen.retain(|row| is_there(row));
     }
 }
 
@@ -170,13 +191,12 @@ pub fn settle(
     reports: &[&UpstreamReport],
 ) -> Settled {
     let mut pins = Pins::of(Some(before));
-    pins.0
-        .retain(|key, _| upstreams.contains(of_spec(&key.row)));
+    pins.retain(upstreams);
     // Named again, it approves again.
     let used = before.approved_tools.iter();
     let used = used.filter(|name| approvals.names.contains(*name));
     let mut look = Look {
-        seen: pins.0.keys().map(|key| key.row.clone()).collect(),
+        seen: pins.seen.clone(),
         pins,
         approvals,
         used: used.cloned().collect(),
@@ -201,7 +221,9 @@ pub fn settle(
             look.found(key, &drift.name, &digest);
         }
     }
+    let without_room = look.drifted.keys().filter(|key| !look.pins.has_room(key));
     Settled {
+        full: without_room.map(|key| key.row.clone()).collect(),
         pins: look.pins,
         drifted: look.drifted.into_values().collect(),
         used: look.used.into_iter().collect(),
@@ -211,7 +233,7 @@ pub fn settle(
 /// A look while it is taken.
 struct Look<'a> {
     pins: Pins,
-    /// Rows that had pins before.
+    /// Rows that were seen before.
     seen: BTreeSet<String>,
     approvals: &'a Approvals,
     used: BTreeSet<String>,
@@ -221,7 +243,7 @@ struct Look<'a> {
 impl Look<'_> {
     /// A tool that clients call `name` has this definition.
     fn found(&mut self, key: Key, name: &str, digest: &ToolDigest) {
-        let pinned = self.pins.0.get(&key);
+        let pinned = self.pins.tools.get(&key);
         if pinned == Some(digest) {
             return;
         }
@@ -232,6 +254,7 @@ impl Look<'_> {
             Some(_) => DriftChange::Changed,
             None => DriftChange::New,
         };
+        self.pins.seen.insert(key.row.clone());
         if approved && self.pins.pin(&key, digest) {
             if by_name && !is_first {
                 self.used.insert(name.to_owned());
@@ -336,6 +359,7 @@ impl Settled {
             };
             self.show_row(upstream, from);
         }
+        status.seen_upstreams = self.pins.seen.iter().cloned().collect();
         status.approved_tools.clone_from(&self.used);
         status.drifted = Some(u32::try_from(self.drifted.len()).unwrap_or(u32::MAX));
     }
@@ -346,7 +370,7 @@ impl Settled {
         upstream: &mut McpUpstreamStatus,
         from: impl Fn(&str) -> Option<Option<String>>,
     ) {
-        let pins = self.pins.0.iter().filter_map(|(key, digest)| {
+        let pins = self.pins.tools.iter().filter_map(|(key, digest)| {
             Some(ToolPin {
                 from: from(&key.row)?,
                 tool: key.tool.clone(),
@@ -387,6 +411,7 @@ pub fn pin_set(pinning: ToolPinning, pins: &Pins, row: &str) -> Option<PinSet> {
     Some(PinSet {
         by: None,
         mode: pinning.mode()?,
+        seen: pins.seen.contains(row),
         tools: pins.row(row),
     })
 }

@@ -36,6 +36,11 @@ pub struct MCPStatus {
     /// Tools whose definition is not as it is pinned. Absent without `toolPinning`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drifted: Option<u32>,
+    /// Upstreams whose tools were seen since `toolPinning` is on, those of other MCPs as
+    /// `<upstream>/<theirs>`: a tool of them that has no pin is new.
+    #[schemars(length(max = 1024), inner(length(max = 1024)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen_upstreams: Vec<String>,
     /// Names in the annotation `agentkube.io/approve-tools` that were used: each approves
     /// once, until it is written anew.
     #[schemars(length(max = 1024), inner(length(max = 256)))]

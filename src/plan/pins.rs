@@ -76,8 +76,11 @@ pub struct PinSet {
     pub by: Option<ObjectName>,
     /// What becomes of other definitions.
     pub mode: PinMode,
-    /// By the upstream's own names, as [`pin_name`] keeps them. Empty: the upstream
-    /// was not seen yet, and every tool is as it should be.
+    /// True once tools of the upstream were seen: then those without a pin are new,
+    /// also when there was no room to pin any. Before, every tool is as it should be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub seen: bool,
+    /// By the upstream's own names, as [`pin_name`] keeps them.
     pub tools: BTreeMap<String, ToolDigest>,
 }
 
@@ -101,7 +104,7 @@ impl PinSet {
         match self.tools.get(&*pin_name(tool)) {
             Some(pinned) if pinned == digest => Pinned::Same,
             Some(_) => Pinned::Changed,
-            None if self.tools.is_empty() => Pinned::Unseen,
+            None if !self.seen && self.tools.is_empty() => Pinned::Unseen,
             None => Pinned::New,
         }
     }
@@ -147,6 +150,7 @@ mod tests {
         PinSet {
             by: None,
             mode: PinMode::Block,
+            seen: false,
             tools: tools
                 .map(|(name, text)| ((*name).to_owned(), ToolDigest::of(text)))
                 .collect(),
@@ -161,6 +165,15 @@ mod tests {
         assert_eq!(pins.verdict("a", &digest), Pinned::Same);
         assert_eq!(pins.verdict("a", &ToolDigest::of("[]")), Pinned::Changed);
         assert_eq!(pins.verdict("b", &digest), Pinned::New);
+    }
+
+    #[test]
+    fn what_was_seen_and_had_no_room_is_new_and_not_unseen() {
+        let pins = PinSet {
+            seen: true,
+            ..set(&[])
+        };
+        assert_eq!(pins.verdict("a", &ToolDigest::of("{}")), Pinned::New);
     }
 
     #[test]

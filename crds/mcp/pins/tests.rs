@@ -39,6 +39,10 @@ fn look(before: &Settled, annotation: &str, reports: &[UpstreamReport]) -> Settl
     settle(&kept(before), &upstreams, &approvals, &reports)
 }
 
+fn names_of_full(settled: &Settled) -> Vec<&str> {
+    settled.full.iter().map(String::as_str).collect()
+}
+
 fn names(settled: &Settled) -> Vec<(&str, DriftChange)> {
     let drifted = settled.drifted.iter();
     drifted.map(|it| (it.name.as_str(), it.change)).collect()
@@ -84,7 +88,7 @@ fn pins_of_an_upstream_that_left_the_spec_go() {
     assert_eq!(first.pins.len(), 1);
     let upstreams = BTreeSet::from(["b"]);
     let gone = settle(&kept(&first), &upstreams, &Approvals::default(), &[]);
-    assert!(gone.pins.is_empty());
+    assert_eq!(gone.pins, Pins::default());
 }
 
 #[test]
@@ -135,6 +139,29 @@ fn what_is_above_the_bound_is_not_taken_for_pinned() {
     let first = look(&Settled::default(), "", &[report("a", &tools)]);
     assert_eq!(first.pins.len(), MAX_PINS);
     assert_eq!(first.drifted.len(), 1);
+}
+
+#[test]
+fn an_upstream_without_room_was_seen_all_the_same() {
+    let many: Vec<String> = (0..MAX_PINS).map(|at| format!("t{at:05}")).collect();
+    let tools: Vec<_> = many.iter().map(|name| (name.as_str(), "1")).collect();
+    let reports = [report("a", &tools), report("b", &[("x", "1")])];
+    let first = look(&Settled::default(), "", &reports);
+    let set = |settled: &Settled| {
+        let pins = Pins::of(Some(&kept(settled)));
+        pin_set(ToolPinning::Block, &pins, "b").unwrap()
+    };
+    assert!(set(&first).tools.is_empty());
+    let verdict = set(&first).verdict("x", &ToolDigest::of("1"));
+    assert_eq!(verdict, agentkube_plan::Pinned::New);
+    assert_eq!(names_of_full(&first), ["b"]);
+    // Nor is it seen for the first time when there is room at last.
+    let upstreams = BTreeSet::from(["b"]);
+    let again = report("b", &[("x", "1")]);
+    let then = settle(&kept(&first), &upstreams, &Approvals::default(), &[&again]);
+    assert!(then.pins.is_empty());
+    assert_eq!(names(&then), [("x", DriftChange::New)]);
+    assert!(then.full.is_empty(), "now it can be approved");
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(crate) struct Pinning {
     pub(crate) pinned: usize,
     /// Tools that are not as they are pinned.
     pub(crate) drifted: Vec<Drift>,
+    /// Upstreams with tools that cannot be pinned, for want of room.
+    pub(crate) full: Vec<String>,
 }
 
 /// Why a child could not be written.
@@ -227,6 +229,18 @@ fn ready(facts: &Facts, programmed: &Statement) -> Statement {
 /// Tools that a condition names.
 const MOST_NAMED: usize = 8;
 
+/// What cannot be approved either.
+fn no_room(full: &[String]) -> String {
+    if full.is_empty() {
+        return String::new();
+    }
+    let named: Vec<&str> = full.iter().take(MOST_NAMED).map(String::as_str).collect();
+    format!(
+        "; no room to pin more tools of {}: allow fewer, or spread the upstreams over several MCPs",
+        named.join(", ")
+    )
+}
+
 /// Nothing is said before anything was seen.
 fn tools_pinned(pinning: &Pinning) -> Option<Statement> {
     let Pinning {
@@ -234,6 +248,7 @@ fn tools_pinned(pinning: &Pinning) -> Option<Statement> {
         object,
         pinned,
         drifted,
+        full,
     } = pinning;
     if drifted.is_empty() {
         let message = format!("{pinned} tools are as they are pinned");
@@ -253,10 +268,11 @@ fn tools_pinned(pinning: &Pinning) -> Option<Statement> {
         PinMode::Block => "blocked",
         PinMode::Warn => "still served",
     };
-    let message = format!(
+    let mut message = format!(
         "not as pinned, and {fate}: {}; to approve: agentkube tools approve {object} {}",
         tools.join(", "),
         names.join(" ")
     );
+    message += &no_room(full);
     Some(Statement::no("ToolsPinned", "ToolsDrifted", message))
 }

@@ -109,6 +109,7 @@ fn pinning(mcp: &MCP, pins: Option<&Settled>) -> Option<Pinning> {
         ),
         pinned: pins.pins.len(),
         drifted: pins.drifted.clone(),
+        full: pins.full.iter().cloned().collect(),
     })
 }
 
@@ -161,6 +162,7 @@ fn observed(mcp: &MCP, seen: &Seen) -> MCPStatus {
         selector: Some(names::selector_text(Kind::MCP, name)),
         tools: (!known.is_empty()).then(|| known.iter().sum()),
         drifted: None,
+        seen_upstreams: Vec::new(),
         approved_tools: Vec::new(),
         summary: Some(StatusSummary {
             models: None,

@@ -21,6 +21,7 @@ fn pins(mode: PinMode, tools: &[Value]) -> PinSet {
     PinSet {
         by: None,
         mode,
+        seen: tools.len() > 0,
         tools: tools.map(named).collect(),
     }
 }
@@ -112,6 +113,20 @@ async fn the_first_sight_is_served_and_reported_whole() {
     assert_eq!(drifted(&proxy), 0);
     let report = proxy.proxy.status().digest().unwrap();
     assert_eq!(report.upstreams[0].unpinned.len(), 2);
+}
+
+#[tokio::test]
+async fn an_upstream_that_was_seen_and_has_no_pins_is_blocked_whole() {
+    let server = Spec::legacy(&["a"]).start().await;
+    let set = PinSet {
+        seen: true,
+        ..pins(PinMode::Block, &[])
+    };
+    let proxy = serve(pinned(&server, vec![set])).await;
+    assert_eq!(proxy.tool_names().await, [""; 0]);
+    assert_eq!(called(&proxy, "a").await, "Unknown tool: a");
+    let report = proxy.proxy.status().digest().unwrap();
+    assert_eq!(report.upstreams[0].unpinned.len(), 1);
 }
 
 #[tokio::test]

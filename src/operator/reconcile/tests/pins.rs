@@ -112,7 +112,7 @@ async fn the_first_sight_is_pinned_in_status_and_planned_from_there() {
     let tools = json!({ "create_issue": digest });
     assert_eq!(
         pinned.planned(),
-        json!([{ "mode": "block", "tools": tools }])
+        json!([{ "mode": "block", "seen": true, "tools": tools }])
     );
     let told = condition(&pinned.api, MCP, "ToolsPinned");
     assert_eq!(told, ("True".to_owned(), "Pinned".to_owned()));
@@ -156,6 +156,22 @@ async fn the_annotation_approves_once() {
     assert_eq!(pinned.status()["approvedTools"], json!(["create_issue"]));
     pinned.sees(&[("create_issue", "3")]).await;
     assert_eq!(pinned.status()["drifted"], 1);
+}
+
+#[tokio::test]
+async fn what_finds_no_room_is_blocked_and_said() {
+    let pinned = Pinned::new("block").await;
+    let many: Vec<String> = (0..=agentkube_plan::MAX_PINS)
+        .map(|at| format!("t{at:05}"))
+        .collect();
+    let tools: Vec<_> = many.iter().map(|name| (name.as_str(), "1")).collect();
+    pinned.sees(&tools).await;
+    assert_eq!(pinned.status()["drifted"], 1);
+    let message = pinned.message();
+    assert!(
+        message.contains("no room to pin more tools of github"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
