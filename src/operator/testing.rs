@@ -87,6 +87,9 @@ impl FakeApi {
     }
 }
 
+/// Where an object has its version, and a write the one that it is made from.
+const VERSION: &str = "/metadata/resourceVersion";
+
 impl State {
     fn read(&self, path: &str, query: &str) -> Reply {
         if let Some(object) = self.objects.get(path) {
@@ -166,16 +169,14 @@ impl State {
                 self.objects.remove(&object);
                 ok(json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" }))
             }
-            (&Method::PUT, Some(before)) => {
-                let version = "/metadata/resourceVersion";
+            (&Method::PUT | &Method::PATCH, Some(before))
                 if body
-                    .pointer(version)
-                    .is_some_and(|it| Some(it) != before.pointer(version))
-                {
-                    return status(409, "version differs");
-                }
-                self.store(object, before, body)
+                    .pointer(VERSION)
+                    .is_some_and(|it| Some(it) != before.pointer(VERSION)) =>
+            {
+                status(409, "version differs")
             }
+            (&Method::PUT, Some(before)) => self.store(object, before, body),
             (&Method::PATCH, Some(before)) => {
                 let mut after = before.clone();
                 if query.contains("fieldManager")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agentkube_crds::mcp::pins::{Approvals, Pins, Settled, settle};
+use agentkube_crds::mcp::pins::{Approvals, Settled, settle};
 use agentkube_crds::mcp::{McpUpstreamStatus, ToolPinning};
 use agentkube_crds::shared::StatusSummary;
 use agentkube_crds::{Kind, MCP, MCPStatus, names};
@@ -63,14 +63,14 @@ pub(super) async fn reconcile(mcp: Arc<MCP>, ctx: Arc<Context>) -> Result<Action
     if let Some(pins) = &pins {
         pins.show(&mut status);
     }
-    // Pins are made from pins: over others they would undo an approval.
-    let pinned = Pins::of(Some(&status)) != Pins::of(mcp.status.as_ref());
+    // Pins are made from pins: over others they would undo an approval, also those that
+    // an old look repeats unchanged.
     let version = mcp.metadata.resource_version.as_deref();
     status::write_over(
         &ctx,
         Kind::MCP,
         &mcp.metadata,
-        version.filter(|_| pinned),
+        version.filter(|_| pins.is_some()),
         mcp.status.as_ref(),
         &status,
         &turned,

@@ -159,6 +159,21 @@ async fn the_annotation_approves_once() {
 }
 
 #[tokio::test]
+async fn a_look_at_an_old_object_undoes_no_approval() {
+    let pinned = Pinned::new("block").await;
+    pinned.sees(&[("create_issue", "1")]).await;
+    let old = Fresh::on(&pinned.api, pinned.port).await;
+    pinned.annotate("create_issue");
+    pinned.sees(&[("create_issue", "2")]).await;
+    let approved = pinned.status()["upstreams"][0]["pins"].clone();
+    assert_eq!(approved[0]["digest"], ToolDigest::of("2").to_string());
+    // No replica answers: what it knows of pins is what it has always known.
+    *pinned.replica.0.lock().unwrap() = None;
+    old.mcp().await;
+    assert_eq!(pinned.status()["upstreams"][0]["pins"], approved);
+}
+
+#[tokio::test]
 async fn what_finds_no_room_is_blocked_and_said() {
     let pinned = Pinned::new("block").await;
     let many: Vec<String> = (0..=agentkube_plan::MAX_PINS)
