@@ -149,10 +149,11 @@ async fn owner<'s>(
         // Names are prefixed, URIs are not.
         .filter(|upstream| kind == ListKind::Resources || upstream.surface.could_expose(exposed))
         .collect();
-    let known = candidates.iter().find_map(|upstream| {
-        let catalogue = upstream.known(kind, caller.party)?;
-        has(&catalogue).then_some((*upstream, catalogue))
-    });
+    // One whose list is not known may have the name: no later one takes it unasked.
+    let lists = candidates
+        .iter()
+        .map_while(|upstream| Some((*upstream, upstream.known(kind, caller.party)?)));
+    let known = lists.into_iter().find(|(_, catalogue)| has(catalogue));
     if let Some((upstream, catalogue)) = known
         && upstream.believes(kind, &catalogue)
         && !blocks(upstream, &catalogue)

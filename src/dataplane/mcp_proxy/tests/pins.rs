@@ -255,6 +255,29 @@ async fn a_blocked_tool_keeps_its_name_from_others() {
 }
 
 #[tokio::test]
+async fn pinning_that_begins_later_gives_no_name_to_another_upstream() {
+    let (first, second) = (
+        Spec::legacy(&["pay"]).start().await,
+        Spec::legacy(&["pay"]).start().await,
+    );
+    let two = || {
+        let upstreams = [("a", &first), ("b", &second)];
+        let upstreams = upstreams.map(|(name, server)| upstream(name, &server.endpoint()));
+        let mut plan = plan(upstreams.to_vec());
+        plan.tool_names.prefix = agentkube_plan::NamePrefix::Never;
+        plan
+    };
+    let proxy = serve(two()).await;
+    assert_eq!(proxy.tool_names().await, ["pay"]);
+    let mut later = two();
+    later.upstreams[0].pins = vec![pins(PinMode::Warn, &[])];
+    replace(&proxy, later);
+    assert_eq!(called(&proxy, "pay").await, "ran");
+    assert_eq!(first.got("tools/call").len(), 1);
+    assert_eq!(second.got("tools/call").len(), 0);
+}
+
+#[tokio::test]
 async fn renaming_what_clients_see_changes_no_definition() {
     let server = Spec::legacy(&[]).start().await;
     server.offer(&[tool("pay")]);
