@@ -152,14 +152,23 @@ fn extensions(upstreams: &[Option<Promise<'_>>]) -> Option<String> {
 /// What any upstream streams of this capability.
 fn streams(upstreams: &[Option<Promise<'_>>], name: &str) -> String {
     let promised = NEED_STREAM.iter().filter(|key| {
-        let mut known = upstreams.iter().flatten();
-        known.any(|it| it.carries(key) && promises(it.capabilities, name, key))
+        upstreams.iter().any(|promise| match promise {
+            Some(promise) => promise.promises(name, key),
+            // It is told when it comes back.
+            None => **key == "listChanged",
+        })
     });
     let members: Vec<_> = promised.map(|key| format!("\"{key}\":true")).collect();
     members.join(",")
 }
 
 impl Promise<'_> {
+    /// Changed tools are seen by the proxy itself.
+    fn promises(&self, name: &str, key: &str) -> bool {
+        let seen = (name, key) == ("tools", "listChanged") && offers(self.capabilities, name);
+        self.carries(key) && (seen || promises(self.capabilities, name, key))
+    }
+
     fn carries(&self, key: &str) -> bool {
         match key {
             "listChanged" => self.list_changed,
@@ -194,6 +203,10 @@ impl Promise<'_> {
                 let mut inner_edit = inner.edit();
                 for key in NEED_STREAM.iter().filter(|key| !self.carries(key)) {
                     inner_edit.remove(key);
+                }
+                let told = self.promises(name, "listChanged");
+                if told && inner.value("listChanged") != Some("true") {
+                    inner_edit.set("listChanged", "true");
                 }
                 if !inner_edit.is_untouched() {
                     edit.set(name, inner_edit.finish());
@@ -291,6 +304,18 @@ mod tests {
     }
 
     #[test]
+    fn changed_tools_are_promised_whoever_sees_them() {
+        let promised = r#"{"tools":{"listChanged":true}}"#;
+        assert_eq!(merge(&[own(r#"{"tools":{}}"#)]), promised);
+        assert_eq!(
+            merge(&[own(r#"{"tools":{"listChanged":false}}"#)]),
+            promised
+        );
+        assert_eq!(merge(&[own(r#"{"tools":{}}"#), own("{}")]), promised);
+        assert_eq!(merge(&[own(r#"{"prompts":{}}"#)]), r#"{"prompts":{}}"#);
+    }
+
+    #[test]
     fn tasks_of_several_upstreams_are_what_any_can_do_for_this_client() {
         let list = r#"{"tasks":{"list":{},"requests":{"tools":{"call":{}}}}}"#;
         let cancel = r#"{"tasks":{"cancel":{},"x":{}}}"#;
@@ -310,7 +335,10 @@ mod tests {
     #[test]
     fn an_upstream_that_is_down_may_come_back_with_any_list() {
         let text = merge(&[None]);
-        assert_eq!(text, r#"{"prompts":{},"resources":{},"tools":{}}"#);
+        assert_eq!(
+            text,
+            r#"{"prompts":{"listChanged":true},"resources":{"listChanged":true},"tools":{"listChanged":true}}"#
+        );
     }
 
     #[test]

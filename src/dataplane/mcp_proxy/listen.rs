@@ -144,6 +144,8 @@ async fn grant(caller: &Caller<'_>, wanted: &json::Object<'_>) -> Vec<Wanted> {
             let promises = |name: &str, key: &str| {
                 offer.is_some_and(|offer| capability::promises(&offer.capabilities, name, key))
             };
+            // That one which is down came back is told by the proxy.
+            let may_tell = |name: &str| lane.is_none() || promises(name, "listChanged");
             let own = uris.remove(upstream.name.as_str()).unwrap_or_default();
             let modern = lane.as_ref().is_some_and(|it| it.era() == Era::Modern);
             let of = tasks
@@ -151,8 +153,8 @@ async fn grant(caller: &Caller<'_>, wanted: &json::Object<'_>) -> Vec<Wanted> {
                 .filter(|(of, ..)| modern && *of == upstream.fingerprint);
             Wanted {
                 tools: says("toolsListChanged"),
-                prompts: says("promptsListChanged") && promises("prompts", "listChanged"),
-                resources: says("resourcesListChanged") && promises("resources", "listChanged"),
+                prompts: says("promptsListChanged") && may_tell("prompts"),
+                resources: says("resourcesListChanged") && may_tell("resources"),
                 tasks: of
                     .map(|(_, told, own)| (told.clone(), own.clone()))
                     .collect(),

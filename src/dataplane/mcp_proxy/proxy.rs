@@ -289,7 +289,8 @@ async fn look_after(upstream: Arc<Upstream>) {
         match looked {
             Ok(_) => {
                 pause = LOOK_AGAIN.0;
-                tokio::time::sleep(LOOK).await;
+                // A client may find it out of order before the next look does.
+                let _ = tokio::time::timeout(LOOK, upstream.missed()).await;
             }
             Err(_) => {
                 tokio::time::sleep(pause).await;

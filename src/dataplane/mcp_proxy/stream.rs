@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::{SelectAll, Stream, StreamExt, unfold};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as HttpBody;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -130,8 +131,25 @@ pub(super) fn ears(
             continue;
         }
         ears.push(Box::pin(Ear::new(serving, live, upstream, marked).frames()) as Frames);
+        if of_answer.is_none() {
+            ears.push(Box::pin(seen(upstream)));
+        }
     }
     ears
+}
+
+/// What the proxy saw of an upstream.
+fn seen(upstream: &Upstream) -> impl Stream<Item = String> + Send + use<> {
+    unfold(upstream.seen(), |mut seen| async move {
+        loop {
+            match seen.recv().await {
+                Ok(text) => return Some((sse::frame(&text), seen)),
+                // The next change says again that something changed.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    })
 }
 
 pub(super) type Frames = Pin<Box<dyn Stream<Item = String> + Send>>;

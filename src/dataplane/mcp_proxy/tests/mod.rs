@@ -22,6 +22,7 @@ mod old_upstreams;
 mod pins;
 mod pods;
 mod programs;
+mod recovery;
 mod replaced;
 mod resume;
 mod sealed;

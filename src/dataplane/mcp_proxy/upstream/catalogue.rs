@@ -172,13 +172,19 @@ impl Upstream {
                 if kind == ListKind::Tools && self.is_pinned() {
                     self.note_pins();
                 }
-                if kind == ListKind::Tools && is_shared && changed {
-                    self.tell_tools_changed();
+                if kind == ListKind::Tools {
+                    if is_shared && changed {
+                        self.tell_tools_differ();
+                    }
+                    self.note_read();
                 }
                 Ok(catalogue)
             }
             Err(error) => {
                 *failed = Some((asked, error.clone()));
+                if kind == ListKind::Tools {
+                    self.note_missed();
+                }
                 Err(error)
             }
         }

@@ -4,10 +4,11 @@
 //! proxy has one session and so one stream: one listener reads it for all.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, json, message, probe, task};
-use tokio::sync::{broadcast, watch};
+use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, capability, json, message, probe, task};
+use tokio::sync::{Notify, broadcast, watch};
 use tracing::debug;
 
 use super::clock::Clock;
@@ -25,6 +26,13 @@ const MAX_BEHIND: usize = 64;
 #[derive(Debug)]
 pub(super) struct Changes {
     told: broadcast::Sender<Arc<str>>,
+    /// What only the proxy saw, for clients that hear the rest from the upstream in
+    /// their own sessions.
+    seen: broadcast::Sender<Arc<str>>,
+    /// The list of tools could not be read when it was last asked for.
+    missed: AtomicBool,
+    /// Wakes who looks after the upstream.
+    look: Notify,
     /// Held by the listener that reads the stream of the shared session.
     reading: tokio::sync::Mutex<()>,
     /// Resources that listeners follow in the shared session, and how many do.
@@ -75,6 +83,9 @@ impl Default for Changes {
     fn default() -> Self {
         Self {
             told: broadcast::Sender::new(MAX_BEHIND),
+            seen: broadcast::Sender::new(MAX_BEHIND),
+            missed: AtomicBool::new(false),
+            look: Notify::new(),
             reading: tokio::sync::Mutex::default(),
             followed: Mutex::default(),
             followed_at: Mutex::default(),
@@ -155,11 +166,55 @@ impl Upstream {
         self.changes.told.subscribe()
     }
 
-    /// The proxy itself saw that the tools changed.
+    /// The changes that the upstream tells nobody, from now on.
+    pub(in crate::mcp_proxy) fn seen(&self) -> broadcast::Receiver<Arc<str>> {
+        self.changes.seen.subscribe()
+    }
+
+    /// The proxy itself changed the tools that clients see.
     pub(super) fn tell_tools_changed(&self) {
-        let text = message::notification("notifications/tools/list_changed", None);
-        // Without listeners nobody is told.
-        let _ = self.changes.told.send(text.into());
+        self.tell_changed("tools", true);
+    }
+
+    /// The proxy itself saw that the upstream changed its tools.
+    pub(super) fn tell_tools_differ(&self) {
+        let tells = |it: &str| capability::promises(it, "tools", "listChanged");
+        self.tell_changed("tools", !self.says_of_itself(tells));
+    }
+
+    /// The list of tools could not be read, for whichever client.
+    pub(super) fn note_missed(&self) {
+        self.changes.missed.store(true, Ordering::Relaxed);
+        self.changes.look.notify_one();
+    }
+
+    /// It could be read. After a failure clients are told: what they read meanwhile
+    /// was without it.
+    pub(super) fn note_read(&self) {
+        if !self.changes.missed.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        for list in ["tools", "prompts", "resources"] {
+            let offers = |it: &str| capability::offers(it, list);
+            if list == "tools" || self.says_of_itself(offers) {
+                self.tell_changed(list, true);
+            }
+        }
+    }
+
+    /// Waits until the list of tools could not be read.
+    pub(in crate::mcp_proxy) async fn missed(&self) {
+        self.changes.look.notified().await;
+    }
+
+    /// Without listeners nobody is told.
+    fn tell_changed(&self, list: &str, only_seen: bool) {
+        let method = format!("notifications/{list}/list_changed");
+        let text: Arc<str> = message::notification(&method, None).into();
+        if only_seen {
+            let _ = self.changes.seen.send(Arc::clone(&text));
+        }
+        let _ = self.changes.told.send(text);
     }
 
     /// Reads what the upstream tells everybody, for as long as it speaks the legacy

@@ -214,6 +214,20 @@ impl Upstream {
         )
     }
 
+    /// True when this holds for the capabilities that the upstream declared.
+    pub(super) fn says_of_itself(&self, holds: impl Fn(&str) -> bool) -> bool {
+        let connected = self.connected.load();
+        let Some(connected) = connected.as_ref() else {
+            return false;
+        };
+        let legacy = match &connected.legacy {
+            Legacy::Open(session) => Some(session.offer()),
+            Legacy::Closed | Legacy::Never => None,
+        };
+        let mut offers = connected.modern.as_deref().into_iter().chain(legacy);
+        offers.any(|offer| holds(&offer.capabilities))
+    }
+
     /// True when the upstream gives sessions ids.
     pub(super) fn keeps_sessions(&self) -> bool {
         let connected = self.connected.load();

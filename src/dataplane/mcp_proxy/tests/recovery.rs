@@ -1,0 +1,90 @@
+//! Upstreams that come back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use agentkube_testkit::{Reply, Upstream};
+use http_body_util::Full;
+use serde_json::json;
+
+use super::kit::{modern_message, modern_request, over, plan, serve, upstream};
+use super::listen::next;
+use super::server::{Spec, failure};
+
+/// A server, and the switch that breaks it.
+async fn breaks(spec: Spec) -> (Upstream, Arc<AtomicBool>) {
+    let broken = Arc::new(AtomicBool::new(false));
+    let (script, _) = spec.script();
+    let switch = Arc::clone(&broken);
+    let server = Upstream::start(move |request| {
+        if switch.load(Ordering::SeqCst) {
+            return Reply::status(503);
+        }
+        script(request)
+    });
+    (server.await, broken)
+}
+
+#[tokio::test]
+async fn an_upstream_that_comes_back_is_announced_to_clients_of_both_eras() {
+    for spec in [Spec::legacy(&["x"]), Spec::modern(&["x"])] {
+        // It tells nobody itself.
+        let spec = spec.can("tools", json!({}));
+        let spec = spec.on_call(|_, message| failure(200, message, -32601, "no such method"));
+        let (server, broken) = breaks(spec).await;
+        let other = Spec::legacy(&["y"]).start().await;
+        let both = plan(vec![
+            upstream("a", &server.url("/mcp")),
+            upstream("b", &other.endpoint()),
+        ]);
+        let proxy = serve(both).await;
+        broken.store(true, Ordering::SeqCst);
+        assert_eq!(proxy.tool_names().await, ["b__y"]);
+        let sitting = proxy.open(json!({})).await;
+        let request = sitting.head("GET").body(Full::default()).unwrap();
+        let mut stream = proxy.send(request).await.into_body();
+        let wanted = json!({"notifications": {"toolsListChanged": true}});
+        let request = modern_request(&modern_message("subscriptions/listen", &wanted));
+        let mut listened = proxy.send(request).await.into_body();
+        next(&mut listened).await;
+        broken.store(false, Ordering::SeqCst);
+        let (names, one, two) =
+            tokio::join!(proxy.tool_names(), next(&mut stream), next(&mut listened));
+        for told in [one, two] {
+            assert_eq!(told["method"], "notifications/tools/list_changed");
+        }
+        assert_eq!(names, ["a__x", "b__y"]);
+    }
+}
+
+#[tokio::test]
+async fn an_outage_that_a_client_finds_is_looked_at_before_a_minute_is_over() {
+    let (server, broken) = breaks(Spec::legacy(&["x"])).await;
+    let proxy = serve(plan(vec![upstream("a", &server.url("/mcp"))])).await;
+    let drain = crate::edge::Drain::new(Duration::from_secs(1));
+    let mut following = tokio::task::JoinSet::new();
+    following.spawn(proxy.proxy.clone().follow(drain));
+    assert_eq!(proxy.tool_names().await, ["x"]);
+    let wanted = json!({"notifications": {"toolsListChanged": true}});
+    let request = modern_request(&modern_message("subscriptions/listen", &wanted));
+    let mut listened = proxy.send(request).await.into_body();
+    next(&mut listened).await;
+    broken.store(true, Ordering::SeqCst);
+    assert_eq!(proxy.legacy("tools/list", json!({})).await.code(), -32603);
+    broken.store(false, Ordering::SeqCst);
+    let told = next(&mut listened).await;
+    assert_eq!(told["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test]
+async fn a_client_is_promised_to_hear_of_tools_that_only_the_proxy_looks_at() {
+    let server = Spec::legacy(&["x"]).can("tools", json!({})).start().await;
+    let proxy = over(&[&server]).await;
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+    let greeted = proxy.legacy("initialize", hello).await.result();
+    let discovered = proxy.modern("server/discover", json!({})).await.result();
+    for said in [greeted, discovered] {
+        assert_eq!(said["capabilities"]["tools"], json!({"listChanged": true}));
+    }
+}
