@@ -1,16 +1,16 @@
-//! Upstreams that come back.
+//! Lists that take long, and upstreams that come back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use agentkube_testkit::{Reply, Upstream};
+use agentkube_testkit::{Gate, Reply, Upstream};
 use http_body_util::Full;
 use serde_json::json;
 
 use super::kit::{modern_message, modern_request, over, plan, serve, upstream};
 use super::listen::next;
-use super::server::{Spec, failure};
+use super::server::{Spec, event, failure, response, tool};
 
 /// A server, and the switch that breaks it.
 async fn breaks(spec: Spec) -> (Upstream, Arc<AtomicBool>) {
@@ -87,4 +87,40 @@ async fn a_client_is_promised_to_hear_of_tools_that_only_the_proxy_looks_at() {
     for said in [greeted, discovered] {
         assert_eq!(said["capabilities"]["tools"], json!({"listChanged": true}));
     }
+}
+
+#[tokio::test]
+async fn a_list_may_take_longer_than_each_of_its_pages() {
+    let gates = [Gate::new(), Gate::new(), Gate::new()];
+    let held = gates.clone();
+    let (script, _) = Spec::legacy(&["x"]).script();
+    let server = Upstream::start(move |request| {
+        let message = request.json();
+        if message["method"] != "tools/list" {
+            return script(request);
+        }
+        let cursor = message["params"]["cursor"].as_str();
+        let page: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let mut result = json!({"tools": [tool(&format!("t{page}"))]});
+        if page + 1 < held.len() {
+            result["nextCursor"] = (page + 1).to_string().into();
+        }
+        let gate = &held[page];
+        Reply::sse()
+            .gate(gate)
+            .chunk(event(&response(&message, &result)))
+    })
+    .await;
+    let proxy = serve(plan(vec![upstream("a", &server.url("/mcp"))])).await;
+    let slowly = async {
+        for gate in &gates {
+            gate.reached().await;
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(6)).await;
+            tokio::time::resume();
+            gate.open();
+        }
+    };
+    let (names, ()) = tokio::join!(proxy.tool_names(), slowly);
+    assert_eq!(names, ["t0", "t1", "t2"]);
 }

@@ -19,8 +19,8 @@ use super::clock::Clock;
 use super::{Lane, Upstream, UpstreamError};
 use crate::mcp_proxy::party::Party;
 
-/// How long a list or a greeting may take: a silent upstream must not hold up
-/// the lists of the others.
+/// How long a page of a list or a greeting may take: a silent upstream must not hold
+/// up the lists of the others.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pages of one list; at the usual 50 items a page, the item bound is met first.
@@ -195,7 +195,7 @@ impl Upstream {
         kind: ListKind,
         party: &Party,
     ) -> Result<Catalogue, UpstreamError> {
-        let clock = Clock::start(&self.config.timeouts).within(PATIENCE);
+        let whole = Clock::start(&self.config.timeouts);
         // What a client's own session offers only the replica knows that opened it.
         if party.session().is_none() && !offers(&self.greet(party).await?, kind) {
             return Ok(Catalogue::default());
@@ -203,6 +203,7 @@ impl Upstream {
         let mut reading = Reading::new(self, kind);
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
+            let clock = whole.part(PATIENCE);
             let page = self
                 .question(party, kind.method(), &clock, |lane| {
                     page_params(lane, &self.client_info, cursor.as_deref())

@@ -39,6 +39,13 @@ impl Clock {
         self
     }
 
+    /// A part of it that begins now and may not be longer than this.
+    pub(super) fn part(&self, limit: Duration) -> Self {
+        let mut part = self.clone().within(limit);
+        part.ask();
+        part
+    }
+
     /// For a stream that may be silent and has no end.
     pub(super) fn endless() -> Self {
         // Longer than a stream lives, and short enough for every timer.
