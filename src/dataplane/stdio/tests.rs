@@ -210,6 +210,25 @@ async fn the_question_of_the_era_and_the_greeting_go_to_one_child() {
 }
 
 #[tokio::test]
+async fn a_program_that_never_answers_what_it_does_not_know_is_greeted_all_the_same() {
+    let arms = "case \"$line\" in\n    *'\"server/discover\"'*) continue ;;";
+    let tested = over(&LEGACY.replacen("case \"$line\" in", arms, 1));
+    let asked = discover();
+    let late = async {
+        tested.reads("server/discover").await;
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        tokio::time::resume();
+    };
+    let (answer, ()) = tokio::join!(tested.send("POST", None, &asked), late);
+    assert_eq!(answer.json()["error"]["code"], -32601, "so it is legacy");
+    let session = tested.open().await;
+    let call = call(1, "x");
+    assert!(tested.send("POST", Some(&session), &call).await.pid() > 0);
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
 async fn many_sessions_never_hold_many_children_and_leave_none() {
     let tested = over(LEGACY);
     let mut pids = BTreeSet::new();

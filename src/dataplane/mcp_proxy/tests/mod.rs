@@ -32,4 +32,5 @@ mod size;
 mod streams;
 mod tasks;
 mod through;
+mod unexpected;
 mod withheld;
