@@ -8,7 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agentkube_plan::{MAX_PINS, PinMode, PinSet, ToolDigest, UpstreamReport};
+use agentkube_plan::{
+    MAX_PIN_BYTES, MAX_PINS, PinMode, PinSet, ToolDigest, UpstreamReport, json_bytes,
+};
 
 use super::status::{DriftChange, MCPStatus, McpUpstreamStatus, ToolDrift, ToolPin};
 use super::{MCP, ToolPinning};
@@ -17,10 +19,15 @@ use crate::keys;
 /// Drifts of one upstream that status shows.
 const MOST_SHOWN: usize = 256;
 
+/// Bytes that the drifts of all upstreams may come to in status.
+const MOST_SHOWN_BYTES: usize = 128 * 1024;
+
 /// The pins of one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pins {
     tools: BTreeMap<Key, ToolDigest>,
+    /// Of `tools`.
+    bytes: usize,
     /// Names of the upstreams in the plan whose tools were seen: also of those that had
     /// no room for a pin.
     seen: BTreeSet<String>,
@@ -90,7 +97,8 @@ impl Pins {
         let tools: BTreeMap<Key, ToolDigest> = pins.collect();
         let mut seen: BTreeSet<String> = tools.keys().map(|key| key.row.clone()).collect();
         seen.extend(status.into_iter().flat_map(|it| it.seen_upstreams.clone()));
-        Self { tools, seen }
+        let bytes = tools.keys().map(Key::bytes).sum();
+        Self { tools, bytes, seen }
     }
 
     /// The pins of one upstream of the plan.
@@ -114,13 +122,14 @@ impl Pins {
     }
 
     fn has_room(&self, key: &Key) -> bool {
-        self.tools.contains_key(key) || self.tools.len() < MAX_PINS
+        let has_more = || self.tools.len() < MAX_PINS && self.bytes + key.bytes() <= MAX_PIN_BYTES;
+        self.tools.contains_key(key) || has_more()
     }
 
     fn pin(&mut self, key: &Key, digest: &ToolDigest) -> bool {
         let fits = self.has_room(key);
-        if fits {
-            self.tools.insert(key.clone(), digest.clone());
+        if fits && self.tools.insert(key.clone(), digest.clone()).is_none() {
+            self.bytes += key.bytes();
         }
         fits
     }
@@ -129,6 +138,7 @@ impl Pins {
     fn retain(&mut self, upstreams: &BTreeSet<&str>) {
         let is_there = |row: &str| upstreams.contains(of_spec(row));
         self.tools.retain(|key, _| is_there(&key.row));
+        self.bytes = self.tools.keys().map(Key::bytes).sum();
         self.seen.retain(|row| is_there(row));
     }
 }
@@ -202,6 +212,7 @@ pub fn settle(
         used: used.cloned().collect(),
         drifted: BTreeMap::new(),
     };
+    let mut full = BTreeSet::new();
     let rows = reports.iter();
     let rows = rows.filter(|row| upstreams.contains(of_spec(&row.name)));
     let read: BTreeSet<&str> = rows
@@ -214,6 +225,10 @@ pub fn settle(
             let key = Key::new(&row.name, &found.tool);
             look.found(key, found.name(), &found.digest);
         }
+        if row.unpinned_cut {
+            look.pins.seen.insert(row.name.clone());
+            full.insert(row.name.clone());
+        }
     }
     for (key, drift) in drifts(before) {
         let is_known = upstreams.contains(of_spec(&key.row)) && !read.contains(key.row.as_str());
@@ -222,8 +237,9 @@ pub fn settle(
         }
     }
     let without_room = look.drifted.keys().filter(|key| !look.pins.has_room(key));
+    full.extend(without_room.map(|key| key.row.clone()));
     Settled {
-        full: without_room.map(|key| key.row.clone()).collect(),
+        full,
         pins: look.pins,
         drifted: look.drifted.into_values().collect(),
         used: look.used.into_iter().collect(),
@@ -276,10 +292,7 @@ impl Look<'_> {
 fn drifts(status: &MCPStatus) -> impl Iterator<Item = (Key, &ToolDrift)> {
     status.upstreams.iter().flat_map(|upstream| {
         let drifted = upstream.drifted.iter();
-        drifted.map(|drift| {
-            let row = row_of(&upstream.name, drift.from.as_deref());
-            (Key::new(&row, &drift.tool), drift)
-        })
+        drifted.map(|drift| (Key::of(&upstream.name, drift), drift))
     })
 }
 
@@ -290,12 +303,24 @@ fn row_of(upstream: &str, from: Option<&str>) -> String {
     }
 }
 
-/// Pins drifted tools of a status as they are now, and takes them off its list.
+/// True when a drifted tool of an upstream can be pinned.
+#[must_use]
+pub fn has_room(status: &MCPStatus, upstream: &str, drift: &ToolDrift) -> bool {
+    Pins::of(Some(status)).has_room(&Key::of(upstream, drift))
+}
+
+/// Pins drifted tools of a status as they are now, as far as there is room, and takes
+/// them off its list.
 pub fn approve(status: &mut MCPStatus, approved: &[ToolDrift]) {
+    let mut pins = Pins::of(Some(status));
     for upstream in &mut status.upstreams {
+        let mut pin = |drift: &ToolDrift| {
+            let digest = ToolDigest::parse(&drift.digest);
+            digest.is_some_and(|digest| pins.pin(&Key::of(&upstream.name, drift), &digest))
+        };
         let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(&mut upstream.drifted)
             .into_iter()
-            .partition(|drift| approved.contains(drift));
+            .partition(|drift| approved.contains(drift) && pin(drift));
         upstream.drifted = left;
         for drift in taken {
             let is_its = |pin: &ToolPin| pin.tool == drift.tool && pin.from == drift.from;
@@ -351,23 +376,26 @@ fn is_between(c: char) -> bool {
 impl Settled {
     /// Puts it into the rows of a status, which has one for every upstream.
     pub fn show(&self, status: &mut MCPStatus) {
+        let mut room = MOST_SHOWN_BYTES;
         for upstream in &mut status.upstreams {
             let (own, rest) = (upstream.name.clone(), format!("{}/", upstream.name));
             let from = |row: &str| match row.strip_prefix(&rest) {
                 Some(from) => Some(Some(from.to_owned())),
                 None => (row == own).then_some(None),
             };
-            self.show_row(upstream, from);
+            self.show_row(upstream, &mut room, from);
         }
         status.seen_upstreams = self.pins.seen.iter().cloned().collect();
         status.approved_tools.clone_from(&self.used);
         status.drifted = Some(u32::try_from(self.drifted.len()).unwrap_or(u32::MAX));
     }
 
-    /// `from`: which upstream of this one's a row is; `None` for others.
+    /// `room`: bytes that are left for drifts. `from`: which upstream of this one's a row
+    /// is; `None` for others.
     fn show_row(
         &self,
         upstream: &mut McpUpstreamStatus,
+        room: &mut usize,
         from: impl Fn(&str) -> Option<Option<String>>,
     ) {
         let pins = self.pins.tools.iter().filter_map(|(key, digest)| {
@@ -387,7 +415,13 @@ impl Settled {
                 digest: drift.digest.to_string(),
             })
         });
-        upstream.drifted = drifted.take(MOST_SHOWN).collect();
+        let fits = |drift: &ToolDrift| {
+            let bytes = Key::of(&upstream.name, drift).bytes() + json_bytes(&drift.name) + 32;
+            let left = room.checked_sub(bytes);
+            *room = left.unwrap_or(*room);
+            left.is_some()
+        };
+        upstream.drifted = drifted.take(MOST_SHOWN).take_while(fits).collect();
     }
 }
 
@@ -397,6 +431,19 @@ impl Key {
             row: row.to_owned(),
             tool: tool.to_owned(),
         }
+    }
+
+    fn of(upstream: &str, drift: &ToolDrift) -> Self {
+        Self::new(&row_of(upstream, drift.from.as_deref()), &drift.tool)
+    }
+
+    /// Bytes of its pin in status, at most, and so in a plan, which says less of it.
+    fn bytes(&self) -> usize {
+        // The first part of the row is its place, the rest is `from`.
+        let from = self.row.split_once('/');
+        let from = from.map_or(0, |(_, from)| json_bytes(from) + r#""from":,"#.len());
+        let rest = r#"{"tool":,"digest":"sha256:"},"#.len() + 64;
+        json_bytes(&self.tool) + from + rest
     }
 }
 

@@ -6,6 +6,7 @@
 //! Secret comes.
 
 mod flat;
+mod pins;
 mod program;
 
 use std::collections::BTreeSet;
@@ -130,6 +131,7 @@ pub fn mcp(checked: &CheckedMcp, lookup: &dyn Lookup, hops: Hops) -> Resolution<
     for program in &programs {
         missing.extend(variables(program, &checked.object.namespace, lookup));
     }
+    missing.extend(pins::bound(&mut upstreams));
     let plan = checked.plan(upstreams);
     let upstreams = plan.upstreams.iter();
     let mut secrets: BTreeSet<_> = upstreams

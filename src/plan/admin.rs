@@ -58,6 +58,9 @@ pub struct UpstreamReport {
     /// Tools that are not pinned as they are (MCP only, with tool pinning).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unpinned: Vec<UnpinnedTool>,
+    /// True when there are more of those than the report has room for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpinned_cut: bool,
     /// The last failure, without secrets or prompts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

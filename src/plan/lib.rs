@@ -39,7 +39,10 @@ pub use gateway::{
     Alias, Breaker, Credentials, GatewayPlan, GatewayUpstream, ModelPattern, Provider, Retries,
     RetryOn, Routing, Translation, UnknownModel, UpstreamTimeouts,
 };
-pub use pins::{MAX_PINS, PinMode, PinSet, Pinned, ToolDigest, UnpinnedTool, pin_name};
+pub use pins::{
+    MAX_PIN_BYTES, MAX_PINS, MAX_UNPINNED_BYTES, PinMode, PinSet, Pinned, ToolDigest, UnpinnedTool,
+    json_bytes, pin_name,
+};
 pub use proxy::{
     ChildVariable, HttpTransport, NamePrefix, OAuth2, ProxyLimits, ProxyPlan, ProxyTimeouts,
     ProxyUpstream, SessionKeys, Through, ToolFilter, ToolGrant, ToolNames, UpstreamAuth,

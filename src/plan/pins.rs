@@ -18,8 +18,16 @@ use crate::ObjectName;
 /// room to spare.
 pub const MAX_PINS: usize = 4096;
 
+/// Bytes that the pins of one object may come to, as JSON: a plan is a ConfigMap of
+/// 1 MiB at most, and status lies beside the spec in what etcd takes.
+pub const MAX_PIN_BYTES: usize = 448 * 1024;
+
+/// Bytes of [`UnpinnedTool`]s that one upstream's report has room for, and those of
+/// all upstreams together: more than can be pinned, and less than the operator reads.
+pub const MAX_UNPINNED_BYTES: (usize, usize) = (768 * 1024, 3 * 1024 * 1024);
+
 /// Longest tool name that is kept as it is, in bytes.
-const LONGEST_NAME: usize = 256;
+const LONGEST_NAME: usize = 64;
 
 /// SHA-256 over the canonical text of a tool's definition, as `sha256:<64 hex
 /// digits>`.
@@ -98,6 +106,13 @@ pub enum Pinned {
 }
 
 impl PinSet {
+    /// Bytes of its pins in a plan, at most.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let pin = |tool: &String| json_bytes(tool) + r#":"sha256:","#.len() + 64;
+        self.tools.keys().map(pin).sum()
+    }
+
     /// How a tool stands to its pin here.
     #[must_use]
     pub fn verdict(&self, tool: &str, digest: &ToolDigest) -> Pinned {
@@ -108,6 +123,17 @@ impl PinSet {
             None => Pinned::New,
         }
     }
+}
+
+/// Bytes of a text as a JSON string, at most.
+#[must_use]
+pub fn json_bytes(text: &str) -> usize {
+    let escaped = |c: char| match c {
+        '"' | '\\' => 2,
+        c if c.is_ascii_control() => 6,
+        c => c.len_utf8(),
+    };
+    text.chars().map(escaped).sum::<usize>() + 2
 }
 
 /// The name under which a tool is pinned: its own, or for one that is too long to
@@ -134,6 +160,14 @@ pub struct UnpinnedTool {
 }
 
 impl UnpinnedTool {
+    /// Bytes of it as JSON, at most.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let names = [Some(&self.tool), self.name.as_ref()];
+        let names = names.into_iter().flatten();
+        names.map(|it| json_bytes(it)).sum::<usize>() + self.digest.as_str().len() + 40
+    }
+
     /// What clients call it.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -190,5 +224,18 @@ mod tests {
         assert!(pin_name(&one).len() < 100);
         assert_ne!(pin_name(&one), pin_name(&other));
         assert_eq!(pin_name("echo"), "echo");
+    }
+
+    #[test]
+    fn no_tool_takes_more_bytes_than_are_counted() {
+        for name in ["echo", "\"\\\u{1}\n", "\u{7f}é\u{2028}"] {
+            let told = UnpinnedTool {
+                tool: name.to_owned(),
+                name: Some(format!("a__{name}")),
+                digest: ToolDigest::of("{}"),
+            };
+            assert!(serde_json::to_string(&told).unwrap().len() <= told.bytes());
+            assert!(serde_json::to_string(name).unwrap().len() <= json_bytes(name));
+        }
     }
 }

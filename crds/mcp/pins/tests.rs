@@ -19,6 +19,7 @@ fn report(row: &str, tools: &[(&str, &str)]) -> UpstreamReport {
                 digest: ToolDigest::of(text),
             })
             .collect(),
+        unpinned_cut: false,
         message: None,
     }
 }
@@ -139,6 +140,39 @@ fn what_is_above_the_bound_is_not_taken_for_pinned() {
     let first = look(&Settled::default(), "", &[report("a", &tools)]);
     assert_eq!(first.pins.len(), MAX_PINS);
     assert_eq!(first.drifted.len(), 1);
+}
+
+#[test]
+fn names_that_are_long_as_json_stay_within_the_bytes() {
+    let many: Vec<String> = (0..MAX_PINS)
+        .map(|at| format!("{at:0>5}{}", "\u{1}".repeat(59)))
+        .collect();
+    let tools: Vec<_> = many.iter().map(|name| (name.as_str(), "1")).collect();
+    let first = look(&Settled::default(), "", &[report("a/c", &tools)]);
+    assert!(first.pins.len() > 500 && first.pins.len() < MAX_PINS);
+    assert_eq!(names_of_full(&first), ["a/c"]);
+    let status = kept(&first);
+    let pins = serde_json::to_string(&status.upstreams[0].pins).unwrap();
+    assert!(pins.len() <= MAX_PIN_BYTES + 1, "{}", pins.len());
+    let drifted = serde_json::to_string(&status.upstreams[0].drifted).unwrap();
+    assert!(drifted.len() <= MOST_SHOWN_BYTES + 1, "{}", drifted.len());
+    let plan = pin_set(ToolPinning::Block, &first.pins, "a/c");
+    let plan = serde_json::to_string(&plan).unwrap();
+    assert!(plan.len() < MAX_PIN_BYTES, "{}", plan.len());
+    // In the state directory an approval finds no room either.
+    let mut approved = status.clone();
+    approve(&mut approved, &status.upstreams[0].drifted);
+    assert_eq!(approved.upstreams, status.upstreams);
+}
+
+#[test]
+fn a_report_that_was_cut_was_seen_and_is_told() {
+    let mut cut = report("a", &[]);
+    cut.unpinned_cut = true;
+    let first = look(&Settled::default(), "", &[cut]);
+    assert_eq!(names_of_full(&first), ["a"]);
+    let pins = Pins::of(Some(&kept(&first)));
+    assert!(pin_set(ToolPinning::Block, &pins, "a").unwrap().seen);
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn report<C>(upstream: &Upstream<C>) -> UpstreamReport {
         tools: None,
         unmatched_patterns: Vec::new(),
         unpinned: Vec::new(),
+        unpinned_cut: false,
         message: missing.or_else(|| upstream.health.last_failure()),
     }
 }

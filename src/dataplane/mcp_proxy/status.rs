@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use agentkube_mcp::method::ListKind;
-use agentkube_plan::UpstreamReport;
+use agentkube_plan::{MAX_UNPINNED_BYTES, UnpinnedTool, UpstreamReport};
 
 use super::party::Party;
 use super::serving::Serving;
@@ -18,10 +18,19 @@ const NAME_CHARS: usize = 64;
 impl Serving {
     /// What is known of its upstreams, in the plan's order.
     pub(super) fn reports(&self) -> Vec<UpstreamReport> {
+        let (most, mut room) = MAX_UNPINNED_BYTES;
         let mut reports: Vec<UpstreamReport> = self
             .upstreams
             .iter()
-            .map(|upstream| upstream.report())
+            .map(|upstream| {
+                let report = upstream.report(room.min(most));
+                room -= report
+                    .unpinned
+                    .iter()
+                    .map(UnpinnedTool::bytes)
+                    .sum::<usize>();
+                report
+            })
             .collect();
         for kind in [ListKind::Tools, ListKind::Prompts, ListKind::Resources] {
             for (report, hidden) in reports.iter_mut().zip(self.hidden(kind)) {

@@ -230,13 +230,11 @@ fn ready(facts: &Facts, programmed: &Statement) -> Statement {
 const MOST_NAMED: usize = 8;
 
 /// What cannot be approved either.
-fn no_room(full: &[String]) -> String {
-    if full.is_empty() {
-        return String::new();
-    }
+fn no_room(full: &[String], fate: &str) -> String {
     let named: Vec<&str> = full.iter().take(MOST_NAMED).map(String::as_str).collect();
     format!(
-        "; no room to pin more tools of {}: allow fewer, or spread the upstreams over several MCPs",
+        "no room to pin more tools of {}, and those are {fate}: allow fewer, or spread the \
+         upstreams over several MCPs",
         named.join(", ")
     )
 }
@@ -250,10 +248,30 @@ fn tools_pinned(pinning: &Pinning) -> Option<Statement> {
         drifted,
         full,
     } = pinning;
-    if drifted.is_empty() {
+    if drifted.is_empty() && full.is_empty() {
         let message = format!("{pinned} tools are as they are pinned");
         return (*pinned > 0).then(|| Statement::yes("ToolsPinned", "Pinned", message));
     }
+    let fate = match mode {
+        PinMode::Block => "blocked",
+        PinMode::Warn => "still served",
+    };
+    let mut said = Vec::new();
+    if !drifted.is_empty() {
+        said.push(told(drifted, object, fate));
+    }
+    if !full.is_empty() {
+        said.push(no_room(full, fate));
+    }
+    Some(Statement::no(
+        "ToolsPinned",
+        "ToolsDrifted",
+        said.join("; "),
+    ))
+}
+
+/// Tools that drifted, and the command that approves them.
+fn told(drifted: &[Drift], object: &str, fate: &str) -> String {
     let named = drifted.iter().take(MOST_NAMED);
     let mut tools: Vec<String> = named
         .clone()
@@ -264,15 +282,9 @@ fn tools_pinned(pinning: &Pinning) -> Option<Statement> {
         tools.push(format!("{} more", drifted.len() - MOST_NAMED));
         names = vec!["--all"];
     }
-    let fate = match mode {
-        PinMode::Block => "blocked",
-        PinMode::Warn => "still served",
-    };
-    let mut message = format!(
+    format!(
         "not as pinned, and {fate}: {}; to approve: agentkube tools approve {object} {}",
         tools.join(", "),
         names.join(" ")
-    );
-    message += &no_room(full);
-    Some(Statement::no("ToolsPinned", "ToolsDrifted", message))
+    )
 }

@@ -21,6 +21,7 @@ fn report(plan: &str, rejected: Option<&str>, credentials: bool) -> DigestReport
             tools: None,
             unmatched_patterns: Vec::new(),
             unpinned: Vec::new(),
+            unpinned_cut: false,
             message: None,
         }],
     }

@@ -157,6 +157,7 @@ impl Replica {
                 tools: None,
                 unmatched_patterns: Vec::new(),
                 unpinned: Vec::new(),
+                unpinned_cut: false,
                 message: None,
             }],
         });

@@ -130,6 +130,28 @@ async fn an_upstream_that_was_seen_and_has_no_pins_is_blocked_whole() {
 }
 
 #[tokio::test]
+async fn a_report_that_has_no_room_says_so() {
+    let server = Spec::legacy(&[]).start().await;
+    let tools: Vec<Value> = (0..agentkube_plan::MAX_PINS + 10)
+        .map(|at| tool(&format!("{at:0>60}")))
+        .collect();
+    server.offer(&tools);
+    let mut plan = pinned(&server, vec![pins(PinMode::Block, &[])]);
+    plan.limits.message_bytes = 16 * 1024 * 1024;
+    let proxy = serve(plan).await;
+    assert_eq!(proxy.tool_names().await.len(), tools.len());
+    let report = proxy.proxy.status().digest().unwrap();
+    let row = &report.upstreams[0];
+    assert!(row.unpinned_cut && row.unpinned.len() < tools.len());
+    let text = serde_json::to_string(&row.unpinned).unwrap();
+    assert!(
+        text.len() <= agentkube_plan::MAX_UNPINNED_BYTES.0,
+        "{}",
+        text.len()
+    );
+}
+
+#[tokio::test]
 async fn without_pinning_nothing_is_reported() {
     let server = Spec::legacy(&["a"]).start().await;
     let proxy = serve(pinned(&server, Vec::new())).await;

@@ -221,8 +221,9 @@ impl Upstream {
         Err(UpstreamError::Endless(kind.method(), "too many pages"))
     }
 
-    /// The row of `/digest`.
-    pub(in crate::mcp_proxy) fn report(&self) -> UpstreamReport {
+    /// The row of `/digest`. `room`: bytes for tools that are not pinned.
+    pub(in crate::mcp_proxy) fn report(&self, room: usize) -> UpstreamReport {
+        let (unpinned, unpinned_cut) = self.unpinned(room);
         let tools = self.known(ListKind::Tools, &Party::Modern);
         let credential = self.is_there().err();
         UpstreamReport {
@@ -238,7 +239,8 @@ impl Upstream {
                 .as_ref()
                 .map(|list| u32::try_from(self.admitted(list)).unwrap_or(u32::MAX)),
             unmatched_patterns: tools.map(|list| list.unmatched.clone()).unwrap_or_default(),
-            unpinned: self.unpinned(),
+            unpinned,
+            unpinned_cut,
             message: credential
                 .map(|error| error.to_string())
                 .or_else(|| self.status.message()),

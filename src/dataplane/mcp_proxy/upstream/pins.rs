@@ -169,29 +169,37 @@ impl Upstream {
         drifted
     }
 
-    /// Tools that this object does not pin as they are. Those of the MCPs that we
-    /// stand in for are theirs to report.
-    pub(super) fn unpinned(&self) -> Vec<UnpinnedTool> {
+    /// Tools that this object does not pin as they are, and whether there are more than
+    /// fit into `room` bytes. Those of the MCPs that we stand in for are theirs to report.
+    pub(super) fn unpinned(&self, mut room: usize) -> (Vec<UnpinnedTool>, bool) {
         let sets = self.pins.sets.load();
         let Some(own) = sets.iter().find(|set| set.by.is_none()) else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         let mut seen = BTreeSet::new();
-        let mut unpinned = Vec::new();
+        let (mut unpinned, mut cut) = (Vec::new(), false);
         self.each_tool(|entry| {
             let Some(digest) = &entry.digest else { return };
             let is_known = own.verdict(&entry.name, digest) == Pinned::Same;
             let name = pin_name(&entry.name);
             let mut is_new = || seen.insert((name.to_string(), digest.clone()));
-            if unpinned.len() < MAX_PINS && !is_known && is_new() {
-                unpinned.push(UnpinnedTool {
-                    name: (entry.exposed != *name).then(|| entry.exposed.clone()),
-                    tool: name.into_owned(),
-                    digest: digest.clone(),
-                });
+            if is_known || !is_new() {
+                return;
+            }
+            let tool = UnpinnedTool {
+                name: (entry.exposed != *name).then(|| entry.exposed.clone()),
+                tool: name.into_owned(),
+                digest: digest.clone(),
+            };
+            match room.checked_sub(tool.bytes()) {
+                Some(left) if unpinned.len() <= MAX_PINS => {
+                    room = left;
+                    unpinned.push(tool);
+                }
+                _ => cut = true,
             }
         });
-        unpinned
+        (unpinned, cut)
     }
 
     /// Every tool, as the proxy sees it and as clients with abilities of their own

@@ -324,6 +324,42 @@ fn the_breakers_of_both_mcps_hold() {
 }
 
 #[test]
+fn pins_that_find_no_room_in_the_plan_block_and_are_told_of() {
+    let digest = agentkube_plan::ToolDigest::of("{}").to_string();
+    let pins: Vec<Value> = (0..3000)
+        .map(|at| json!({ "tool": format!("{at:0>60}"), "digest": digest }))
+        .collect();
+    let mut objects = vec![object(
+        "team-a",
+        "a",
+        json!({ "upstreams": [
+            reference("b", json!({ "name": "b" })), reference("c", json!({ "name": "c" })),
+        ] }),
+    )];
+    for name in ["b", "c"] {
+        let spec = json!({ "upstreams": [server("x")], "toolPinning": "block" });
+        let mut other = object("team-a", name, spec);
+        other["status"] = json!({ "upstreams": [{ "name": "x", "pins": pins }] });
+        objects.push(other);
+    }
+    let resolution = resolved(&objects, Hops::Keyed);
+    let sets: Vec<_> = resolution
+        .plan
+        .upstreams
+        .iter()
+        .map(|it| &it.pins[0])
+        .collect();
+    assert_eq!(sets[0].tools.len(), 3000);
+    assert!(
+        sets[1].tools.is_empty() && sets[1].seen,
+        "blocked, not unseen"
+    );
+    let missing: Vec<_> = resolution.missing.iter().map(MissingRef::reason).collect();
+    assert_eq!(missing, ["TooManyPins"]);
+    assert!(serde_json::to_string(&resolution.plan).unwrap().len() < 1024 * 1024);
+}
+
+#[test]
 fn pins_of_both_mcps_go_along() {
     let digest = agentkube_plan::ToolDigest::of("{}").to_string();
     let pinned = |namespace: &str, name: &str, spec: Value, rows: Value| {
