@@ -6,6 +6,8 @@
 //! drift until somebody approves it. A tool that goes away keeps its pin, and so do
 //! those of an upstream that is down.
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use agentkube_plan::{
@@ -15,6 +17,8 @@ use agentkube_plan::{
 use super::status::{DriftChange, MCPStatus, McpUpstreamStatus, ToolDrift, ToolPin};
 use super::{MCP, ToolPinning};
 use crate::keys;
+
+pub use self::words::{approving, shown};
 
 /// Drifts of one upstream that status shows.
 const MOST_SHOWN: usize = 256;

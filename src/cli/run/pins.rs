@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use agentkube_crds::mcp::pins::{Approvals, Pins, settle};
+use agentkube_crds::mcp::pins::{Approvals, Pins, approving, settle, shown};
 use agentkube_crds::mcp::{McpUpstreamStatus, ToolDrift, ToolPinning};
 use agentkube_crds::{LLMGateway, MCP, MCPStatus};
 use agentkube_plan::{DigestReport, PinMode};
@@ -101,11 +101,12 @@ impl Pinning {
             PinMode::Warn => "still served",
         };
         for (upstream, drift) in drifts(now).filter(|(_, drift)| !known.contains(drift)) {
-            let (name, change) = (&drift.name, drift.change.as_str());
+            let (name, change) = (shown(&drift.name), drift.change.as_str());
             notes.push(format!(
                 "Warning: mcp {object}: tool {name} of upstream {upstream} is {change}, not as \
-                 pinned, and {fate}; to approve: agentkube tools approve {} {object} {name}",
-                self.flag
+                 pinned, and {fate}; to approve: agentkube tools approve {} {object} {}",
+                self.flag,
+                approving(&drift.name, &drift.digest)
             ));
         }
         Look { changed, notes }

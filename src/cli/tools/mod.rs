@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 use agentkube_crds::MCPStatus;
 use agentkube_crds::mcp::ToolDrift;
+use agentkube_crds::mcp::pins::{approving, has_room, shown};
+use agentkube_plan::ToolDigest;
 use serde_json::json;
 
 use super::output::Output;
@@ -56,7 +58,7 @@ struct ApproveArgs {
     /// The MCP
     #[arg(value_name = "NAMESPACE/NAME")]
     mcp: Object,
-    /// Tools, by the names that clients see
+    /// Tools, by the names that clients see, or by the digests of their definitions
     #[arg(value_name = "TOOL", required_unless_present = "all")]
     tools: Vec<String>,
     /// Every tool that is not as it is pinned
@@ -168,6 +170,7 @@ async fn approve(args: ApproveArgs) -> Result<(), String> {
     };
     for drift in &approved {
         let ToolDrift { name, digest, .. } = drift;
+        let name = shown(name);
         println!("approved {name} of mcp {} ({digest})", args.mcp);
     }
     if approved.is_empty() {
@@ -183,8 +186,8 @@ async fn approve(args: ApproveArgs) -> Result<(), String> {
 fn chosen(mcp: &Object, status: &MCPStatus, tools: &[String]) -> Result<Vec<ToolDrift>, String> {
     let all = || status.upstreams.iter().flat_map(|it| &it.drifted);
     for tool in tools {
-        if !all().any(|drift| drift.name == *tool) {
-            let mut known: Vec<&str> = all().map(|drift| drift.name.as_str()).collect();
+        if !all().any(|drift| is_meant(tool, drift)) {
+            let mut known: Vec<_> = all().map(|drift| shown(&drift.name)).collect();
             known.sort_unstable();
             let known = match known.is_empty() {
                 true => "every tool is as it is pinned".to_owned(),
@@ -195,8 +198,28 @@ fn chosen(mcp: &Object, status: &MCPStatus, tools: &[String]) -> Result<Vec<Tool
             ));
         }
     }
-    let wanted = all().filter(|drift| tools.is_empty() || tools.contains(&drift.name));
-    Ok(wanted.cloned().collect())
+    let is_wanted =
+        |drift: &&ToolDrift| tools.is_empty() || tools.iter().any(|tool| is_meant(tool, drift));
+    let without_room = status.upstreams.iter().flat_map(|upstream| {
+        let drifted = upstream.drifted.iter().filter(is_wanted);
+        drifted.filter(|drift| !has_room(status, &upstream.name, drift))
+    });
+    if let Some(first) = without_room.into_iter().next() {
+        let name = shown(&first.name);
+        return Err(format!(
+            "mcp {mcp}: no room to pin {name}: it has too many pins"
+        ));
+    }
+    Ok(all().filter(is_wanted).cloned().collect())
+}
+
+/// True for the name of a tool, or the digest of its definition. A name that reads as a
+/// digest is never one: it would approve what somebody else's digest stands for.
+fn is_meant(word: &str, drift: &ToolDrift) -> bool {
+    match ToolDigest::parse(word) {
+        Some(digest) => digest.as_str() == drift.digest,
+        None => word == drift.name,
+    }
 }
 
 /// One line of the list.
@@ -245,7 +268,7 @@ fn print(found: &[Found], place: &Place) {
         let digest: String = row.drift.digest.chars().take(19).collect();
         [
             row.mcp.to_string(),
-            row.drift.name.clone(),
+            shown(&row.drift.name).into_owned(),
             row.upstream.clone(),
             row.drift.change.as_str().to_owned(),
             digest,
@@ -267,10 +290,15 @@ fn print(found: &[Found], place: &Place) {
     println!();
     for Found { mcp, status } in found {
         let drifted = status.upstreams.iter().flat_map(|it| &it.drifted);
-        let names: Vec<&str> = drifted.map(|drift| drift.name.as_str()).collect();
+        let names: Vec<&str> = drifted
+            .map(|drift| approving(&drift.name, &drift.digest))
+            .collect();
         if !names.is_empty() {
             let (flags, names) = (place.flags(), names.join(" "));
             println!("to approve: agentkube tools approve {flags}{mcp} {names}");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

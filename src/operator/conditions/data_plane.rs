@@ -1,6 +1,6 @@
 //! Conditions of an LLMGateway or an MCP.
 
-use agentkube_crds::mcp::pins::Drift;
+use agentkube_crds::mcp::pins::{Drift, approving, shown};
 use agentkube_plan::{DigestReport, PinMode};
 
 use super::Statement;
@@ -275,9 +275,11 @@ fn told(drifted: &[Drift], object: &str, fate: &str) -> String {
     let named = drifted.iter().take(MOST_NAMED);
     let mut tools: Vec<String> = named
         .clone()
-        .map(|it| format!("{} ({} {})", it.name, it.row, it.change.as_str()))
+        .map(|it| format!("{} ({} {})", shown(&it.name), it.row, it.change.as_str()))
         .collect();
-    let mut names: Vec<&str> = named.map(|it| it.name.as_str()).collect();
+    let mut names: Vec<&str> = named
+        .map(|it| approving(&it.name, it.digest.as_str()))
+        .collect();
     if drifted.len() > MOST_NAMED {
         tools.push(format!("{} more", drifted.len() - MOST_NAMED));
         names = vec!["--all"];

