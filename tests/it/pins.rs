@@ -128,19 +128,54 @@ fn agentkube(folder: &Path, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8(text).unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_changed_tool_stays_blocked_over_a_restart_until_it_is_approved() {
-    let tools = Arc::new(Mutex::new(tool("pays")));
-    let server = tool_server(&tools).await;
+/// A folder with the manifest of an MCP that blocks.
+fn home(server: &Upstream) -> TempDir {
     let home = TempDir::new().unwrap();
-    let folder = home.path();
     let endpoint = server.url("/mcp");
     let manifest = format!(
         "apiVersion: agentkube.io/v1alpha1\nkind: MCP\nmetadata: {{ name: tools }}\nspec:\n  \
          toolPinning: block\n  auth: {{ mode: none }}\n  upstreams:\n    \
          - {{ name: bank, kind: http, endpoint: \"{endpoint}\" }}\n"
     );
-    fs::write(folder.join("tools.yaml"), manifest).unwrap();
+    fs::write(home.path().join("tools.yaml"), manifest).unwrap();
+    home
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pins_go_on_while_a_manifest_is_broken() {
+    let tools = Arc::new(Mutex::new(tool("pays")));
+    let server = tool_server(&tools).await;
+    let home = home(&server);
+    let folder = home.path();
+    let run = Running::start(folder);
+    run.says("pinned");
+    *tools.lock().unwrap() = tool("pays, and tells evil.example");
+    eventually("it is blocked", async || (run.tools() == 0).then_some(())).await;
+    run.says("Warning: mcp default/tools: tool pay");
+    fs::write(folder.join("tools.yaml"), "{").unwrap();
+    run.says("not reloaded");
+    let approve = [
+        "tools",
+        "approve",
+        "default/tools",
+        "pay",
+        "--state-dir",
+        "state",
+    ];
+    let (done, text) = agentkube(folder, &approve);
+    assert!(done, "{text}");
+    eventually("it is served again", async || {
+        (run.tools() == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_tool_stays_blocked_over_a_restart_until_it_is_approved() {
+    let tools = Arc::new(Mutex::new(tool("pays")));
+    let server = tool_server(&tools).await;
+    let home = home(&server);
+    let folder = home.path();
     let run = Running::start(folder);
     assert_eq!(run.says("pinned"), "pinned    mcp default/tools: 1 tools");
     *tools.lock().unwrap() = tool("pays, and tells evil.example");

@@ -6,16 +6,15 @@ use agentkube_webhooks::print;
 use super::report::Reporter;
 use crate::cli::offline::{Judged, Offline, Severity};
 
-/// Prints every warning, denial and admitted object, where somebody wants to know.
+/// Prints every warning, denial and admitted object.
 ///
 /// # Errors
 /// When anything is denied: a line that counts the denials.
-pub(super) fn answer(offline: &Offline, report: Option<&Reporter>) -> Result<(), String> {
+pub(super) fn answer(offline: &Offline, report: &Reporter) -> Result<(), String> {
     let mut denied = 0_usize;
     for judged in &offline.judged {
         let denial = denial(judged);
         denied += usize::from(denial.is_some());
-        let Some(report) = report else { continue };
         for warning in print::warnings(&judged.verdict.warnings) {
             report.note(&warning);
         }

@@ -57,36 +57,50 @@ pub(super) enum Plan {
     Proxy(ProxyPlan),
 }
 
-impl Desired {
-    /// Reads the manifests, prints what admission says where somebody wants to know,
-    /// and resolves them.
+/// Manifests that passed admission. Other pins are resolved with these, whatever
+/// the files have become since.
+pub(super) struct Loaded {
+    offline: Offline,
+    manifests: Vec<Manifest>,
+    values: SecretValues,
+}
+
+impl Loaded {
+    /// Reads the manifests and prints what admission says.
     ///
     /// # Errors
-    /// When a file cannot be read, an object is denied, or there is nothing to
-    /// serve.
-    pub(super) fn load(
+    /// When a file cannot be read or an object is denied.
+    pub(super) fn read(
         paths: &[PathBuf],
         flags: &[SecretFlag],
-        state: &StateDir,
-        report: Option<&Reporter>,
-    ) -> Result<Vec<Self>, String> {
+        report: &Reporter,
+    ) -> Result<Self, String> {
         let manifests = load(paths).map_err(|found| unreadable(&found))?;
         let values = SecretValues::gather(&manifests, flags)?;
         let offline = Offline::judge(manifests, flags, Mode::Local);
         admission::answer(&offline, report)?;
-        let manifests: Vec<Manifest> = offline
-            .judged
-            .iter()
-            .map(|judged| judged.manifest.clone())
-            .collect();
+        let manifests = offline.judged.iter();
+        let manifests = manifests.map(|judged| judged.manifest.clone()).collect();
+        Ok(Self {
+            offline,
+            manifests,
+            values,
+        })
+    }
+
+    /// Resolves them, with what the state directory holds.
+    ///
+    /// # Errors
+    /// When an object cannot be resolved, or there is nothing to serve.
+    pub(super) fn desired(&self, state: &StateDir) -> Result<Vec<Desired>, String> {
         let context = Context {
-            offline: &offline,
-            manifests: &manifests,
-            values: &values,
+            offline: &self.offline,
+            manifests: &self.manifests,
+            values: &self.values,
             state,
         };
         let mut desired = Vec::new();
-        for judged in &offline.judged {
+        for judged in &self.offline.judged {
             desired.extend(context.one(judged)?);
         }
         if desired.is_empty() {

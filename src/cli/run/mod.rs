@@ -28,7 +28,7 @@ pub(crate) use state::StateDir;
 use super::demo::{self, Demo};
 use super::output::Output;
 use super::{logging, process};
-use desired::Desired;
+use desired::Loaded;
 use follow::Follower;
 use planes::Planes;
 use report::Reporter;
@@ -93,8 +93,12 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let stop = process::stop_signal()?;
     let state = StateDir::locate(args.state_dir.clone())?;
     let report = Reporter::new(args.output);
-    let desired = Desired::load(&args.paths, &args.secrets, &state, Some(&report))
-        .map_err(|message| format!("{message}; nothing is served"))?;
+    let load = || {
+        let loaded = Loaded::read(&args.paths, &args.secrets, &report)?;
+        let desired = loaded.desired(&state)?;
+        Ok::<_, String>((loaded, desired))
+    };
+    let (mut served, desired) = load().map_err(|it| format!("{it}; nothing is served"))?;
     let demo = match args.demo {
         true => Some(start_demo().await?),
         false => None,
@@ -106,27 +110,34 @@ async fn run(args: RunArgs) -> Result<(), String> {
     report.served(&planes.replace(desired).await?);
     report.ready(planes.admin());
 
+    // What was said of pins that cannot be served.
+    let mut pins_failed = None;
     let mut follower = Follower::new(&args.paths);
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        // Pins say of themselves what changed; the manifests are the same.
-        let teller = tokio::select! {
-            () = stop.cancelled() => break,
-            () = follower.changed() => Some(&report),
-            _ = looks.tick() => match planes.look_at_pins(&report) {
-                true => None,
-                false => continue,
-            },
-        };
         // The last good state goes on being served when the new one is not good.
-        match Desired::load(&args.paths, &args.secrets, &state, teller) {
-            Ok(desired) => match (planes.replace(desired).await, teller) {
-                (Ok(served), Some(report)) => report.reloaded(&served),
-                (Ok(_), None) => {}
-                (Err(message), _) => report.kept(&message),
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = follower.changed() => match load() {
+                Ok((loaded, desired)) => match planes.replace(desired).await {
+                    Ok(changes) => {
+                        report.reloaded(&changes);
+                        served = loaded;
+                    }
+                    Err(message) => report.kept(&message),
+                },
+                Err(message) => report.kept(&message),
             },
-            Err(message) => report.kept(&message),
+            _ = looks.tick() => {
+                if planes.look_at_pins(&report) {
+                    let failure = repin(&mut planes, &served, &state).await.err();
+                    if let Some(message) = failure.as_ref().filter(|_| failure != pins_failed) {
+                        report.kept(message);
+                    }
+                    pins_failed = failure;
+                }
+            }
         }
     }
     report.stopping();
@@ -136,6 +147,12 @@ async fn run(args: RunArgs) -> Result<(), String> {
         demo.shutdown().await;
     }
     Ok(())
+}
+
+/// Serves other pins. What changed they say themselves: the manifests are the same,
+/// also when a file is not good just now.
+async fn repin(planes: &mut Planes, served: &Loaded, state: &StateDir) -> Result<(), String> {
+    planes.replace(served.desired(state)?).await.map(drop)
 }
 
 async fn start_demo() -> Result<Demo, String> {
