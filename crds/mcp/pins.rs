@@ -314,8 +314,8 @@ pub fn has_room(status: &MCPStatus, upstream: &str, drift: &ToolDrift) -> bool {
 }
 
 /// Pins drifted tools of a status as they are now, as far as there is room, and takes
-/// them off its list.
-pub fn approve(status: &mut MCPStatus, approved: &[ToolDrift]) {
+/// them off its list. Each with its upstream: several may have the same.
+pub fn approve(status: &mut MCPStatus, approved: &[(String, ToolDrift)]) {
     let mut pins = Pins::of(Some(status));
     for upstream in &mut status.upstreams {
         let mut pin = |drift: &ToolDrift| {
@@ -324,7 +324,10 @@ pub fn approve(status: &mut MCPStatus, approved: &[ToolDrift]) {
         };
         let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(&mut upstream.drifted)
             .into_iter()
-            .partition(|drift| approved.contains(drift) && pin(drift));
+            .partition(|drift| {
+                let mut all = approved.iter();
+                all.any(|(at, it)| *at == upstream.name && it == drift) && pin(drift)
+            });
         upstream.drifted = left;
         for drift in taken {
             let is_its = |pin: &ToolPin| pin.tool == drift.tool && pin.from == drift.from;
@@ -343,7 +346,7 @@ pub fn approve(status: &mut MCPStatus, approved: &[ToolDrift]) {
 /// The text of the annotation that approves these definitions too, without those of
 /// `before` that are done.
 #[must_use]
-pub fn annotation(before: &str, status: &MCPStatus, approved: &[ToolDrift]) -> String {
+pub fn annotation(before: &str, status: &MCPStatus, approved: &[(String, ToolDrift)]) -> String {
     let pinned: BTreeSet<&str> = status
         .upstreams
         .iter()
@@ -359,7 +362,7 @@ pub fn annotation(before: &str, status: &MCPStatus, approved: &[ToolDrift]) -> S
         .filter(|word| !is_done(word))
         .map(str::to_owned)
         .collect();
-    for ToolDrift { name, digest, .. } in approved {
+    for (_, ToolDrift { name, digest, .. }) in approved {
         // A name that would be read as several words, or as none, is left out.
         let word = match name.contains(is_between) {
             true => digest.clone(),

@@ -212,7 +212,7 @@ async fn a_changed_tool_stays_blocked_over_a_restart_until_it_is_approved() {
     let words: Vec<&str> = command.split(' ').collect();
     let (done, text) = agentkube(folder, &words);
     assert!(
-        done && text.starts_with("approved pay of mcp default/tools"),
+        done && text.starts_with("approved pay of bank, mcp default/tools"),
         "{text}"
     );
     eventually("it is served again", async || {

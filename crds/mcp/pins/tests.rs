@@ -44,6 +44,11 @@ fn names_of_full(settled: &Settled) -> Vec<&str> {
     settled.full.iter().map(String::as_str).collect()
 }
 
+fn of_a(status: &MCPStatus) -> Vec<(String, ToolDrift)> {
+    let drifted = status.upstreams[0].drifted.iter();
+    drifted.map(|it| ("a".to_owned(), it.clone())).collect()
+}
+
 fn names(settled: &Settled) -> Vec<(&str, DriftChange)> {
     let drifted = settled.drifted.iter();
     drifted.map(|it| (it.name.as_str(), it.change)).collect()
@@ -161,7 +166,7 @@ fn names_that_are_long_as_json_stay_within_the_bytes() {
     assert!(plan.len() < MAX_PIN_BYTES, "{}", plan.len());
     // In the state directory an approval finds no room either.
     let mut approved = status.clone();
-    approve(&mut approved, &status.upstreams[0].drifted);
+    approve(&mut approved, &of_a(&status));
     assert_eq!(approved.upstreams, status.upstreams);
 }
 
@@ -237,7 +242,7 @@ fn what_the_command_writes_approves_what_was_seen() {
     let reports = [report("a", &[("x", "2"), ("y z", "2")])];
     let then = look(&first, "", &reports);
     then.show(&mut status);
-    let drifted = status.upstreams[0].drifted.clone();
+    let drifted = of_a(&status);
     let old = format!("keep x@{}", ToolDigest::of("1"));
     let text = annotation(&old, &status, &drifted);
     let words: Vec<&str> = text.split(',').collect();

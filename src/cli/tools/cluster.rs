@@ -6,7 +6,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::{Found, Object, chosen};
+use super::{Found, Object, Wanted, chosen};
 use crate::cli::process::chain;
 
 /// Tries to write over what somebody else wrote meanwhile.
@@ -49,13 +49,16 @@ pub(super) async fn find(mcp: Option<&Object>) -> Result<Vec<Found>, String> {
 
 /// Annotates the MCP with the digests that are approved: what changes again between
 /// this and the operator's look is not.
-pub(super) async fn approve(mcp: &Object, tools: &[String]) -> Result<Vec<ToolDrift>, String> {
+pub(super) async fn approve(
+    mcp: &Object,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<(String, ToolDrift)>, String> {
     let failed = |error: kube::Error| format!("mcp {mcp}: {}", chain(&error));
     let api = Api::<MCP>::namespaced(client().await?, &mcp.namespace);
     for _ in 0..ATTEMPTS {
         let object = api.get(&mcp.name).await.map_err(failed)?;
         let status = object.status.clone().unwrap_or_default();
-        let chosen = chosen(mcp, &status, tools)?;
+        let chosen = chosen(mcp, &status, wanted)?;
         if chosen.is_empty() {
             return Ok(chosen);
         }

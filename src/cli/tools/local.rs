@@ -3,7 +3,7 @@
 use agentkube_crds::mcp::ToolDrift;
 use agentkube_crds::mcp::pins;
 
-use super::{Found, Object, chosen};
+use super::{Found, Object, Wanted, chosen};
 use crate::cli::pin_file::PinFile;
 use crate::cli::run::StateDir;
 
@@ -38,10 +38,10 @@ pub(super) fn find(state: &StateDir, mcp: Option<&Object>) -> Result<Vec<Found>,
 pub(super) fn approve(
     state: &StateDir,
     mcp: &Object,
-    tools: &[String],
-) -> Result<Vec<ToolDrift>, String> {
+    wanted: &Wanted<'_>,
+) -> Result<Vec<(String, ToolDrift)>, String> {
     let approved = file(state, mcp).change(|status| {
-        let chosen = chosen(mcp, status, tools)?;
+        let chosen = chosen(mcp, status, wanted)?;
         pins::approve(status, &chosen);
         Ok(chosen)
     });

@@ -7,6 +7,7 @@
 mod cluster;
 mod local;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,6 +65,9 @@ struct ApproveArgs {
     /// Every tool that is not as it is pinned
     #[arg(long, conflicts_with = "tools")]
     all: bool,
+    /// Only tools of this upstream, as `tools list` names it
+    #[arg(long, value_name = "UPSTREAM")]
+    upstream: Option<String>,
     #[command(flatten)]
     place: Place,
 }
@@ -164,14 +168,19 @@ async fn list(args: ListArgs) -> Result<(), String> {
 }
 
 async fn approve(args: ApproveArgs) -> Result<(), String> {
-    let approved = match args.place.state()? {
-        Some(state) => local::approve(&state, &args.mcp, &args.tools)?,
-        None => cluster::approve(&args.mcp, &args.tools).await?,
+    let wanted = Wanted {
+        tools: &args.tools,
+        upstream: args.upstream.as_deref(),
     };
-    for drift in &approved {
+    let approved = match args.place.state()? {
+        Some(state) => local::approve(&state, &args.mcp, &wanted)?,
+        None => cluster::approve(&args.mcp, &wanted).await?,
+    };
+    for (upstream, drift) in &approved {
         let ToolDrift { name, digest, .. } = drift;
         let name = shown(name);
-        println!("approved {name} of mcp {} ({digest})", args.mcp);
+        let upstream = path(upstream, drift);
+        println!("approved {name} of {upstream}, mcp {} ({digest})", args.mcp);
     }
     if approved.is_empty() {
         println!("every tool of mcp {} is as it is pinned", args.mcp);
@@ -179,38 +188,89 @@ async fn approve(args: ApproveArgs) -> Result<(), String> {
     Ok(())
 }
 
-/// What is to be approved of a status: the drifts of these tools, or all of them.
+/// Which drifts are to be approved.
+struct Wanted<'a> {
+    /// Names or digests. None: every drift.
+    tools: &'a [String],
+    /// Of this upstream only.
+    upstream: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    /// True for its upstream, and those of the MCP that it is.
+    fn is_at(&self, upstream: &str, drift: &ToolDrift) -> bool {
+        let is_it = |wanted| wanted == upstream || wanted == path(upstream, drift);
+        self.upstream.is_none_or(is_it)
+    }
+}
+
+/// What is to be approved of a status, each with its upstream of the spec.
 ///
 /// # Errors
-/// When one of the tools did not drift.
-fn chosen(mcp: &Object, status: &MCPStatus, tools: &[String]) -> Result<Vec<ToolDrift>, String> {
-    let all = || status.upstreams.iter().flat_map(|it| &it.drifted);
-    for tool in tools {
-        if !all().any(|drift| is_meant(tool, drift)) {
-            let mut known: Vec<_> = all().map(|drift| shown(&drift.name)).collect();
-            known.sort_unstable();
-            let known = match known.is_empty() {
-                true => "every tool is as it is pinned".to_owned(),
-                false => format!("these are not as pinned: {}", known.join(", ")),
-            };
-            return Err(format!(
-                "mcp {mcp}: nothing to approve of {tool:?}; {known}"
-            ));
+/// When one of the tools did not drift, or at several upstreams: clients see one of
+/// them, and approve what they never saw. When there is no room.
+fn chosen(
+    mcp: &Object,
+    status: &MCPStatus,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<(String, ToolDrift)>, String> {
+    let drifted = status.upstreams.iter().flat_map(|upstream| {
+        let drifted = upstream.drifted.iter();
+        drifted.map(move |drift| (upstream.name.as_str(), drift))
+    });
+    let all: Vec<_> = drifted
+        .filter(|(upstream, drift)| wanted.is_at(upstream, drift))
+        .collect();
+    for tool in wanted.tools {
+        let mut places = all.iter().filter(|(_, drift)| is_meant(tool, drift));
+        let places: BTreeSet<String> = places.by_ref().map(|(at, it)| path(at, it)).collect();
+        let places: Vec<String> = places.into_iter().collect();
+        match places.as_slice() {
+            [] => return Err(nothing(mcp, tool, all.iter().map(|(_, drift)| *drift))),
+            [_] => {}
+            several => {
+                return Err(format!(
+                    "mcp {mcp}: {} of these upstreams is not as pinned: {}; say of which with \
+                     --upstream",
+                    shown(tool),
+                    several.join(", ")
+                ));
+            }
         }
     }
-    let is_wanted =
-        |drift: &&ToolDrift| tools.is_empty() || tools.iter().any(|tool| is_meant(tool, drift));
-    let without_room = status.upstreams.iter().flat_map(|upstream| {
-        let drifted = upstream.drifted.iter().filter(is_wanted);
-        drifted.filter(|drift| !has_room(status, &upstream.name, drift))
-    });
-    if let Some(first) = without_room.into_iter().next() {
-        let name = shown(&first.name);
-        return Err(format!(
-            "mcp {mcp}: no room to pin {name}: it has too many pins"
-        ));
+    let meant = |drift| wanted.tools.iter().any(|tool| is_meant(tool, drift));
+    let mut chosen = Vec::new();
+    for (upstream, drift) in all {
+        if !wanted.tools.is_empty() && !meant(drift) {
+            continue;
+        }
+        if !has_room(status, upstream, drift) {
+            let name = shown(&drift.name);
+            return Err(format!(
+                "mcp {mcp}: no room to pin {name}: it has too many pins"
+            ));
+        }
+        chosen.push((upstream.to_owned(), drift.clone()));
     }
-    Ok(all().filter(is_wanted).cloned().collect())
+    Ok(chosen)
+}
+
+fn nothing<'a>(mcp: &Object, tool: &str, all: impl Iterator<Item = &'a ToolDrift>) -> String {
+    let mut known: Vec<_> = all.map(|drift| shown(&drift.name)).collect();
+    known.sort_unstable();
+    let known = match known.is_empty() {
+        true => "every tool is as it is pinned".to_owned(),
+        false => format!("these are not as pinned: {}", known.join(", ")),
+    };
+    format!("mcp {mcp}: nothing to approve of {tool:?}; {known}")
+}
+
+/// Where a drifted tool is from, as a plan names it.
+fn path(upstream: &str, drift: &ToolDrift) -> String {
+    match &drift.from {
+        Some(from) => format!("{upstream}/{from}"),
+        None => upstream.to_owned(),
+    }
 }
 
 /// True for the name of a tool, or the digest of its definition. A name that reads as a
@@ -247,10 +307,7 @@ fn rows(found: &[Found]) -> impl Iterator<Item = Row<'_>> {
         status.upstreams.iter().flat_map(move |upstream| {
             upstream.drifted.iter().map(move |drift| Row {
                 mcp,
-                upstream: match &drift.from {
-                    Some(from) => format!("{}/{from}", upstream.name),
-                    None => upstream.name.clone(),
-                },
+                upstream: path(&upstream.name, drift),
                 drift,
             })
         })

@@ -33,6 +33,31 @@ fn a_digest_names_the_definition_and_no_tool_that_is_called_so() {
     let digest = ToolDigest::of("1").to_string();
     let drifts = [drift("--all", "1"), drift(&digest, "2")];
     let status = status(&[("a", &drifts)]);
-    let found = chosen(&mcp(), &status, std::slice::from_ref(&digest)).unwrap();
-    assert_eq!(found, drifts[..1]);
+    let wanted = Wanted {
+        tools: std::slice::from_ref(&digest),
+        upstream: None,
+    };
+    let found = chosen(&mcp(), &status, &wanted).unwrap();
+    assert_eq!(found, [("a".to_owned(), drifts[0].clone())]);
+}
+
+#[test]
+fn a_tool_of_several_upstreams_is_approved_at_the_one_that_is_named() {
+    let status = status(&[("a", &[drift("pay", "1")]), ("b", &[drift("pay", "1")])]);
+    let tools = ["pay".to_owned()];
+    let wanted = |upstream| Wanted {
+        tools: &tools,
+        upstream,
+    };
+    let error = chosen(&mcp(), &status, &wanted(None)).unwrap_err();
+    assert!(
+        error.contains("a, b; say of which with --upstream"),
+        "{error}"
+    );
+    let found = chosen(&mcp(), &status, &wanted(Some("b"))).unwrap();
+    assert_eq!(found, [("b".to_owned(), drift("pay", "1"))]);
+    let mut approved = status.clone();
+    agentkube_crds::mcp::pins::approve(&mut approved, &found);
+    let left = approved.upstreams.iter().map(|it| it.drifted.len());
+    assert_eq!(left.collect::<Vec<_>>(), [1, 0]);
 }

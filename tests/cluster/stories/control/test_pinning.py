@@ -135,7 +135,7 @@ spec:
             code, refused = tools("approve", f"{ns}/tools", "read")
             assert code == 1 and "these are not as pinned: new, write" in refused, refused
             code, approved = tools("approve", f"{ns}/tools", "write")
-            assert code == 0 and f"approved write of mcp {ns}/tools" in approved, approved
+            assert code == 0 and f"approved write of github, mcp {ns}/tools" in approved, approved
             until("the approval", lambda: pinned(ns)["write"] == digest("writes, and sends"))
             until("the rest is told", lambda: "write" not in
                   condition("mcp", ns, "tools", "ToolsPinned")[2])
