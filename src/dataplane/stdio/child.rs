@@ -148,11 +148,13 @@ impl Child {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// When it was last in use; now, while a request is under way.
+    /// True when nobody has used it for so long. Never while a request is under way.
+    pub(super) fn is_unused_for(&self, idle: Duration) -> bool {
+        !self.inbox.is_busy() && self.used().elapsed() >= idle
+    }
+
+    /// When it was last in use; a request may be under way.
     pub(super) fn used(&self) -> Instant {
-        if self.inbox.is_busy() {
-            return Instant::now();
-        }
         *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -292,7 +292,7 @@ impl Held {
     /// Stops the children that nobody used for so long.
     pub(super) fn sweep(&mut self, idle: Duration) {
         self.forget_ended();
-        let is_idle = |child: &Arc<Child>| child.used().elapsed() >= idle;
+        let is_idle = |child: &Arc<Child>| child.is_unused_for(idle);
         for (_, child) in self.sessions.extract_if(|_, child| is_idle(child)) {
             child.stop();
         }
