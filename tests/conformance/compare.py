@@ -95,6 +95,17 @@ def run(children, cell):
     return cell, direct, suite(through, client, children.folder / f"proxied-{tag}")
 
 
+# Where the server does not speak the client's era, there is little to compare with: so
+# many scenarios the bridge passes.
+BRIDGED = {"dual": 31, "legacy": 28, "stdio-legacy": 28, "sse": 28, "legacy-x2": 28}
+
+
+def least(cell):
+    """How many scenarios must pass through the proxy."""
+    server, client = cell.split("/")
+    return BRIDGED.get(server, 0) if client == "2026-07-28" else 0
+
+
 def report(cell, direct, proxied, known):
     """Prints a cell; true when nothing is worse than it may be."""
     worse = {
@@ -109,6 +120,8 @@ def report(cell, direct, proxied, known):
     if "SUCCESS" not in direct.values():
         # Nothing to compare with: the server did not start, or the suite asked nothing.
         lost.append((cell, "all", "nothing passes directly"))
+    if passed(proxied)[0] < least(cell):
+        lost.append((cell, "some", f"{least(cell)} scenarios passed before"))
     stale = sorted(entry for entry in known - worse if entry[0] == cell)
     print(line, "ok" if not lost and not stale else "FAILED", flush=True)
     for _, scenario, check in lost:
