@@ -13,7 +13,7 @@ mod writer;
 use bytes::Bytes;
 
 pub(crate) use error::{body as error_body, words as error_words};
-pub(crate) use request::effort;
+pub(crate) use request::{effort, some_effort};
 
 use crate::answer::Answer;
 use crate::codec::{

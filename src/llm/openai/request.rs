@@ -7,4 +7,4 @@ mod wire;
 mod write;
 
 pub(crate) use read::to_ir;
-pub(crate) use write::{effort, from_ir};
+pub(crate) use write::{effort, from_ir, some_effort};

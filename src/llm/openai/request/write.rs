@@ -165,7 +165,7 @@ pub(crate) fn from_ir(request: &ChatRequest, to: &mut Encode<'_>) -> Result<Enco
         logprobs: None,
         top_logprobs: None,
         response_format: request.response_format.as_ref().map(format),
-        reasoning_effort: effort(request.reasoning.as_ref(), to),
+        reasoning_effort: thinks(request.reasoning.as_ref(), to),
         user: user(request, to),
         metadata: request.metadata.as_deref(),
         stream: request.stream.then_some(true),
@@ -351,6 +351,26 @@ fn format(format: &ResponseFormat) -> OutFormat<'_> {
             },
         },
     }
+}
+
+/// How hard to think. OpenAI's models show none of it here; other servers show all.
+fn thinks(reasoning: Option<&Reasoning>, to: &mut Encode<'_>) -> Option<&'static str> {
+    let hides = to.capabilities.max_tokens_field == MaxTokensField::MaxCompletionTokens;
+    // Ollama's clients ask for thoughts, and get them where there are some.
+    let asks =
+        reasoning.is_some_and(|it| it.show == Some(true)) && !to.is_from(Dialect::OllamaChat);
+    if hides && asks {
+        to.drop_top(Field::ReasoningDisplay);
+    }
+    effort(reasoning, to).or_else(|| some_effort(reasoning, to).filter(|_| hides))
+}
+
+/// The effort where thinking is wanted and nothing is said of how much: some of
+/// OpenAI's models do not think unless they are told.
+pub(crate) fn some_effort(reasoning: Option<&Reasoning>, to: &Encode<'_>) -> Option<&'static str> {
+    let refuses = to.capabilities.refuses(Parameter::ReasoningEffort);
+    let wants = reasoning.is_some_and(|it| it.enabled == Some(true));
+    (wants && !refuses).then(|| to.capabilities.nearest(Effort::Medium).as_str())
 }
 
 /// The effort nearest to what was asked for, by whichever word.

@@ -284,7 +284,10 @@ fn user<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Option<&'a str> {
 }
 
 fn reasoning(request: &ChatRequest, to: &mut Encode<'_>) -> Option<OutReasoning> {
-    let effort = crate::openai::effort(request.reasoning.as_ref(), to);
+    let asked = request.reasoning.as_ref();
+    let effort = crate::openai::effort(asked, to);
+    let some = || crate::openai::some_effort(asked, to).filter(|_| is_openais(to));
+    let effort = effort.or_else(some);
     let thinks = !to.capabilities.refuses(Parameter::ReasoningEffort);
     let shown = request.reasoning.as_ref().and_then(|it| it.show);
     let summary = (thinks && shown == Some(true)).then_some("auto");

@@ -80,3 +80,85 @@ fn fidelity_is_as_the_table_says() {
     }
     assert_eq!(fs::read_to_string(&file).unwrap_or_default(), found);
 }
+
+/// What the provider does anyway, and what is about the answer: carried without a word.
+const NEEDS_NO_WORD: &[(&str, Option<Dialect>)] = &[
+    // The path says it, or nothing: Ollama streams unless it is told not to.
+    ("stream", None),
+    ("stream, stream_options.include_usage", None),
+    // The client's own items come back to it, sealed.
+    ("include reasoning.encrypted_content", None),
+    // Claude does not think unless it is told to.
+    ("thinking disabled", Some(Dialect::BedrockConverse)),
+    (
+        "additionalModelRequestFields.thinking disabled",
+        Some(Dialect::AnthropicMessages),
+    ),
+    (
+        "generationConfig.thinkingConfig.thinkingBudget (0)",
+        Some(Dialect::AnthropicMessages),
+    ),
+    (
+        "generationConfig.thinkingConfig.thinkingBudget (0)",
+        Some(Dialect::BedrockConverse),
+    ),
+    // Ollama shows all thoughts.
+    (
+        "generationConfig.thinkingConfig.includeThoughts",
+        Some(Dialect::OllamaChat),
+    ),
+    // They have no word to forbid calls; the tools are kept from them.
+    (
+        "toolConfig.functionCallingConfig.mode NONE",
+        Some(Dialect::BedrockConverse),
+    ),
+    (
+        "toolConfig.functionCallingConfig.mode NONE",
+        Some(Dialect::OllamaChat),
+    ),
+];
+
+/// A field that is carried shows in what the provider is asked: else the table would
+/// only say that nobody noticed the loss.
+#[test]
+fn what_is_carried_is_said_to_the_provider() {
+    let mut silent = Vec::new();
+    let mut needless: Vec<_> = NEEDS_NO_WORD.iter().collect();
+    for (client, provider) in pairs() {
+        let (_, model) = MODELS
+            .iter()
+            .find(|(of, _)| *of == provider.dialect)
+            .unwrap();
+        let said = |body: &Value| {
+            let body = body.to_string();
+            ask(client.dialect, provider.dialect, model, body.as_bytes())
+                .unwrap()
+                .body
+        };
+        let fields = format!("translate/fields/{}.json", client.dialect.as_str());
+        let fields: Value = serde_json::from_slice(&fixtures::read(&fields)).unwrap();
+        for (field, members) in fields.as_object().unwrap() {
+            if verdict(client.dialect, provider.dialect, members) != "carried" {
+                continue;
+            }
+            let least: Value = serde_json::from_slice(&least(client.dialect, "")).unwrap();
+            let mut asked = least.clone();
+            for (name, value) in members.as_object().unwrap() {
+                asked[name] = value.clone();
+            }
+            if said(&asked) != said(&least) {
+                continue;
+            }
+            let excused = |(name, of): &(&str, Option<Dialect>)| {
+                name == field && of.is_none_or(|of| of == provider.dialect)
+            };
+            needless.retain(|it| !excused(it));
+            if !NEEDS_NO_WORD.iter().any(excused) {
+                let (from, to) = (client.dialect.title(), provider.dialect.title());
+                silent.push(format!("{from} → {to}: {field}"));
+            }
+        }
+    }
+    assert_eq!(silent, Vec::<String>::new());
+    assert_eq!(needless, Vec::<&(&str, Option<Dialect>)>::new());
+}
