@@ -19,7 +19,7 @@
 //! | `unfinished` | a clean end of body after the first piece | a whole answer |
 //! | `miderror` | an in-band error after the first piece, then a clean end | overloaded |
 //! | `lateerror` | 200, and the first event is an error | overloaded |
-//! | `overloaded` | 503 (OpenAI, Bedrock), 529 (Anthropic) | the same |
+//! | `overloaded` | 503, 529 (Anthropic) | the same |
 //! | `ratelimited` | 429, `retry-after: 7` | the same |
 //! | `quota` | 429 of an exhausted account | the same |
 //! | `unauthorized` | 401 | the same |
@@ -36,6 +36,7 @@ use crate::{Gate, Gates, Reply, Request};
 mod anthropic;
 mod bedrock;
 mod converse;
+mod gemini;
 mod ollama;
 mod openai;
 mod responses;
@@ -112,6 +113,8 @@ pub fn by_model(gates: Arc<Gates>) -> impl Fn(&Request) -> Reply + Send + Sync +
             &ollama::DIALECT
         } else if route.ends_with("/converse") || route.ends_with("/converse-stream") {
             &bedrock::DIALECT
+        } else if route.ends_with("enerateContent") {
+            &gemini::DIALECT
         } else {
             return Reply::json(404, &openai::not_found(route));
         };
