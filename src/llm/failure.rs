@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{ApiError, ErrorKind};
+use crate::{ApiError, ErrorKind, overflow};
 
 /// A provider refused or broke off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +84,14 @@ impl Failure {
             | FailureKind::ServerError
             | FailureKind::Timeout => self.message.as_ref(),
         };
-        match told.map(ProviderMessage::for_client) {
+        let error = match told.map(ProviderMessage::for_client) {
             Some(message) if !message.is_empty() => ApiError::new(kind, message),
             _ => ApiError::new(kind, summary),
+        };
+        if self.overflows() {
+            return error.code(overflow::CODE);
         }
+        error
     }
 }
 

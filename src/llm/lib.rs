@@ -78,6 +78,7 @@ pub mod ndjson;
 mod object;
 mod ollama;
 mod openai;
+mod overflow;
 mod path;
 mod peek;
 mod profile;

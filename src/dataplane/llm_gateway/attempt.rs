@@ -132,9 +132,11 @@ impl<C> Exchange<'_, C> {
         }
         let body = bytes.freeze();
         let failure = classify(head.status, &head.headers, &body, SystemTime::now());
+        let dialect = self.wire.service().dialect;
+        let legible = !self.wire.is_translated() && !failure.is_foreign_to(dialect);
         let mut failed = Failed::provider(failure, head.status, &self.upstream.spec);
         // Its own words are the best ones, where the client can read them.
-        failed.refusal = (!self.wire.is_translated()).then(|| {
+        failed.refusal = legible.then(|| {
             Box::new(Refusal {
                 status: head.status,
                 headers: head.headers.clone(),

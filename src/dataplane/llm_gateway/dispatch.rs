@@ -71,6 +71,7 @@ pub(super) async fn dispatch<D: Dial>(
     let asked = call.asked(dice.below(u64::MAX));
     let mut exhausted = Exhausted {
         model: Arc::clone(&call.route.model),
+        named: call.route.header.clone(),
         attempts: 0,
         tried: Vec::new(),
     };
@@ -204,6 +205,8 @@ async fn serve<D: Dial>(
         let pause = pause(&failed, is_last, again, dice);
         let pause = pause
             .filter(|_| again < retries && call.retries_on(failed.kind))
+            // One request finds out whether an upstream is back, and no more.
+            .filter(|_| !candidate.slot.breaker.is_probing())
             .filter(|_| call.budget.spend(Instant::now()));
         let Some(pause) = pause else {
             note(candidate, &failed);

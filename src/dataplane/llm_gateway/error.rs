@@ -53,6 +53,8 @@ pub(super) struct Provenance {
 #[derive(Debug)]
 pub(super) struct Exhausted {
     pub(super) model: Arc<str>,
+    /// The same for the response header.
+    pub(super) named: HeaderValue,
     pub(super) attempts: u32,
     pub(super) tried: Vec<(String, Why)>,
 }
@@ -144,9 +146,8 @@ pub(super) fn plain(error: &ApiError, dialect: Dialect) -> Response<Body> {
 /// The provider speaks the client's dialect: its own words are the best ones.
 fn refused(failed: Failed, dialect: Dialect) -> Response<Body> {
     let Some(refusal) = failed.refusal else {
-        let told = failed.told.as_ref().map(|told| told.for_client());
-        let told = told.unwrap_or(&failed.what);
-        return plain(&ApiError::new(failed.kind.error(), told), dialect);
+        let ours = || Box::new(ApiError::new(failed.kind.error(), failed.what));
+        return plain(&failed.told.unwrap_or_else(ours), dialect);
     };
     let Refusal {
         status,
@@ -178,8 +179,14 @@ impl Exhausted {
         let kind = self.kind();
         let mut response = plain(&ApiError::new(kind, self.message()), dialect);
         let headers = response.headers_mut();
+        let last = self.tried.last().map(|(name, _)| name.as_str());
+        if let Some(last) = last.and_then(|name| HeaderValue::from_str(name).ok()) {
+            headers.insert(&UPSTREAM, last);
+        }
+        let retry_after = self.retry_after();
+        headers.insert(&MODEL, self.named);
         headers.insert(&ATTEMPTS, self.attempts.into());
-        if let Some(after) = self.retry_after() {
+        if let Some(after) = retry_after {
             headers.insert(RETRY_AFTER, seconds(after).into());
         }
         if kind == ErrorKind::Quota {

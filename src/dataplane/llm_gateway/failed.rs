@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentkube_llm::{ErrorKind, Failure, FailureKind, ProviderMessage};
+use agentkube_llm::{ApiError, ErrorKind, Failure, FailureKind};
 use agentkube_plan::{Credentials, GatewayUpstream, RetryOn};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -20,8 +20,8 @@ pub(super) struct Failed {
     pub(super) retry_after: Option<Duration>,
     /// The provider's refusal, to be passed on when it is the client's fault.
     pub(super) refusal: Option<Box<Refusal>>,
-    /// The provider's words, for the client only.
-    pub(super) told: Option<ProviderMessage>,
+    /// The same in the provider's words, for the client only.
+    pub(super) told: Option<Box<ApiError>>,
     /// It refuses this model, or this request, and says nothing about the next.
     forbidden: bool,
     /// It does not take the thoughts that it was given back.
@@ -87,7 +87,10 @@ impl Failed {
         Self {
             refuses_thoughts: failure.refuses_thoughts(),
             retry_after: failure.retry_after,
-            told: failure.message,
+            told: failure
+                .message
+                .is_some()
+                .then(|| Box::new(failure.to_error())),
             forbidden: status == StatusCode::FORBIDDEN,
             ..Self::new(kind, kind.sentence(&said, &spec.credentials))
         }
@@ -109,7 +112,7 @@ impl Failed {
             self.refusal = None;
         }
         let told = self.told.as_ref();
-        if told.is_some_and(|told| key.is_quoted_in(told.for_client().as_bytes())) {
+        if told.is_some_and(|told| key.is_quoted_in(told.message().as_bytes())) {
             self.told = None;
         }
         self

@@ -84,6 +84,11 @@ impl Breaker {
         }
     }
 
+    /// True while one request is finding out.
+    pub(crate) fn is_probing(&self) -> bool {
+        matches!(self.state().phase, Phase::Probing { .. })
+    }
+
     /// The head of an answer came: a probe has found out.
     pub(crate) fn answered(&self) {
         let mut state = self.state();

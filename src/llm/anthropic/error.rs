@@ -2,11 +2,13 @@
 //! `{"type":"error","error":{"type","message"},"request_id"}`.
 //! <https://docs.anthropic.com/en/api/errors>
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::{ApiError, ErrorKind, json, sse};
+use crate::{ApiError, ErrorKind, json, overflow, sse};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -38,11 +40,15 @@ pub(crate) fn stream_event(error: &ApiError) -> Bytes {
 }
 
 fn text(error: &ApiError) -> String {
+    let message = match error.code {
+        Some(overflow::CODE) => overflow::in_anthropics_words(&error.message),
+        _ => Cow::Borrowed(error.message.as_str()),
+    };
     json::to_line(&Body {
         r#type: "error",
         error: Inner {
             r#type: word(error.kind),
-            message: &error.message,
+            message: &message,
         },
         request_id: error.request_id.as_deref(),
     })

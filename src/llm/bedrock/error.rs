@@ -1,11 +1,13 @@
 //! Errors as AWS writes them: `{"message"}`, its type in the header
 //! `x-amzn-errortype`. Some SDKs look for `__type` in the body instead.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::{ApiError, ErrorKind, eventstream, json};
+use crate::{ApiError, ErrorKind, eventstream, json, overflow};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -17,7 +19,7 @@ struct Body<'a> {
 /// The body of an answer.
 pub(crate) fn body(error: &ApiError) -> Bytes {
     Bytes::from(json::to_line(&Body {
-        message: &error.message,
+        message: &message(error),
         kind: Some(word(error.kind)),
     }))
 }
@@ -37,7 +39,7 @@ pub(crate) fn stream_event(error: &ApiError) -> Bytes {
         ErrorKind::Quota | ErrorKind::RateLimited => "throttlingException",
         ErrorKind::Overloaded | ErrorKind::Unavailable => "serviceUnavailableException",
     };
-    let message = &error.message;
+    let message = &message(error);
     eventstream::exception(
         name,
         &json::to_line(&Body {
@@ -45,6 +47,13 @@ pub(crate) fn stream_event(error: &ApiError) -> Bytes {
             kind: None,
         }),
     )
+}
+
+fn message(error: &ApiError) -> Cow<'_, str> {
+    match error.code {
+        Some(overflow::CODE) => overflow::in_amazons_words(&error.message),
+        _ => Cow::Borrowed(&error.message),
+    }
 }
 
 /// Where AWS has another status than others.

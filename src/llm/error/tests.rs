@@ -1,6 +1,12 @@
 use super::*;
 
-const DIALECTS: [Dialect; 2] = [Dialect::AnthropicMessages, Dialect::OpenAiChat];
+/// Where the message is, in each dialect.
+fn message(body: &serde_json::Value) -> &serde_json::Value {
+    [&body["error"]["message"], &body["error"], &body["message"]]
+        .into_iter()
+        .find(|it| it.is_string())
+        .unwrap_or(&serde_json::Value::Null)
+}
 
 const KINDS: [ErrorKind; 14] = [
     ErrorKind::BadUpstream,
@@ -64,7 +70,7 @@ fn overload_has_a_status_of_its_own_at_anthropic() {
 
 #[test]
 fn every_kind_is_an_error_in_every_dialect() {
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL.iter().copied() {
         for kind in KINDS {
             let error = ApiError::new(kind, "m");
             let status = error.status(dialect);
@@ -72,22 +78,66 @@ fn every_kind_is_an_error_in_every_dialect() {
                 status.is_client_error() || status.is_server_error(),
                 "{kind:?}"
             );
-            assert_eq!(json(&error.body(dialect))["error"]["message"], "m");
+            assert_eq!(
+                message(&json(&error.body(dialect))),
+                "m",
+                "{kind:?} {dialect:?}"
+            );
+            let event = error.stream_event(dialect);
+            assert!(
+                memchr::memmem::find(&event, b"\"m\"").is_some(),
+                "{kind:?} {dialect:?}"
+            );
         }
     }
 }
 
 #[test]
 fn what_the_upstream_did_never_blames_the_clients_key() {
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL.iter().copied() {
         assert_eq!(ErrorKind::BadUpstream.status(dialect).as_u16(), 502);
+    }
+}
+
+/// What SDKs try again (408, 409, 429 and all of 5xx), and what they do not.
+#[test]
+fn sdks_try_again_what_may_mend_itself() {
+    for dialect in Dialect::ALL.iter().copied() {
+        for kind in [
+            ErrorKind::Overloaded,
+            ErrorKind::RateLimited,
+            ErrorKind::Timeout,
+            ErrorKind::Unavailable,
+        ] {
+            let status = kind.status(dialect).as_u16();
+            assert!(
+                matches!(status, 408 | 429 | 503 | 504 | 529),
+                "{kind:?} {dialect:?}"
+            );
+        }
+        for kind in [
+            ErrorKind::InvalidRequest,
+            ErrorKind::ModelNotFound,
+            ErrorKind::TooLarge,
+            ErrorKind::Unauthenticated,
+        ] {
+            let status = kind.status(dialect).as_u16();
+            assert!(
+                matches!(status, 400 | 401 | 403 | 404 | 413),
+                "{kind:?} {dialect:?}"
+            );
+        }
     }
 }
 
 #[test]
 fn events_carry_the_same_text_on_one_line() {
     let error = ApiError::new(ErrorKind::Overloaded, "a\nb\u{2028}c\n\ndata: [DONE]");
-    for dialect in DIALECTS {
+    for dialect in [
+        Dialect::AnthropicMessages,
+        Dialect::OpenAiChat,
+        Dialect::Gemini,
+    ] {
         let event = error.stream_event(dialect);
         let event = std::str::from_utf8(&event).unwrap();
         assert!(!event.contains('\u{2028}'));
@@ -102,4 +152,17 @@ fn events_carry_the_same_text_on_one_line() {
         assert_eq!(data.len(), 1);
         assert_eq!(data[0].as_bytes(), error.body(dialect));
     }
+}
+
+#[test]
+fn what_is_no_server_sent_event_is_one_piece_as_well() {
+    let error = ApiError::new(ErrorKind::Overloaded, "a\nb\u{2028}c");
+    let line = error.stream_event(Dialect::OllamaChat);
+    let line = std::str::from_utf8(&line).unwrap();
+    assert_eq!(line.matches('\n').count(), 1);
+    assert!(line.ends_with('\n') && !line.contains('\u{2028}'));
+    let event = error.stream_event(Dialect::OpenAiResponses);
+    let event = std::str::from_utf8(&event).unwrap();
+    assert!(event.starts_with("event: error\ndata: {"));
+    assert_eq!(event.matches('\n').count(), 3);
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::openai::error_words;
-use crate::{ApiError, ErrorKind, json, sse};
+use crate::{ApiError, ErrorKind, json, overflow, sse};
 
 #[derive(Serialize)]
 struct Event<'a> {
@@ -37,9 +37,12 @@ pub(super) fn stream_event(error: &ApiError) -> Bytes {
 }
 
 impl<'a> Failed<'a> {
-    /// `code` is a closed list there; clients know what to do about these.
+    /// Those of the codes about which clients know what to do.
     pub(super) fn of(error: &'a ApiError) -> Self {
         let code = match error.kind {
+            ErrorKind::InvalidRequest if error.code == Some(overflow::CODE) => overflow::CODE,
+            // Else they would try again, which does not help.
+            ErrorKind::Quota => "insufficient_quota",
             ErrorKind::InvalidRequest | ErrorKind::TooLarge => "invalid_prompt",
             ErrorKind::RateLimited => "rate_limit_exceeded",
             ErrorKind::BadUpstream
@@ -49,7 +52,6 @@ impl<'a> Failed<'a> {
             | ErrorKind::NotFound
             | ErrorKind::Overloaded
             | ErrorKind::PermissionDenied
-            | ErrorKind::Quota
             | ErrorKind::Timeout
             | ErrorKind::Unauthenticated
             | ErrorKind::Unavailable => "server_error",

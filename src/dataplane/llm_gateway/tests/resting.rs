@@ -75,6 +75,29 @@ async fn a_probe_that_is_rate_limited_found_the_upstream_up() {
 }
 
 #[tokio::test]
+async fn a_probe_is_one_request() {
+    let upstream = Upstream::start(behaving("broken")).await;
+    let mut plan = plan(vec![openai("primary", &upstream)]);
+    plan.routing.retries.attempts = 2;
+    plan.routing.breaker.failures = 1;
+    plan.routing.breaker.cooldown = Duration::from_millis(300);
+    let rig = Rig::new(plan).await;
+    assert_eq!(rig.chat("gpt-5.1").await.status, 502);
+    assert_eq!(
+        upstream.requests().len(),
+        3,
+        "tried again while it is thought well"
+    );
+    let probed = async {
+        while rig.chat("gpt-5.1").await.status == 503 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the probe", probed).await;
+    assert_eq!(upstream.requests().len(), 4);
+}
+
+#[tokio::test]
 async fn a_probe_that_brings_an_error_under_200_found_nothing() {
     let failure = json!({"error": {"message": "no", "type": "server_error"}});
     let upstream = Upstream::start(move |_| Reply::json(200, &failure)).await;
