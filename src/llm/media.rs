@@ -37,6 +37,11 @@ pub(crate) fn text(data: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(data).ok()?).ok()
 }
 
+/// The base64 of a text.
+pub(crate) fn encoded(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

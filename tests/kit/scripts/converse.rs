@@ -59,6 +59,7 @@ pub(super) fn check(body: &Value) -> Checked {
         for block in list(&message["content"]) {
             self::block(block)?;
         }
+        together(list(&message["content"]))?;
     }
     if messages.is_empty() {
         return Err("A conversation must start with a user message.".into());
@@ -97,6 +98,31 @@ fn block(block: &Value) -> Checked {
     }
 }
 
+/// What the blocks of one message ask of each other.
+fn together(blocks: &[Value]) -> Checked {
+    let has = |kind: &str| blocks.iter().any(|block| block[kind] != Value::Null);
+    if has("document") && !has("text") {
+        return Err("A text block must be included when using documents. Add a text block.".into());
+    }
+    let mut before = &Value::Null;
+    for block in blocks {
+        if block["cachePoint"] != Value::Null {
+            let document = &before["document"];
+            if *before == Value::Null {
+                return Err("There is nothing available to cache.".into());
+            }
+            if before["reasoningContent"] != Value::Null {
+                return Err("Cache point cannot be inserted after reasoning block.".into());
+            }
+            if *document != Value::Null && document["format"] != "pdf" {
+                return Err("The model returned the following errors: type: Field required".into());
+            }
+        }
+        before = block;
+    }
+    Ok(())
+}
+
 fn media(block: &Value) -> Checked {
     let (kind, media) = object(block, "ContentBlock")?
         .iter()
@@ -107,6 +133,13 @@ fn media(block: &Value) -> Checked {
         &["bytes", "content", "s3Location", "text"],
         "source",
     )?;
+    let source = &media["source"];
+    let is_told = source["text"] != Value::Null || source["content"] != Value::Null;
+    if is_told && media["citations"]["enabled"] != true {
+        return Err(
+            "DocumentSource object must set one of the following keys: bytes, s3Location.".into(),
+        );
+    }
     if kind != "document" && !media["format"].is_string() {
         return Err(format!("The {kind} block has no format."));
     }

@@ -7,7 +7,7 @@ use http::{HeaderValue, Request};
 use http_body_util::Full;
 use serde_json::json;
 
-use super::kit::{KEY, PROVIDER_KEY, Rig, behaving, mk_upstream, openai, plan, post};
+use super::kit::{KEY, PROVIDER_KEY, Rig, behaving, messages, mk_upstream, openai, plan, post};
 
 const STREAM: &str = "application/vnd.amazon.eventstream";
 
@@ -147,4 +147,35 @@ async fn tokens_are_counted_by_the_foundation_model() {
     assert_eq!(answer.json()["inputTokens"], 7);
     let path = upstream.requests()[0].path.clone();
     assert_eq!(path, "/model/anthropic.claude-v1%3A0/count-tokens");
+}
+
+#[tokio::test]
+async fn documents_of_claudes_clients_are_taken() {
+    // The script refuses what the service does: documents without a text, text that is
+    // no file, breakpoints behind such documents.
+    let upstream = Upstream::by_model().await;
+    let rig = Rig::new(plan(vec![bedrock("aws", &upstream)])).await;
+    let cached = json!({"type": "ephemeral"});
+    let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="});
+    let text = json!({"type": "text", "media_type": "text/plain", "data": "Plain."});
+    let parts = json!({"type": "content", "content": [{"type": "text", "text": "In parts."}]});
+    for (source, citations) in [
+        (&pdf, false),
+        (&text, false),
+        (&text, true),
+        (&parts, false),
+        (&parts, true),
+    ] {
+        let document = json!({"type": "document", "source": source, "cache_control": cached,
+                              "citations": {"enabled": citations}});
+        for content in [
+            json!([document]),
+            json!([{"type": "text", "text": "This?"}, document]),
+        ] {
+            let body = json!({"model": "gpt-5.1", "max_tokens": 9,
+                              "messages": [{"role": "user", "content": content}]});
+            let answer = rig.call(messages(&body)).await;
+            assert_eq!(answer.status, 200, "{content}: {}", answer.text());
+        }
+    }
 }

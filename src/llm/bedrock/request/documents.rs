@@ -1,10 +1,13 @@
 //! Images, documents, films and sounds of a request for a provider.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::super::format;
 use crate::codec::Encode;
 use crate::ir::{At, Content, Field, Media, Source};
+use crate::media;
 
 #[derive(Serialize)]
 pub(super) struct OutMedia<'a> {
@@ -32,7 +35,7 @@ struct Citations {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum OutSource<'a> {
-    Bytes(&'a str),
+    Bytes(Cow<'a, str>),
     Content(Vec<OutText<'a>>),
     Text(&'a str),
 }
@@ -78,7 +81,7 @@ pub(super) fn media<'a>(media: &'a Media, at: At, to: &mut Encode<'_>) -> Option
         Source::Base64 { media_type, data } => {
             format::of(media.kind, media_type).map(|format| OutMedia {
                 format: Some(format),
-                source: OutSource::Bytes(data),
+                source: OutSource::Bytes(Cow::Borrowed(data)),
             })
         }
         // It fetches from its own stores only.
@@ -90,7 +93,8 @@ pub(super) fn media<'a>(media: &'a Media, at: At, to: &mut Encode<'_>) -> Option
     out
 }
 
-/// Writes a document.
+/// Writes a document. Text as it is, and in parts, is taken only where citations of it
+/// are wanted; else it comes as a file.
 pub(super) fn document<'a>(
     media: &'a Media,
     at: At,
@@ -98,15 +102,16 @@ pub(super) fn document<'a>(
     to: &mut Encode<'_>,
 ) -> Option<OutDocument<'a>> {
     let written = match &media.source {
-        Source::Text(text) => OutMedia {
-            format: Some("txt"),
+        Source::Text(text) if media.citations => OutMedia {
+            format: Some(TEXT),
             source: OutSource::Text(text),
         },
+        Source::Text(text) => file(text),
         Source::Blocks(blocks) => {
             let mut texts = Vec::with_capacity(blocks.len());
             for block in blocks {
                 match &block.content {
-                    Content::Text(text) => texts.push(OutText { text }),
+                    Content::Text(text) => texts.push(text.as_str()),
                     Content::Media(_)
                     | Content::Other(_)
                     | Content::Refusal(_)
@@ -115,9 +120,14 @@ pub(super) fn document<'a>(
                     | Content::ToolResult { .. } => to.drop(block.at, Field::Whole),
                 }
             }
-            OutMedia {
-                format: None,
-                source: OutSource::Content(texts),
+            if media.citations {
+                let parts = texts.into_iter().map(|text| OutText { text });
+                OutMedia {
+                    format: None,
+                    source: OutSource::Content(parts.collect()),
+                }
+            } else {
+                file(&texts.join("\n"))
             }
         }
         Source::Base64 { .. } | Source::File(_) | Source::Url(_) => self::media(media, at, to)?,
@@ -128,4 +138,21 @@ pub(super) fn document<'a>(
         context: media.context.as_deref(),
         citations: media.citations.then_some(Citations { enabled: true }),
     })
+}
+
+/// The word for plain text.
+const TEXT: &str = "txt";
+
+fn file(text: &str) -> OutMedia<'static> {
+    OutMedia {
+        format: Some(TEXT),
+        source: OutSource::Bytes(Cow::Owned(media::encoded(text))),
+    }
+}
+
+impl OutDocument<'_> {
+    /// A breakpoint of the cache may stand behind it; behind others it is a 400.
+    pub(super) fn is_pdf(&self) -> bool {
+        self.media.format == Some("pdf")
+    }
 }

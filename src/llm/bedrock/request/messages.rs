@@ -156,6 +156,7 @@ impl Writer {
                 _ => out.push(Out { role, content }),
             }
         }
+        out.iter_mut().for_each(|turn| accompany(&mut turn.content));
         if let (Some(last), Some(message)) = (out.last(), request.messages.last())
             && last.role == "assistant"
             && !to.capabilities.prefill
@@ -175,10 +176,13 @@ impl Writer {
         };
         out.push(written);
         let Some(cache) = &block.cache else { return };
-        if to.capabilities.cache_points == CachePoints::Nowhere || block.at.nested.is_some() {
-            to.drop(block.at, Field::CacheControl);
-        } else {
-            out.push(OutBlock::CachePoint(OutCache::of(cache, block.at, to)));
+        let taken = to.capabilities.cache_points != CachePoints::Nowhere;
+        match cache_place(out).filter(|_| taken && block.at.nested.is_none()) {
+            None => to.drop(block.at, Field::CacheControl),
+            Some(place) => {
+                let point = OutBlock::CachePoint(OutCache::of(cache, block.at, to));
+                out.insert(place, point);
+            }
         }
     }
 
@@ -246,6 +250,39 @@ impl Writer {
             MediaKind::Image => OutBlock::Image(documents::media(media, at, to)?),
             MediaKind::Video => OutBlock::Video(documents::media(media, at, to)?),
         })
+    }
+}
+
+/// Where a breakpoint behind the last block goes: before documents that none may
+/// follow. None where it may not stand: behind a thought, or with nothing before it.
+fn cache_place(blocks: &[OutBlock<'_>]) -> Option<usize> {
+    let forbids = |block: &OutBlock<'_>| match block {
+        OutBlock::Document(document) => !document.is_pdf(),
+        OutBlock::Audio(_)
+        | OutBlock::CachePoint(_)
+        | OutBlock::Image(_)
+        | OutBlock::ReasoningContent(_)
+        | OutBlock::Text(_)
+        | OutBlock::ToolResult(_)
+        | OutBlock::ToolUse(_)
+        | OutBlock::Video(_) => false,
+    };
+    let before = blocks.iter().rposition(|block| !forbids(block))?;
+    let stands = !matches!(
+        blocks.get(before),
+        Some(OutBlock::CachePoint(_) | OutBlock::ReasoningContent(_))
+    );
+    stands.then_some(before + 1)
+}
+
+/// "A text block must be included when using documents": other wires take them alone.
+fn accompany(blocks: &mut Vec<OutBlock<'_>>) {
+    let document = |block: &OutBlock<'_>| matches!(block, OutBlock::Document(_));
+    let is_text = |block: &OutBlock<'_>| matches!(block, OutBlock::Text(_));
+    if let Some(place) = blocks.iter().position(document)
+        && !blocks.iter().any(is_text)
+    {
+        blocks.insert(place, OutBlock::Text("The document:"));
     }
 }
 
