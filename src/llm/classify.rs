@@ -259,8 +259,9 @@ fn is_word(text: &str) -> bool {
 
 /// Google wraps errors in a list where it streams one.
 fn outer(body: &[u8]) -> Option<Outer<'_>> {
-    if let Ok(outer) = serde_json::from_slice(body) {
-        return Some(outer);
+    // A list would be taken for the members in their order.
+    if !body.trim_ascii_start().starts_with(b"[") {
+        return serde_json::from_slice(body).ok();
     }
     let list: Vec<Outer<'_>> = serde_json::from_slice(body).ok()?;
     list.into_iter().next()

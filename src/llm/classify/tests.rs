@@ -96,6 +96,78 @@ fn bedrock_refusals_mean_what_its_guide_says() {
 }
 
 #[test]
+fn googles_refusals_mean_what_its_guide_says() {
+    for (fixture, expected) in [
+        ("400", FailureKind::BadRequest),
+        ("400_key", FailureKind::Credentials),
+        ("400_signature", FailureKind::BadRequest),
+        ("401", FailureKind::Credentials),
+        ("403", FailureKind::Credentials),
+        ("404", FailureKind::NotFound),
+        ("429", FailureKind::RateLimited),
+        ("429_list", FailureKind::RateLimited),
+        ("500", FailureKind::ServerError),
+        ("503", FailureKind::Overloaded),
+        ("504", FailureKind::Timeout),
+    ] {
+        let status = fixture[..3].parse().unwrap();
+        let fixture = format!("gemini/error_{fixture}.json");
+        assert_eq!(kind(status, &fixture), expected, "{fixture}");
+    }
+}
+
+#[test]
+fn a_delay_and_a_list_of_googles_are_read() {
+    let now = SystemTime::UNIX_EPOCH;
+    let read = |fixture| {
+        let body = fixtures::read(fixture);
+        classify(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), &body, now)
+    };
+    let delayed = read("gemini/error_429.json");
+    assert_eq!(delayed.retry_after, Some(Duration::from_millis(34_070)));
+    let listed = read("gemini/error_429_list.json");
+    assert_eq!(listed.code.as_deref(), Some("RESOURCE_EXHAUSTED"));
+    assert!(listed.message.is_some(), "its words are found in the list");
+    let in_stream = in_stream(&fixtures::read("gemini/error_429_list.json"));
+    assert_eq!(in_stream.kind, FailureKind::RateLimited);
+}
+
+#[test]
+fn ollamas_refusals_are_known_by_their_status() {
+    for (status, fixture, expected) in [
+        (400, "400", FailureKind::BadRequest),
+        (400, "400_context", FailureKind::BadRequest),
+        (401, "401", FailureKind::Credentials),
+        (403, "403", FailureKind::Credentials),
+        (404, "404", FailureKind::NotFound),
+        (429, "429", FailureKind::RateLimited),
+        (500, "500", FailureKind::ServerError),
+        (503, "503", FailureKind::Overloaded),
+    ] {
+        let fixture = format!("ollama/error_{fixture}.json");
+        assert_eq!(kind(status, &fixture), expected, "{fixture}");
+    }
+}
+
+#[test]
+fn refusals_of_responses_mean_what_those_of_chat_do() {
+    for (status, fixture, expected) in [
+        (400, "400", FailureKind::BadRequest),
+        (400, "400_context", FailureKind::BadRequest),
+        (401, "401", FailureKind::Credentials),
+        (404, "404", FailureKind::NotFound),
+        (429, "429", FailureKind::RateLimited),
+        (429, "quota", FailureKind::Quota),
+        (500, "500", FailureKind::ServerError),
+        (503, "503", FailureKind::Overloaded),
+        (404, "vllm_404", FailureKind::NotFound),
+    ] {
+        let fixture = format!("openai-responses/error_{fixture}.json");
+        assert_eq!(kind(status, &fixture), expected, "{fixture}");
+    }
+}
+
+#[test]
 fn the_header_of_aws_says_more_than_status_and_body() {
     let named = headers(&[(
         "x-amzn-errortype",
