@@ -13,6 +13,7 @@
 
 mod answer_tap;
 mod attempt;
+mod betas;
 mod budget;
 mod capabilities;
 mod clock;

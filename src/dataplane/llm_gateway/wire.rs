@@ -19,6 +19,7 @@ use http::Uri;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::answer_tap::AnswerTap;
+use super::betas::Betas;
 use super::embeddings::{self, Embeddings};
 use super::table::Candidate;
 
@@ -63,6 +64,8 @@ pub(super) struct Wire {
     counts: bool,
     /// Streamed, the client wants a list and no events.
     is_list: bool,
+    /// The values of `anthropic-beta` that pass, where not all do.
+    betas: Option<Betas>,
 }
 
 pub(super) enum Form {
@@ -107,6 +110,7 @@ impl Wire {
                 form,
                 counts: false,
                 is_list: false,
+                betas: None,
             });
         }
         let translates = service.dialect != asked.dialect;
@@ -129,6 +133,7 @@ impl Wire {
                 form: Form::bypass(asked, service, &candidate.model),
                 counts: asked.action == Action::CountTokens,
                 is_list,
+                betas: betas(asked, service, candidate),
             });
         }
         let form = match asked.action {
@@ -141,6 +146,7 @@ impl Wire {
             form,
             counts: asked.action == Action::CountTokens,
             is_list,
+            betas: None,
         })
     }
 
@@ -187,7 +193,13 @@ impl Wire {
     /// client's, already stripped.
     pub(super) fn headers(&self, client: &HeaderMap) -> HeaderMap {
         let streams = match &self.form {
-            Form::Bypass { .. } => return client.clone(),
+            Form::Bypass { .. } => {
+                let mut headers = client.clone();
+                if let Some(betas) = &self.betas {
+                    betas.pass(&mut headers);
+                }
+                return headers;
+            }
             Form::Counted(_) | Form::Embeddings(_) => false,
             Form::Translated(both) => both.1.stream,
         };
@@ -374,6 +386,20 @@ fn sizing<C>(asked: &Asked<'_>, candidate: &Candidate<C>) -> Option<&'static Ser
     let sizing = candidate.upstream.profile.sizing().filter(|_| generates)?;
     let wanted = capabilities(asked, candidate).num_ctx;
     wanted.map(|_| sizing)
+}
+
+/// Where a provider refuses values of `anthropic-beta` that Anthropic itself takes: those
+/// that it takes. Counting needs none, and refuses more.
+fn betas<C>(asked: &Asked<'_>, service: &Service, candidate: &Candidate<C>) -> Option<Betas> {
+    let is_elsewhere =
+        service.dialect == Dialect::AnthropicMessages && service.model_in == ModelIn::Path;
+    if !is_elsewhere {
+        return None;
+    }
+    if asked.action == Action::CountTokens {
+        return Some(Betas::default());
+    }
+    capabilities(asked, candidate).betas.map(Betas)
 }
 
 /// The body of a wire that has the model in its path.

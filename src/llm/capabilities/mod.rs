@@ -6,6 +6,8 @@
 
 mod table;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 pub use table::CapabilityTable;
@@ -53,6 +55,9 @@ pub struct ModelCapabilities {
     /// The context window to ask for: tokens (Ollama, whose own may be smaller than the
     /// model's).
     pub num_ctx: Option<u64>,
+    /// The values of `anthropic-beta` that it takes, and what they are called there;
+    /// none: all (Claude on Vertex AI answers others with a 400).
+    pub betas: Option<BTreeMap<String, String>>,
 }
 
 /// A parameter that a model may refuse.

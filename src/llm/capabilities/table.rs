@@ -1,5 +1,7 @@
 //! The table: globs over names, laid over each other.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::{
@@ -43,6 +45,7 @@ pub(super) struct Entry {
     cache_points: Option<CachePoints>,
     serial_calls: Option<bool>,
     num_ctx: Option<u64>,
+    betas: Option<BTreeMap<String, String>>,
     /// For readers: where it says so.
     #[serde(rename = "source")]
     _source: Option<String>,
@@ -148,6 +151,9 @@ impl Entry {
             &mut found.one_sampling_parameter,
             self.one_sampling_parameter.as_ref(),
         );
+        if self.betas.is_some() {
+            found.betas.clone_from(&self.betas);
+        }
         found.num_ctx = self.num_ctx.or(found.num_ctx);
         found.default_max_tokens = self.default_max_tokens.or(found.default_max_tokens);
     }

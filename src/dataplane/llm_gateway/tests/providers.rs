@@ -185,6 +185,35 @@ async fn claude_on_vertex_is_asked_with_a_token_for_a_signed_assertion() {
 }
 
 #[tokio::test]
+async fn vertex_is_told_of_no_feature_that_it_does_not_know() {
+    let provider = Upstream::start(claude(|_| true)).await;
+    let spec = GatewayUpstream {
+        credentials: Credentials::None,
+        ..vertex_upstream(&provider)
+    };
+    let rig = Rig::new(plan(vec![spec])).await;
+    let as_claude_code = |mut request: http::Request<_>| {
+        // What a client adds that takes the gateway for Anthropic.
+        let betas = "claude-code-20250219,interleaved-thinking-2025-05-14,\
+                     prompt-caching-scope-2026-01-05,advanced-tool-use-2025-11-20";
+        let betas = http::HeaderValue::from_static(betas);
+        request.headers_mut().insert("anthropic-beta", betas);
+        request
+    };
+    let answer = rig.call(as_claude_code(messages(&hello()))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let counted = super::kit::post("/v1/messages/count_tokens", hello().to_string());
+    rig.call(as_claude_code(counted)).await;
+    let seen = provider.requests();
+    assert_eq!(
+        seen[0].header("anthropic-beta"),
+        Some("interleaved-thinking-2025-05-14,tool-search-tool-2025-10-19")
+    );
+    assert!(seen[1].path.ends_with("/count-tokens:rawPredict"));
+    assert_eq!(seen[1].header("anthropic-beta"), None);
+}
+
+#[tokio::test]
 async fn a_token_outlives_a_new_plan_and_not_a_new_secret() {
     let (tokens, file) = token_server().await;
     let provider = Upstream::start(claude(|_| true)).await;
