@@ -42,6 +42,28 @@ pub fn session_keys(name: &str) -> String {
     child(Kind::MCP, name) + "-sessions"
 }
 
+/// Name of the Service without an address of its own by which the replicas of an MCP
+/// find each other: `x-mcp-peers`. Where that is longer than a Service's name may be, the
+/// end of `x` gives way to 8 hex digits of its SHA-256.
+#[must_use]
+pub fn peers_service(name: &str) -> String {
+    let whole = child(Kind::MCP, name) + "-peers";
+    if whole.len() <= 63 {
+        return whole;
+    }
+    let mut hex = hex::encode(Sha256::digest(name));
+    hex.truncate(8);
+    let head: String = name.chars().take(44).collect();
+    let head = head.trim_end_matches('-');
+    child(Kind::MCP, &format!("{head}-{hex}")) + "-peers"
+}
+
+/// The name that leads to the Pods of [`peers_service`] inside the cluster.
+#[must_use]
+pub fn peers_host(namespace: &str, name: &str) -> String {
+    format!("{}.{namespace}.svc", peers_service(name))
+}
+
 /// Name of the Secret that holds the key of one client for one target:
 /// `agentkube-key-` and the first 16 hex digits of SHA-256 over
 /// `<client>\n<kind>/<namespace>/<name>`, where the kind is `llmgateway` or `mcp` and the
@@ -234,6 +256,18 @@ mod tests {
             assert_eq!(child(kind, &name).len(), 63);
             assert!(check(kind, &(name + "a")).is_some());
         }
+    }
+
+    #[test]
+    fn the_replicas_of_a_long_name_find_each_other_by_a_legal_name() {
+        assert_eq!(peers_service("tools"), "tools-mcp-peers");
+        for len in [53, 54, max_name(Kind::MCP)] {
+            let service = peers_service(&"a-".repeat(40)[..len]);
+            assert!(is_dns1035(&service), "{service}");
+            assert!(service.ends_with("-mcp-peers"));
+        }
+        let long = |end: &str| peers_service(&("a".repeat(50) + end));
+        assert_ne!(long("-one-tool"), long("-two-tool"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `MCP` → what a proxy can serve.
 
 use agentkube_plan::{
-    ClientAuth, NamePrefix, ObjectName, ProxyLimits, ProxyPlan, ProxyUpstream, SessionKeys,
-    ToolGrant, ToolNames,
+    ClientAuth, NamePrefix, ObjectName, ProxyLimits, ProxyPlan, ProxyUpstream, RELAY_PORT,
+    SessionKeys, ToolGrant, ToolNames,
 };
 use serde_json::Value;
 
@@ -60,8 +60,19 @@ impl CheckedMcp {
             limits: self.limits,
             session_keys: Some(SessionKeys::of(&names::session_keys(&self.object.name))),
             alone: self.replicas == 1,
+            peers: self.peers(),
             auth: self.auth,
         }
+    }
+
+    /// Where the replicas find each other, when there are several.
+    fn peers(&self) -> Vec<String> {
+        let ObjectName { namespace, name } = &self.object;
+        let several = self.replicas > 1;
+        let host = several.then(|| names::peers_host(namespace, name));
+        host.map(|host| format!("{host}:{RELAY_PORT}"))
+            .into_iter()
+            .collect()
     }
 
     /// The prefix of the tool names of an upstream, where they have one.

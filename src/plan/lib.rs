@@ -63,7 +63,8 @@ pub const TRAFFIC_PORT: u16 = 8080;
 /// The container port of the admin server.
 pub const ADMIN_PORT: u16 = 9090;
 /// The container port where the replicas of an MCP hand on to each other what only
-/// one of them can serve; no Service has it.
+/// one of them can serve, and tell each other what they said of sessions. It is in no
+/// Service that clients use.
 pub const RELAY_PORT: u16 = 9091;
 
 /// The object that a plan was made from, for logs, metrics and messages.

@@ -30,6 +30,11 @@ pub struct ProxyPlan {
     /// True when no other replica serves this object: what is idle here is idle.
     #[serde(default)]
     pub alone: bool,
+    /// Where the replicas are told what concerns sessions that any of them serves:
+    /// `host:port` of their relay ports. A name may stand for all of them, and this
+    /// replica may be among them. Empty: there are no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
     /// Who may call.
     pub auth: ClientAuth,
 }

@@ -50,6 +50,16 @@ pub(super) struct Desired {
     pub(super) pinning: Option<Pinning>,
 }
 
+/// The plan where one process is all there is, however many replicas a cluster would
+/// have.
+fn in_one_process(plan: ProxyPlan) -> ProxyPlan {
+    ProxyPlan {
+        alone: true,
+        peers: Vec::new(),
+        ..plan
+    }
+}
+
 /// The plan of either plane.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Plan {
@@ -158,10 +168,8 @@ impl Context<'_> {
                     .map_err(|error| format!("{identity}: {error}"))?;
                 let checked = mcp.parse();
                 let checked = checked.map_err(|errors| refused(&identity, &errors))?;
-                (
-                    checked.port,
-                    Plan::Proxy(resolve::mcp(&checked, index, Hops::Flattened).plan),
-                )
+                let plan = resolve::mcp(&checked, index, Hops::Flattened).plan;
+                (checked.port, Plan::Proxy(in_one_process(plan)))
             }
             Kind::Agent | Kind::AgentPolicy => return Ok(None),
         };

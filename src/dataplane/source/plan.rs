@@ -6,6 +6,7 @@ use std::fmt;
 use agentkube_plan::{
     ClientAuth, GatewayPlan, ObjectName, ProxyPlan, SecretEntry, UpstreamAuth, UpstreamKind,
 };
+use http::uri::Authority;
 use http::{HeaderName, Uri};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,6 +72,7 @@ impl Plan for ProxyPlan {
 
     fn check(&self) -> Result<(), String> {
         check_names(self.upstreams.iter().map(|upstream| &upstream.name))?;
+        self.peers.iter().try_for_each(|peer| check_peer(peer))?;
         self.upstreams.iter().try_for_each(|upstream| {
             match &upstream.kind {
                 UpstreamKind::Http { endpoint, .. } => check_url(&upstream.name, endpoint)?,
@@ -83,6 +85,14 @@ impl Plan for ProxyPlan {
             }
             check_auth(&upstream.name, &upstream.auth)
         })
+    }
+}
+
+fn check_peer(peer: &str) -> Result<(), String> {
+    let authority = peer.parse::<Authority>().ok();
+    match authority.and_then(|authority| authority.port_u16()) {
+        Some(_) => Ok(()),
+        None => Err(format!("peer {peer:?} is not host:port")),
     }
 }
 

@@ -90,7 +90,10 @@ pub(crate) struct Desired {
 
 /// All children but the client table, whose contents are not part of the plan.
 pub(crate) fn data_plane(settings: &Settings, plane: &DataPlane<'_>) -> Desired {
-    let budget = service::disruption_budget(plane);
+    let mut for_several = vec![service::disruption_budget(plane)];
+    if plane.kind == Kind::MCP {
+        for_several.push(service::peers(plane));
+    }
     let mut children = vec![
         config_map::plan(plane),
         service::account(plane),
@@ -100,9 +103,9 @@ pub(crate) fn data_plane(settings: &Settings, plane: &DataPlane<'_>) -> Desired 
     ];
     let mut unwanted = Vec::new();
     if plane.replicas > 1 {
-        children.push(budget)
+        children.extend(for_several);
     } else {
-        unwanted.push(budget)
+        unwanted.extend(for_several);
     }
     Desired { children, unwanted }
 }

@@ -1,6 +1,7 @@
-//! How a data plane is reached and kept: Service, ServiceAccount, PodDisruptionBudget.
+//! How a data plane is reached and kept: Services, ServiceAccount, PodDisruptionBudget.
 
-use agentkube_plan::TRAFFIC_PORT;
+use agentkube_crds::names;
+use agentkube_plan::{RELAY_PORT, TRAFFIC_PORT};
 use serde_json::json;
 
 use super::{Child, ChildKind, DataPlane};
@@ -19,6 +20,30 @@ pub(super) fn service(plane: &DataPlane<'_>) -> Child {
                     "protocol": "TCP",
                     "port": plane.port,
                     "targetPort": TRAFFIC_PORT,
+                }],
+            },
+        }),
+    )
+}
+
+/// Only for several replicas of an MCP: the addresses of all its Pods, also of those
+/// that are not ready any more and still answer what came before.
+pub(super) fn peers(plane: &DataPlane<'_>) -> Child {
+    plane.child(
+        ChildKind::Service,
+        names::peers_service(plane.object),
+        json!({
+            "spec": {
+                "type": "ClusterIP",
+                "clusterIP": "None",
+                "publishNotReadyAddresses": true,
+                "selector": plane.selector(),
+                "ports": [{
+                    "name": "relay",
+                    "appProtocol": "http",
+                    "protocol": "TCP",
+                    "port": RELAY_PORT,
+                    "targetPort": RELAY_PORT,
                 }],
             },
         }),

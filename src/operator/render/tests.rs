@@ -185,6 +185,34 @@ fn a_disruption_budget_is_there_only_with_several_replicas() {
 }
 
 #[test]
+fn replicas_find_each_other_only_where_there_are_several() {
+    let services = |children: &[Child]| {
+        let services = children.iter().filter(|it| it.kind == ChildKind::Service);
+        let names = services.map(|it| it.name.clone());
+        names.collect::<Vec<_>>()
+    };
+    let several = of_mcp();
+    assert_eq!(
+        services(&several.children),
+        ["github-tools-mcp", "github-tools-mcp-peers"]
+    );
+    let plan = |desired: &Desired| -> Value {
+        let text = desired.children[0].body["data"]["plan.json"].as_str();
+        serde_json::from_str(text.unwrap()).unwrap()
+    };
+    assert_eq!(
+        plan(&several)["peers"],
+        json!(["github-tools-mcp-peers.team-a.svc:9091"])
+    );
+    let mut single = mcp();
+    single["spec"]["replicas"] = json!(1);
+    let single = of_this_mcp(single);
+    assert_eq!(services(&single.children), ["github-tools-mcp"]);
+    assert_eq!(services(&single.unwanted), ["github-tools-mcp-peers"]);
+    assert_eq!(plan(&single).get("peers"), None);
+}
+
+#[test]
 fn nothing_secret_is_needed_for_a_start_and_nothing_is_in_the_config_map() {
     let desired = of_gateway(gateway());
     let volumes = pod(&desired)["spec"]["volumes"].clone();

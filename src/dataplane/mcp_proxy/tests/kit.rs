@@ -101,6 +101,7 @@ pub(super) fn plan(upstreams: Vec<ProxyUpstream>) -> ProxyPlan {
         },
         session_keys: Some(SessionKeys::of("tools-mcp-sessions")),
         alone: true,
+        peers: Vec::new(),
         auth: ClientAuth::None,
     }
 }
