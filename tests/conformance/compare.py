@@ -86,12 +86,10 @@ def run(children, cell):
     if server == "sse":
         front = children.proxy(f"front-{tag}.0", upstream).removesuffix("/mcp") + "/sse"
         upstream = {"kind": "http", "endpoint": front, "transport": "sse"}
-    replicas = 2 if name.endswith("-x2") else 1
-    if replicas == 2 and upstream["kind"] == "stdio":
-        urls = children.pods(f"proxy-{tag}", upstream, replicas)
+    if name.endswith("-x2"):
+        through = RoundRobin(children.pods(f"proxy-{tag}", upstream, 2)).url
     else:
-        urls = [children.proxy(f"proxy-{tag}.{number}", upstream) for number in range(replicas)]
-    through = urls[0] if replicas == 1 else RoundRobin(urls).url
+        through = children.proxy(f"proxy-{tag}", upstream)
     return cell, direct, suite(through, client, children.folder / f"proxied-{tag}")
 
 

@@ -97,24 +97,25 @@ class Children:
 
     def pods(self, name, upstream, count):
         """`agentkube mcp-proxy` as the Pods of one MCP run it: with the plan that
-        `agentkube run` makes, each knowing itself and where the others are reached."""
+        `agentkube run` makes, each knowing itself and where the others are told."""
         self.proxy(name, upstream)
+        relays = [f"127.0.0.1:{free_port()}" for _ in range(count)]
         with urllib.request.urlopen(f"http://{self.admins[name]}/plan") as answer:
             [plan] = json.load(answer).values()
         folder = self.folder / f"plan-{name}"
         files = {
-            "plan/plan.json": json.dumps({**plan, "alone": False}),
+            "plan/plan.json": json.dumps({**plan, "alone": False, "peers": relays}),
             f"secrets/{plan['sessionKeys']['current']['name']}/current": "a key of both of them",
         }
         for file, text in files.items():
             path = folder / file
             path.parent.mkdir(parents=True)
             path.write_text(text)
-        return [self.pod(f"{name}.{number}", folder) for number in range(count)]
+        return [self.pod(f"{name}.{number}", folder, at) for number, at in enumerate(relays)]
 
-    def pod(self, name, folder):
+    def pod(self, name, folder, relay):
         """One of them."""
-        listen, admin, relay = (f"127.0.0.1:{free_port()}" for _ in range(3))
+        listen, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
         command = [os.environ["AGENTKUBE_BIN"], "mcp-proxy", "--plan", folder, "--listen", listen]
         command += ["--admin", admin, "--relay", relay, "--pod-ip", "127.0.0.1", "--pod-uid", name]
         child = self.start(name, command, stdout=subprocess.DEVNULL)

@@ -15,8 +15,10 @@ use super::locate::{self, Found};
 use super::peer;
 use super::question;
 use super::reply::Reply;
-use super::sessions::Live;
+use super::serving::Serving;
+use super::sessions::{self, Level, Live};
 use super::tasks;
+use super::telling::{self, Teller, Word};
 use super::upstream::{Follow, Lane, MAX_FOLLOWED, Upstream, UpstreamError};
 
 /// The levels of RFC 5424 (2025-11-25, Logging).
@@ -30,6 +32,9 @@ const LEVELS: [&str; 8] = [
     "alert",
     "emergency",
 ];
+
+/// A client does not want an answer any more.
+const CANCELLED: &str = "notifications/cancelled";
 
 /// Takes a client's answer to the upstream, or to the replica, that asked.
 pub(super) async fn answer(caller: &Caller<'_>, message: &Message<'_>) -> Reply {
@@ -92,13 +97,23 @@ pub(super) async fn set_level(caller: &Caller<'_>, message: &Message<'_>, id: &I
     let Some(live) = caller.party.session() else {
         return needs_session(id);
     };
-    live.set_level(&level);
+    let chosen = Level {
+        level: level.into_owned(),
+        at: sessions::now(),
+    };
+    live.choose_level(chosen.clone());
+    let teller = Teller::of_caller(caller);
+    let told = async {
+        if let Some(teller) = &teller {
+            teller.tell(&Word::Level(chosen)).await;
+        }
+    };
     let upstreams = &caller.serving.upstreams;
     let params = message.object().value("params").unwrap_or("{}");
     let outcomes = upstreams
         .iter()
         .map(|upstream| tell_level(caller, upstream, params));
-    let outcomes = join_all(outcomes).await;
+    let (outcomes, ()) = tokio::join!(join_all(outcomes), told);
     if outcomes.iter().any(|outcome| matches!(outcome, Ok(true))) {
         return Reply::result(id, "{}");
     }
@@ -163,14 +178,38 @@ pub(super) async fn subscription(
         let method = message.method().unwrap_or_default();
         return Err(ErrorObject::unknown_method(method));
     }
-    Follow::new(link, uri.into_owned(), follows).agreed();
+    let uri = uri.into_owned();
+    Follow::new(link, uri.clone(), follows).agreed();
+    if let Some(teller) = Teller::of_caller(caller) {
+        let upstream = upstream.fingerprint;
+        let word = Word::Follows {
+            upstream,
+            uri,
+            follows,
+        };
+        teller.tell(&word).await;
+    }
     Ok(None)
 }
 
 /// True when what a session follows at modern upstreams is known where its stream is:
-/// no other replica may have either of them.
+/// no other replica may have either of them, or it is told.
 pub(super) fn may_listen(caller: &Caller<'_>, live: &Live) -> bool {
-    caller.serving.loaded.plan.alone || live.is_on_stream()
+    let (state, serving) = (caller.state, caller.serving);
+    serving.loaded.plan.alone || live.is_on_stream() || telling::has_others(state, serving)
+}
+
+/// Ends a call that is under way here, as its client asks in this message, and tells its
+/// upstream; false when there is no such call.
+pub(super) fn cancel(serving: &Serving, live: &Live, request: &str, message: &str) -> bool {
+    let Some(call) = live.call(request) else {
+        return false;
+    };
+    call.cancelled.cancel();
+    if let Some(upstream) = serving.upstream(call.upstream) {
+        upstream.tell(live, CANCELLED, message.to_owned());
+    }
+    true
 }
 
 /// A client's notification; false for one that means nothing special.
@@ -186,20 +225,21 @@ pub(super) fn notification(
         upstreams.for_each(|upstream| upstream.tell(live, method, text()));
     };
     match method {
-        "notifications/cancelled" => {
-            let id = message
-                .params()
-                .and_then(|params| params.value("requestId"));
-            match id.and_then(|id| live.call(id)) {
-                Some(call) => {
-                    call.cancelled.cancel();
-                    if let Some(upstream) = caller.serving.upstream(call.upstream) {
-                        upstream.tell(live, method, text());
-                    }
-                }
+        CANCELLED => {
+            let params = message.params();
+            let request = params.and_then(|params| params.value("requestId"));
+            let here = request.is_some_and(|it| cancel(caller.serving, live, it, &text()));
+            if !here {
                 // The call may have come to another replica: ids are unique in
                 // the session, so whoever does not know it ignores it.
-                None => all(),
+                all();
+            }
+            if let (false, Some(request), Some(teller)) = (here, request, Teller::of_caller(caller))
+            {
+                teller.tell_soon(Word::Cancelled {
+                    request: request.to_owned(),
+                    message: text(),
+                });
             }
         }
         "notifications/roots/list_changed" => all(),

@@ -26,6 +26,7 @@ pub struct ProxyMetrics {
     calls: Family<CallLabels, Counter>,
     duration: Family<UpstreamLabels, Histogram, fn() -> Histogram>,
     drifted: Family<UpstreamLabels, Gauge>,
+    untold: Family<ObjectLabel, Counter>,
 }
 
 /// How many tools of one upstream are not as they are pinned.
@@ -33,6 +34,12 @@ pub struct ProxyMetrics {
 pub(super) struct DriftGauge {
     family: Family<UpstreamLabels, Gauge>,
     labels: UpstreamLabels,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ObjectLabel {
+    namespace: String,
+    name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,6 +86,7 @@ impl ProxyMetrics {
             calls: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             drifted: Family::default(),
+            untold: Family::default(),
         };
         registry.register(
             "agentkube_mcp_upstream_requests",
@@ -95,7 +103,21 @@ impl ProxyMetrics {
             "Tools whose definition is not as it is pinned",
             metrics.drifted.clone(),
         );
+        registry.register(
+            "agentkube_mcp_untold",
+            "Times that another replica could not be told what a client said of its session",
+            metrics.untold.clone(),
+        );
         metrics
+    }
+
+    /// A replica of this object could not be told something.
+    pub(super) fn untold(&self, object: &ObjectLabels) {
+        let labels = ObjectLabel {
+            namespace: object.namespace.clone(),
+            name: object.name.clone(),
+        };
+        self.untold.get_or_create(&labels).inc();
     }
 
     /// The gauge of an upstream's drifted tools.

@@ -11,7 +11,8 @@
 //! A modern client's requests stand alone. A legacy client gets a session whose
 //! sealed id holds what a replica needs to serve it, so any replica serves any
 //! request. Where an upstream keeps sessions, that client has one of its own
-//! there; modern clients share one. Forgotten ones are opened again.
+//! there; modern clients share one. Forgotten ones are opened again. What such a
+//! client says beside its calls concerns replicas that did not hear it: they are told.
 
 mod calls;
 mod desk;
@@ -46,6 +47,7 @@ mod sessions;
 mod status;
 mod stream;
 mod tasks;
+mod telling;
 mod upstream;
 
 #[cfg(test)]

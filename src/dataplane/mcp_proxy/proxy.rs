@@ -23,6 +23,7 @@ use super::route::ProxyPlane;
 use super::service::ProxyService;
 use super::serving::Serving;
 use super::sessions::Sessions;
+use super::telling::Telling;
 use super::upstream::Upstream;
 use crate::admin::PlaneStatus;
 use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics, Stack};
@@ -86,6 +87,8 @@ pub(super) struct State {
     pub(super) old_streams: OpenStreams,
     /// Sessions that only one Pod can serve.
     pub(super) relays: Relays,
+    /// What the others are told of sessions that any of us serves.
+    pub(super) telling: Telling,
     /// Seals the sessions of a plan without keys.
     own_key: Vec<u8>,
     /// Cancelled when streams without an end must end.
@@ -114,6 +117,7 @@ impl Proxy {
             peers: UpstreamClient::new(&parts.roots, PEER_TIMEOUT),
             old_streams: OpenStreams::default(),
             relays: Relays::new(&parts.roots),
+            telling: Telling::default(),
             parts,
             own_key: own_key(),
             closing: CancellationToken::new(),
@@ -152,6 +156,11 @@ impl Proxy {
         let service = Relayed::new(Arc::clone(&self.0), most);
         // It has the bound itself, behind the proof of who refuses.
         edge::stack(RelayedPlane, self.0.metrics.clone(), usize::MAX, service)
+    }
+
+    #[cfg(test)]
+    pub(super) fn state(&self) -> &Arc<State> {
+        &self.0
     }
 
     /// For the admin server.

@@ -21,6 +21,8 @@ pub enum Route {
     OldMcp,
     /// What another replica handed on.
     Relayed,
+    /// What another replica told of a session.
+    Told,
     /// Anything else.
     Unknown,
 }
@@ -31,6 +33,7 @@ impl RouteLabel for Route {
         Self::Mcp,
         Self::OldMcp,
         Self::Relayed,
+        Self::Told,
         Self::Unknown,
     ];
 
@@ -44,6 +47,7 @@ impl RouteLabel for Route {
             Self::Mcp => "mcp",
             Self::OldMcp => "sse",
             Self::Relayed => "relayed",
+            Self::Told => "told",
             Self::Unknown => "unknown",
         }
     }

@@ -26,6 +26,7 @@ use super::reply::{self, Reply};
 use super::route::{ProxyError, Route};
 use super::serving::Serving;
 use super::sessions::{self, Live};
+use super::telling::{Teller, Word};
 use super::{old_clients, pod_relay, stream};
 use crate::edge::{Body, Routed, Tally, collect};
 
@@ -62,7 +63,9 @@ where
     fn call(&mut self, routed: Routed<Route, B>) -> Answering {
         match routed.route {
             Route::Livez => Box::pin(ready(Ok(Response::new(Body::full("ok\n"))))),
-            Route::Unknown | Route::Relayed => Box::pin(ready(Err(ProxyError::NotFound))),
+            Route::Unknown | Route::Relayed | Route::Told => {
+                Box::pin(ready(Err(ProxyError::NotFound)))
+            }
             Route::Mcp | Route::OldMcp => Box::pin(answer(Arc::clone(&self.0), routed.request)),
         }
     }
@@ -289,8 +292,12 @@ impl<'a> Site<'a> {
             Seat::At(home) => return self.hand_on(home, method, &Bytes::new(), None).await,
         };
         if *method == Method::DELETE {
+            let teller = Teller::of(self.state, self.serving, self.client, self.headers);
             self.serving.end_links(&live);
             self.state.sessions.end(&live);
+            if let Some(teller) = teller {
+                teller.tell(&Word::Ended).await;
+            }
             return Ok(reply::empty(StatusCode::NO_CONTENT));
         }
         if !Accepts::of(self.headers).events {

@@ -2,8 +2,8 @@
 //!
 //! Guarantees: the id of a session holds what any replica needs to serve it, so
 //! a session that this replica never saw is as good as one that it opened. What
-//! is kept here can be lost: it is a log level, subscriptions to repeat when an
-//! upstream forgot its session, and sessions that had no place in the id.
+//! is kept here can be lost: it is a log level, what is followed, and sessions that
+//! had no place in the id.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use agentkube_mcp::Version;
 use agentkube_mcp::seal::{Purpose, Sealer};
 use agentkube_mcp::session::{Fingerprint, Home, SessionTag, SessionToken};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -52,11 +53,37 @@ pub(super) struct Live {
     pub(super) capabilities: Arc<str>,
     links: Mutex<HashMap<Fingerprint, Arc<Link>>>,
     used: Mutex<Instant>,
-    level: Mutex<Option<String>>,
+    level: Mutex<Option<Level>>,
     calls: Mutex<HashMap<String, Under>>,
     over: CancellationToken,
     on_stream: AtomicBool,
-    stream: Mutex<Option<(CancellationToken, Weak<Call>)>>,
+    stream: Mutex<Option<Open>>,
+}
+
+/// A log level, and when it was chosen: seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Level {
+    pub(super) level: String,
+    pub(super) at: u64,
+}
+
+/// A session's stream.
+#[derive(Debug)]
+struct Open {
+    /// Milliseconds since 1970.
+    at: u64,
+    replaced: CancellationToken,
+    place: Weak<Call>,
+}
+
+/// A session's stream as whoever opens it has it.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// When that was, in milliseconds since 1970.
+    pub(super) at: u64,
+    /// Ends it.
+    pub(super) replaced: CancellationToken,
+    pub(super) place: Arc<Call>,
 }
 
 /// A call that is under way in a session.
@@ -93,8 +120,12 @@ pub(super) fn random<const N: usize>() -> Option<[u8; N]> {
 
 /// Seconds since 1970.
 pub(super) fn now() -> u64 {
+    since_1970().as_secs()
+}
+
+fn since_1970() -> Duration {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
+    since.unwrap_or_default()
 }
 
 impl Sessions {
@@ -149,6 +180,11 @@ impl Sessions {
         live
     }
 
+    /// The session of an id that was opened, when it is known here.
+    pub(super) fn known(&self, token: &SessionToken) -> Option<Arc<Live>> {
+        locked(&self.live).get(&token.tag).map(Arc::clone)
+    }
+
     /// The id of a session, with the upstreams' sessions that are open now.
     pub(super) fn seal(&self, sealer: &Sealer, live: &Live, home: Option<Home>) -> Option<String> {
         let mut upstreams: Vec<_> = locked(&live.links)
@@ -169,11 +205,26 @@ impl Sessions {
 
     /// Ends a session: its id is refused from now on, its streams end.
     pub(super) fn end(&self, live: &Live) {
-        locked(&self.live).remove(&live.tag);
         live.over.cancel();
+        self.refuse(live.tag);
+    }
+
+    /// Ends the session of an id that was opened; answers with what was known of it
+    /// here.
+    pub(super) fn end_of(&self, token: &SessionToken) -> Option<Arc<Live>> {
+        let live = self.known(token);
+        match &live {
+            Some(live) => self.end(live),
+            None => self.refuse(token.tag),
+        }
+        live
+    }
+
+    fn refuse(&self, tag: SessionTag) {
+        locked(&self.live).remove(&tag);
         let mut ended = locked(&self.ended);
-        if ended.tags.insert(live.tag) {
-            ended.order.push_back(live.tag);
+        if ended.tags.insert(tag) {
+            ended.order.push_back(tag);
         }
         if ended.order.len() > MAX_ENDED
             && let Some(oldest) = ended.order.pop_front()
@@ -251,14 +302,22 @@ impl Live {
         locked(&self.links).get(&upstream).map(Arc::clone)
     }
 
-    /// The log level that the client chose here.
+    /// The log level that the client chose.
     pub(super) fn level(&self) -> Option<String> {
+        locked(&self.level).as_ref().map(|it| it.level.clone())
+    }
+
+    /// The same, and when.
+    pub(super) fn chosen_level(&self) -> Option<Level> {
         locked(&self.level).clone()
     }
 
-    /// The client chose a log level.
-    pub(super) fn set_level(&self, level: &str) {
-        *locked(&self.level) = Some(level.to_owned());
+    /// The client chose a log level, here or at another replica; the last one counts.
+    pub(super) fn choose_level(&self, chosen: Level) {
+        let mut level = locked(&self.level);
+        if level.as_ref().is_none_or(|before| before.at <= chosen.at) {
+            *level = Some(chosen);
+        }
     }
 
     /// Keeps a call in mind, so that it can be cancelled. What begins under the id of
@@ -301,23 +360,38 @@ impl Live {
 
     /// Takes the place of the session's stream: whoever reads the one before reads no
     /// more, since a message goes out on one stream only. `begin` finds a place when
-    /// there was none; what comes back is that, and what ends this one.
-    pub(super) fn take_stream(
-        &self,
-        begin: impl FnOnce() -> Option<Call>,
-    ) -> Option<(CancellationToken, Arc<Call>)> {
+    /// there was none.
+    pub(super) fn take_stream(&self, begin: impl FnOnce() -> Option<Call>) -> Option<Taken> {
         let mut stream = locked(&self.stream);
-        let before = stream.as_ref().and_then(|(_, place)| place.upgrade());
+        let before = stream.as_ref().and_then(|open| open.place.upgrade());
         let place = match before {
             Some(place) => place,
             None => Arc::new(begin()?),
         };
-        let replaced = CancellationToken::new();
-        let next = (replaced.clone(), Arc::downgrade(&place));
-        if let Some((before, _)) = stream.replace(next) {
-            before.cancel();
+        let at = since_1970().as_millis();
+        let next = Open {
+            at: u64::try_from(at).unwrap_or(u64::MAX),
+            replaced: CancellationToken::new(),
+            place: Arc::downgrade(&place),
+        };
+        let taken = Taken {
+            at: next.at,
+            replaced: next.replaced.clone(),
+            place,
+        };
+        if let Some(before) = stream.replace(next) {
+            before.replaced.cancel();
         }
-        Some((replaced, place))
+        Some(taken)
+    }
+
+    /// The session's stream was opened elsewhere: one that was opened here before that
+    /// is read no more.
+    pub(super) fn leave_stream(&self, at: u64) {
+        let stream = locked(&self.stream);
+        if let Some(open) = stream.as_ref().filter(|open| open.at < at) {
+            open.replaced.cancel();
+        }
     }
 
     /// Waits until the session is over.

@@ -32,6 +32,7 @@ use super::route::ProxyError;
 use super::serving::Serving;
 use super::sessions::Live;
 use super::tasks::Names;
+use super::telling::Teller;
 use super::upstream::{Events, Lane, Upstream, UpstreamError, Wanted, is_ours};
 use crate::edge::{Body, BoxError};
 
@@ -59,12 +60,16 @@ pub(super) fn open(
     // Older clients take an event without a message for a broken one.
     let is_answer = mark.is_some_and(|mark| !mark.is_own_stream);
     let begin = || state.streams.begin(serving.loaded.plan.limits.sessions);
-    let place = if is_answer {
-        begin().map(|place| (CancellationToken::new(), Arc::new(place)))
+    let (replaced, place) = if is_answer {
+        let place = begin().ok_or(ProxyError::ManyStreams)?;
+        (CancellationToken::new(), Arc::new(place))
     } else {
-        live.take_stream(begin)
+        let taken = live.take_stream(begin).ok_or(ProxyError::ManyStreams)?;
+        if let Some(teller) = Teller::of(state, serving, client, headers) {
+            teller.learn_soon(live, taken.at);
+        }
+        (taken.replaced, taken.place)
     };
-    let (replaced, place) = place.ok_or(ProxyError::ManyStreams)?;
     let greets = !is_answer && live.version >= Version::V2025_11_25;
     let first = greets.then(|| sse::frame_with("", Some(OPEN), None));
     let over: BoxFuture<'static, Over> = if is_answer {

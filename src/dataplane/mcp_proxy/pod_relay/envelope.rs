@@ -39,7 +39,8 @@ pub(super) struct Letter {
     pub(super) id: TicketId,
     /// Seconds since 1970.
     pub(super) at: u64,
-    /// For this Pod and no other.
+    /// For this Pod and no other: by its identity what is handed on, by its address what
+    /// is told.
     pub(super) to: PodTag,
     /// Who was authenticated.
     pub(super) client: String,
@@ -91,6 +92,19 @@ impl Letter {
         serde_json::from_slice(&plain).ok()
     }
 
+    /// The body of this letter, which was sealed with it.
+    pub(super) fn body(&self, sealer: &Sealer, object: &str, body: &[u8]) -> Option<Vec<u8>> {
+        let owner = self.part(object, "body");
+        sealer.open_bytes(Purpose::Relay, &owner, body)
+    }
+
+    /// The session that it is about.
+    pub(super) fn session(&self) -> Option<&str> {
+        let named = |name: &str| header::SESSION_ID == name;
+        let (_, id) = self.headers.iter().find(|(name, _)| named(name))?;
+        Some(id)
+    }
+
     /// The client's request as it came to the other replica.
     pub(super) fn request(
         &self,
@@ -98,8 +112,7 @@ impl Letter {
         object: &str,
         body: &[u8],
     ) -> Option<Request<Full<Bytes>>> {
-        let owner = self.part(object, "body");
-        let body = sealer.open_bytes(Purpose::Relay, &owner, body)?;
+        let body = self.body(sealer, object, body)?;
         let mut request = Request::builder()
             .method(self.method.as_str())
             .uri(&self.target);
@@ -107,6 +120,28 @@ impl Letter {
             request = request.header(name, value);
         }
         request.body(Full::from(body)).ok()
+    }
+
+    /// An answer to it that only who wrote the letter can open.
+    pub(super) fn seal_answer(
+        &self,
+        sealer: &Sealer,
+        object: &str,
+        plain: &[u8],
+    ) -> Option<Vec<u8>> {
+        let owner = self.part(object, "answer body");
+        sealer.seal_bytes(Purpose::Relay, &owner, random()?, plain)
+    }
+
+    /// What [`Letter::seal_answer`] sealed.
+    pub(super) fn open_answer(
+        &self,
+        sealer: &Sealer,
+        object: &str,
+        sealed: &[u8],
+    ) -> Option<Vec<u8>> {
+        let owner = self.part(object, "answer body");
+        sealer.open_bytes(Purpose::Relay, &owner, sealed)
     }
 
     /// Tells the other replica that this one has the key, and is whom it meant.

@@ -14,11 +14,15 @@
 //! a client said (an address may belong to another Pod by now); a ticket is good
 //! once, for a minute; what was handed on is never handed on again; a Pod that is
 //! gone is a session that is gone (404: the client initialises again).
+//!
+//! The same way goes what replicas tell each other of sessions that any of them
+//! serves (`mcp_proxy::telling`): there the ticket is for an address.
 
 mod envelope;
 mod passing;
 mod receive;
 mod seen;
+mod tell;
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -43,9 +47,10 @@ use super::route::ProxyError;
 use super::serving::Serving;
 use super::sessions;
 use crate::edge::Body;
-use crate::upstream::{SendError, TlsRoots, UpstreamClient};
+use crate::upstream::{SendError, TlsRoots, UpstreamBody, UpstreamClient};
 
 pub use self::receive::{Relayed, RelayedPlane};
+pub(super) use self::tell::tell;
 
 /// Within a cluster a connection takes a millisecond; a Pod that is gone may not
 /// even refuse.
@@ -71,6 +76,12 @@ pub fn home(uid: &str, address: SocketAddr) -> Home {
     let digest = Sha256::digest(uid);
     pod.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
     Home { pod, address }
+}
+
+/// Who is meant by an address: whichever Pod has it.
+fn tag_of(address: SocketAddr) -> PodTag {
+    // No UID begins so.
+    home(&format!("\0{address}"), address).pod
 }
 
 /// Which Pod this is, and the way to the others.
@@ -127,28 +138,17 @@ pub(super) async fn to(
     request: &Request<Bytes>,
     call: Option<Call>,
 ) -> Result<Response<Body>, ProxyError> {
-    let object = serving.loaded.plan.object.to_string();
     let letter = Letter::new(home.pod, client, request).ok_or(ProxyError::Session)?;
-    let sealed = letter.seal(&serving.sealer, &object, request.body());
-    let (ticket, body) = sealed.ok_or(ProxyError::Session)?;
-    let handed = Request::post(format!("http://{}/", home.address))
-        .header(TICKET, ticket)
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|_| ProxyError::Session)?;
-    let answered = timeout(patience(serving), state.relays.client.send(handed)).await;
-    let answered = match answered {
+    let posted = post(state, serving, (home.address, "/"), &letter, request.body());
+    let answered = match timeout(patience(serving), posted).await {
         Ok(Ok(answered)) => answered,
-        Ok(Err(SendError::Broken(_))) | Err(_) => return Err(ProxyError::Broken),
+        Ok(Err(Lost::Send(SendError::Broken(_)))) | Err(_) => return Err(ProxyError::Broken),
         Ok(Err(error)) => {
             debug!(%error, "the Pod of a session is gone");
             return Err(ProxyError::Session);
         }
     };
     let (head, body) = answered.into_parts();
-    if !letter.is_proven(&serving.sealer, &object, &head.headers) {
-        debug!("what answers at the address of a session's Pod is not that Pod");
-        return Err(ProxyError::Session);
-    }
     // A stream without an end must not keep this replica from its own.
     let until = (request.method() == Method::GET).then(|| state.closing.clone());
     let mut response = Response::new(Body::stream(passing(body, until, call)));
@@ -159,6 +159,43 @@ pub(super) async fn to(
         }
     }
     Ok(response)
+}
+
+/// Why a letter has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Lost {
+    /// There is no key, or it is too long.
+    #[error("it cannot be sealed")]
+    Unsealed,
+    /// Nobody took it.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// Whoever answers there has not the key.
+    #[error("what answers at that address is no replica of this MCP")]
+    Unproven,
+}
+
+/// Sends a letter and its body; the head of the answer is that of a replica.
+async fn post(
+    state: &State,
+    serving: &Serving,
+    (address, path): (SocketAddr, &str),
+    letter: &Letter,
+    body: &[u8],
+) -> Result<Response<UpstreamBody>, Lost> {
+    let object = serving.loaded.plan.object.to_string();
+    let sealed = letter.seal(&serving.sealer, &object, body);
+    let (ticket, body) = sealed.ok_or(Lost::Unsealed)?;
+    let request = Request::post(format!("http://{address}{path}"))
+        .header(TICKET, ticket)
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|_| Lost::Unsealed)?;
+    let answered = state.relays.client.send(request).await?;
+    if letter.is_proven(&serving.sealer, &object, answered.headers()) {
+        Ok(answered)
+    } else {
+        Err(Lost::Unproven)
+    }
 }
 
 /// For the head of an answer: the longest call of any upstream.

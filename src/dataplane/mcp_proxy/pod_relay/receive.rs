@@ -14,13 +14,16 @@ use tower::Service;
 use tracing::{error, warn};
 
 use super::envelope::{ADDED, Letter, TICKET};
+use super::{tag_of, tell};
 use crate::edge::{Body, Fault, InFlight, Plane, Routed, collect};
 use crate::mcp_proxy::proxy::State;
 use crate::mcp_proxy::route::{ProxyError, ProxyPlane, Route};
 use crate::mcp_proxy::service::{self, Way};
 use crate::mcp_proxy::serving::Serving;
+use crate::mcp_proxy::telling;
 
-/// The shared layers on the port of replicas: everything there is one route.
+/// The shared layers on the port of replicas. Routes are only for counting: what a
+/// request is says its ticket.
 #[derive(Clone, Copy, Debug)]
 pub struct RelayedPlane;
 
@@ -28,8 +31,11 @@ impl Plane for RelayedPlane {
     type Route = Route;
     type Error = ProxyError;
 
-    fn route<B>(&self, _: &Request<B>) -> Route {
-        Route::Relayed
+    fn route<B>(&self, request: &Request<B>) -> Route {
+        match request.uri().path() {
+            tell::PATH => Route::Told,
+            _ => Route::Relayed,
+        }
     }
 
     fn render(&self, route: Route, fault: Fault<ProxyError>) -> Response<Body> {
@@ -90,8 +96,11 @@ where
     let here = state.relays.here().ok_or(ProxyError::NoReplica)?;
     let (sealer, object) = (&serving.sealer, serving.loaded.plan.object.to_string());
     let letter = Letter::open(sealer, &object, request.headers());
-    let letter = letter.filter(|letter| letter.to == here.pod);
     let letter = letter.ok_or(ProxyError::NoReplica)?;
+    let is_told = letter.to == tag_of(here.address);
+    if !is_told && letter.to != here.pod {
+        return Err(ProxyError::NoReplica);
+    }
     if !state.relays.admits(&letter) {
         warn!("a request of another replica is old or came twice: do the clocks agree?");
         return Err(ProxyError::NoReplica);
@@ -101,6 +110,7 @@ where
         state,
         serving,
         letter,
+        is_told,
         body: request.into_body(),
     });
     Ok(proven(answer, proof).await)
@@ -129,6 +139,8 @@ struct Opened<B> {
     state: Arc<State>,
     serving: Arc<Serving>,
     letter: Letter,
+    /// A word about a session; else a request of its client.
+    is_told: bool,
     body: B,
 }
 
@@ -161,13 +173,25 @@ where
         state,
         serving,
         letter,
+        is_told,
         body,
     } = opened;
     let plan = &serving.loaded.plan;
+    let object = plan.object.to_string();
     let limit = usize::try_from(plan.limits.message_bytes);
     let limit = limit.unwrap_or(usize::MAX).saturating_add(ADDED);
     let body = collect(body, limit).await?;
-    let request = letter.request(&serving.sealer, &plan.object.to_string(), &body);
+    if is_told {
+        let word = letter.body(&serving.sealer, &object, &body);
+        let heard = word.zip(letter.session()).and_then(|(word, session)| {
+            let heard = telling::hear(&state, &serving, &letter.client, session, &word)?;
+            letter.seal_answer(&serving.sealer, &object, &heard)
+        });
+        return heard
+            .map(|heard| Response::new(Body::full(heard)))
+            .ok_or(ProxyError::Session);
+    }
+    let request = letter.request(&serving.sealer, &object, &body);
     let request = request.ok_or(ProxyError::NoReplica)?;
     service::serve(&state, &serving, &letter.client, Way::Relayed, request).await
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::kit::{legacy_message, modern_message, modern_request, over, post};
 use super::server::{Spec, ToolServer, event};
 
-fn stalling(spec: Spec) -> Spec {
+pub(super) fn stalling(spec: Spec) -> Spec {
     spec.on_call(|_, _| {
         let params = json!({"level": "info", "data": 1});
         let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params});

@@ -141,7 +141,7 @@ async fn a_legacy_upstreams_one_stream_is_heard_by_every_modern_client() {
 }
 
 /// A modern server with a resource that changed as soon as somebody follows it.
-fn watched() -> Spec {
+pub(super) fn watched() -> Spec {
     let resources = json!([{"uri": "file:///a", "name": "a"}]);
     let spec = Spec::modern(&[]).list("resources", "resources", resources);
     spec.can("resources", json!({"subscribe": true}))

@@ -19,6 +19,7 @@ mod oauth;
 mod old_clients;
 mod old_server;
 mod old_upstreams;
+mod peers;
 mod pins;
 mod pods;
 mod programs;

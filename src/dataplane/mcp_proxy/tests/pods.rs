@@ -45,7 +45,7 @@ done
 /// A replica with its port for the others.
 pub(super) struct Pod {
     pub(super) tested: Tested,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     drain: Drain,
     serving: JoinSet<()>,
 }
@@ -66,9 +66,19 @@ impl Pod {
 
     /// One that works on so many requests of others at once.
     async fn start_within(uid: &str, plan: ProxyPlan, most: usize) -> Self {
-        let tested = serve(plan).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        Self::listening(uid, plan, most, (listener, address)).await
+    }
+
+    /// One that takes what comes to this listener, and itself for that address.
+    pub(super) async fn listening(
+        uid: &str,
+        plan: ProxyPlan,
+        most: usize,
+        (listener, address): (TcpListener, SocketAddr),
+    ) -> Self {
+        let tested = serve(plan).await;
         tested.proxy.lives_at(home(uid, address));
         let drain = Drain::new(Duration::from_secs(1));
         let mut serving = JoinSet::new();
@@ -328,7 +338,7 @@ async fn another_owner_of_the_address_neither_reads_nor_answers() {
 }
 
 /// A Pod that hands everything that it hears on to another address, twice.
-async fn shows_twice(listener: TcpListener, to: SocketAddr) -> [u16; 2] {
+pub(super) async fn shows_twice(listener: TcpListener, to: SocketAddr) -> [u16; 2] {
     let (ticket, body) = impostor(listener).await;
     let client = UpstreamClient::new(&TlsRoots::load().unwrap(), Duration::from_secs(5));
     let mut statuses = [0; 2];

@@ -117,12 +117,14 @@ impl Follow {
     pub(in crate::mcp_proxy) fn agreed(&self) {
         let all = self.link.subscriptions.lock();
         let mut all = all.unwrap_or_else(PoisonError::into_inner);
-        if !self.follows {
-            all.remove(&self.uri);
-        } else if all.len() < MAX_FOLLOWED {
-            all.insert(self.uri.clone());
+        let changed = if self.follows {
+            all.len() < MAX_FOLLOWED && all.insert(self.uri.clone())
+        } else {
+            all.remove(&self.uri)
+        };
+        if changed {
+            self.link.changed.send_replace(());
         }
-        self.link.changed.send_replace(());
     }
 }
 

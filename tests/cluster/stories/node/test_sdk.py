@@ -42,3 +42,21 @@ def test_mcp_works_whichever_replica_answers(wiring):
     assert [str(n + 1) in result.content[0].text for n, result in enumerate(results)] == [True] * 20
     served = [metric(pod, "agentkube_requests_total", "mcp") for pod in pods("mcp", "rig", "tools")]
     assert len(served) == 2 and all(served), "both replicas answered"
+
+
+def test_what_one_replica_hears_of_a_session_the_other_is_told(wiring):
+    headers = {"authorization": f"Bearer {wiring['AGENTKUBE_MCP_TOOLS_KEY']}",
+               "accept": "application/json, text/event-stream",
+               "mcp-protocol-version": "2025-11-25"}
+    one, other = (f"http://{pod['status']['podIP']}:8080/mcp" for pod in pods("mcp", "rig", "tools"))
+
+    def say(url, method, **params):
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return httpx2.post(url, json=message, headers=headers, timeout=DEADLINE)
+
+    opened = say(one, "initialize", protocolVersion="2025-11-25", capabilities={},
+                 clientInfo={"name": "story", "version": "1"})
+    headers["mcp-session-id"] = opened.headers["mcp-session-id"]
+    assert [say(url, "ping").status_code for url in (one, other)] == [200, 200]
+    assert httpx2.delete(one, headers=headers, timeout=DEADLINE).status_code == 204
+    assert say(other, "ping").status_code == 404, "they find each other by their Service"

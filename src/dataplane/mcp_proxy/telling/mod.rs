@@ -1,0 +1,193 @@
+//! What a client says in its session beside its calls, told to the other replicas.
+//!
+//! A replica that never saw a session serves its calls as well as any other. But a
+//! call that is under way, a stream, what is followed on it and the log level are in
+//! the memory of the replicas that heard of them. Each of those may be another one.
+//!
+//! ```text
+//! client ─▶ replica: cancels, follows, chooses a level, opens its stream, ends
+//!   ─▶ port 9091 of every other one: ticket and word, sealed
+//!   ◀─ for a stream that opens: what is known there of the session
+//! ```
+//!
+//! Guarantees: a word is about the session whose id the client sent, and is taken
+//! only for the client that was authenticated; calls that are not told of wait for
+//! nothing; replicas are told all at once and are waited for 3 seconds at most; one
+//! that does not answer keeps the others from nothing, and is counted.
+
+mod found;
+mod hear;
+mod word;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentkube_mcp::header;
+use futures::future::join_all;
+use http::{HeaderMap, HeaderValue};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+
+use self::found::Found;
+use super::dispatch::Caller;
+use super::pod_relay;
+use super::proxy::State;
+use super::serving::Serving;
+use super::sessions::{self, Live};
+
+pub(super) use self::hear::hear;
+use self::word::Known;
+pub(super) use self::word::Word;
+
+/// For finding the replicas and for their answers: a name and a few kilobytes within a
+/// cluster take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Words on their way at once. A client that cancels what nobody knows could else keep
+/// any number of connections busy.
+const MOST: usize = 256;
+
+/// What this replica needs to tell the others.
+pub(super) struct Telling {
+    found: Found,
+    words: Arc<Semaphore>,
+}
+
+impl Default for Telling {
+    fn default() -> Self {
+        Self {
+            found: Found::default(),
+            words: Arc::new(Semaphore::new(MOST)),
+        }
+    }
+}
+
+/// Tells the others of one session.
+pub(super) struct Teller {
+    state: Arc<State>,
+    serving: Arc<Serving>,
+    client: String,
+    /// As the client sent it.
+    session: HeaderValue,
+    here: SocketAddr,
+}
+
+/// True where there are other replicas that can be told.
+pub(super) fn has_others(state: &State, serving: &Serving) -> bool {
+    state.relays.here().is_some() && !serving.loaded.plan.peers.is_empty()
+}
+
+impl Teller {
+    /// For the session that these headers name; `None` where no other replica may
+    /// serve it.
+    pub(super) fn of(
+        state: &Arc<State>,
+        serving: &Arc<Serving>,
+        client: &str,
+        headers: &HeaderMap,
+    ) -> Option<Self> {
+        let here = state.relays.here()?;
+        let plan = &serving.loaded.plan;
+        if plan.peers.is_empty() {
+            return None;
+        }
+        let session = headers.get(header::SESSION_ID)?;
+        let owner = sessions::owner(&plan.object, client);
+        let sealer = &serving.sealer;
+        let token = state
+            .sessions
+            .open(sealer, &owner, session.to_str().ok()?)?;
+        token.home.is_none().then(|| Self {
+            state: Arc::clone(state),
+            serving: Arc::clone(serving),
+            client: client.to_owned(),
+            session: session.clone(),
+            here: here.address,
+        })
+    }
+
+    /// For the session of this caller.
+    pub(super) fn of_caller(caller: &Caller<'_>) -> Option<Self> {
+        let Caller { state, serving, .. } = *caller;
+        Self::of(state, serving, caller.client, caller.headers)
+    }
+
+    /// Tells all of them, and waits until each has answered or could not.
+    pub(super) async fn tell(&self, word: &Word) {
+        let until = Instant::now() + PATIENCE;
+        let words = &self.state.telling.words;
+        match timeout_at(until, words.acquire()).await {
+            Ok(Ok(_permit)) => drop(self.ask(word, until).await),
+            _ => self.untold("there is too much to tell"),
+        }
+    }
+
+    /// The same, while nobody waits.
+    pub(super) fn tell_soon(self, word: Word) {
+        let Some(permit) = self.permit() else { return };
+        tokio::spawn(async move {
+            self.ask(&word, Instant::now() + PATIENCE).await;
+            drop(permit);
+        });
+    }
+
+    /// Tells that the session's stream was opened here at this time, and adds what the
+    /// others know of the session to what is known here.
+    pub(super) fn learn_soon(self, live: &Arc<Live>, at: u64) {
+        let Some(permit) = self.permit() else { return };
+        let live = Arc::clone(live);
+        tokio::spawn(async move {
+            let until = Instant::now() + PATIENCE;
+            for known in self.ask(&Word::Streams { at }, until).await {
+                known.add_to(&live, &self.serving);
+            }
+            drop(permit);
+        });
+    }
+
+    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.state.telling.words).try_acquire_owned();
+        if permit.is_err() {
+            self.untold("there is too much to tell");
+        }
+        permit.ok()
+    }
+
+    /// What each of them answers until then.
+    async fn ask(&self, word: &Word, until: Instant) -> Vec<Known> {
+        let Ok(text) = serde_json::to_vec(word) else {
+            return Vec::new();
+        };
+        let peers = &self.serving.loaded.plan.peers;
+        let found = self.state.telling.found.addresses(peers, until).await;
+        if found.is_empty() {
+            self.untold("none is found");
+        }
+        let others = found.iter().filter(|address| **address != self.here);
+        let answers = others.map(|address| self.ask_one(*address, &text, until));
+        join_all(answers).await.into_iter().flatten().collect()
+    }
+
+    async fn ask_one(&self, address: SocketAddr, text: &[u8], until: Instant) -> Option<Known> {
+        let Self { state, serving, .. } = self;
+        let told = pod_relay::tell(state, serving, address, &self.client, &self.session, text);
+        match timeout_at(until, told).await {
+            Ok(Ok(answer)) => serde_json::from_slice(&answer).ok(),
+            Ok(Err(error)) => {
+                self.untold(&error.to_string());
+                None
+            }
+            Err(_) => {
+                self.untold("it does not answer");
+                None
+            }
+        }
+    }
+
+    fn untold(&self, why: &str) {
+        debug!(object = %self.state.labels.name, why, "a replica was not told");
+        self.state.upstream_metrics.untold(&self.state.labels);
+    }
+}
