@@ -91,6 +91,7 @@ mod served;
 mod skim;
 pub mod sse;
 mod stream;
+mod subset;
 mod tap;
 mod translate;
 mod usage;

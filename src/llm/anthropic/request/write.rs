@@ -12,7 +12,7 @@ use super::thinking::{self, Asked, OutThinking};
 use crate::capabilities::Parameter;
 use crate::codec::{Encode, Encoded, Limits};
 use crate::ir::{ChatRequest, Field, ResponseFormat, Tool, ToolChoice, ToolKind};
-use crate::{ApiError, Dialect};
+use crate::{ApiError, Dialect, subset};
 
 /// Names of tools: `[a-zA-Z0-9_-]`, at most 128.
 pub(super) const TOOL_NAME: Limits = Limits { bytes: 128 };
@@ -81,7 +81,7 @@ struct OutputConfig<'a> {
 #[derive(Serialize)]
 struct OutFormat<'a> {
     r#type: &'static str,
-    schema: &'a RawValue,
+    schema: Cow<'a, RawValue>,
 }
 
 #[derive(Serialize)]
@@ -174,30 +174,22 @@ fn tools<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Vec<OutTool<'a>> 
         }
         // Not strict is what goes without saying here.
         let mut strict = strict.filter(|strict| *strict);
-        if strict.is_some() && !to.capabilities.json_schema {
+        let kept = strict
+            .filter(|_| to.capabilities.json_schema)
+            .and_then(|_| subset::strict_arguments(parameters.as_deref(), to));
+        if strict.is_some() && kept.is_none() {
             to.drop(*at, Field::ToolStrict);
             strict = None;
         }
         tools.push(OutTool {
             name: to.tools.fit(name, TOOL_NAME),
             description: description.as_deref(),
-            input_schema: schema(parameters.as_deref()),
+            input_schema: kept.unwrap_or_else(|| subset::of_object(parameters.as_deref())),
             strict,
             cache_control: OutCache::of(cache.as_ref()),
         });
     }
     tools
-}
-
-/// A schema is required, and must say that it is one of an object.
-fn schema(parameters: Option<&RawValue>) -> Cow<'_, RawValue> {
-    const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
-    match parameters {
-        Some(parameters) if parameters.get() != "{}" => Cow::Borrowed(parameters),
-        _ => Cow::Owned(
-            RawValue::from_string(EMPTY.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
-        ),
-    }
 }
 
 fn choice<'a>(
@@ -304,10 +296,16 @@ fn output_config<'a>(
             to.drop_top(Field::ResponseFormat);
             None
         }
-        Some(ResponseFormat::JsonSchema { schema, .. }) => Some(OutFormat {
-            r#type: "json_schema",
-            schema,
-        }),
+        Some(ResponseFormat::JsonSchema { schema, .. }) => {
+            let fitted = subset::for_anthropic(schema, to);
+            if fitted.as_ref().is_none_or(|it| it.looser) {
+                to.drop_top(Field::ResponseFormat);
+            }
+            fitted.map(|it| OutFormat {
+                r#type: "json_schema",
+                schema: it.schema,
+            })
+        }
     };
     let effort = asked.effort;
     (effort.is_some() || format.is_some()).then_some(OutputConfig { effort, format })

@@ -9,6 +9,7 @@ use super::messages::OutCache;
 use crate::capabilities::{CachePoints, Parameter};
 use crate::codec::{Encode, Limits};
 use crate::ir::{ChatRequest, Content, Field, Tool, ToolChoice, ToolKind};
+use crate::subset;
 
 /// Names of tools: `[a-zA-Z0-9_-]`, at most 64.
 pub(super) const TOOL_NAME: Limits = Limits { bytes: 64 };
@@ -84,7 +85,9 @@ fn known<'a>(name: &'a str, to: &mut Encode<'_>) -> OutTool<'a> {
     OutTool::ToolSpec(OutSpec {
         name: to.tools.fit(name, TOOL_NAME),
         description: None,
-        input_schema: schema(None),
+        input_schema: OutSchema {
+            json: subset::of_object(None),
+        },
         strict: None,
     })
 }
@@ -109,14 +112,18 @@ fn specs<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Vec<OutTool<'a>> 
         }
         // Not strict is what goes without saying here.
         let mut strict = strict.filter(|strict| *strict);
-        if strict.is_some() && !to.capabilities.json_schema {
+        let kept = strict
+            .filter(|_| to.capabilities.json_schema)
+            .and_then(|_| subset::strict_arguments(parameters.as_deref(), to));
+        if strict.is_some() && kept.is_none() {
             to.drop(*at, Field::ToolStrict);
             strict = None;
         }
+        let json = kept.unwrap_or_else(|| subset::of_object(parameters.as_deref()));
         tools.push(OutTool::ToolSpec(OutSpec {
             name: to.tools.fit(name, TOOL_NAME),
             description: description.as_deref().filter(|text| !text.is_empty()),
-            input_schema: schema(parameters.as_deref()),
+            input_schema: OutSchema { json },
             strict,
         }));
         if let Some(cache) = cache {
@@ -128,18 +135,6 @@ fn specs<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Vec<OutTool<'a>> 
         }
     }
     tools
-}
-
-/// A schema is required, and must say that it is one of an object.
-fn schema(parameters: Option<&RawValue>) -> OutSchema<'_> {
-    const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
-    let json = match parameters {
-        Some(parameters) if parameters.get() != "{}" => Cow::Borrowed(parameters),
-        _ => Cow::Owned(
-            RawValue::from_string(EMPTY.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
-        ),
-    };
-    OutSchema { json }
 }
 
 /// True when one call at a time is asked for, in the model's own words: the wire has none

@@ -1,5 +1,7 @@
 //! IR → the request for a provider.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -11,7 +13,7 @@ use super::tools::{self, OutTools};
 use crate::capabilities::Parameter;
 use crate::codec::{Encode, Encoded};
 use crate::ir::{ChatRequest, Field, ResponseFormat};
-use crate::{ApiError, Dialect};
+use crate::{ApiError, Dialect, subset};
 
 /// For a model that the table does not know, where thinking needs a limit.
 const MAX_TOKENS: u64 = 8192;
@@ -77,7 +79,7 @@ struct Structure<'a> {
 #[derive(Serialize)]
 struct Schema<'a> {
     /// JSON in a string.
-    schema: &'a str,
+    schema: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,29 +206,36 @@ fn stop<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Vec<&'a str> {
 }
 
 fn output_config<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Option<OutputConfig<'a>> {
-    match request.response_format.as_ref()? {
-        ResponseFormat::JsonSchema {
-            name,
-            description,
-            schema,
-            ..
-        } if to.capabilities.json_schema => Some(OutputConfig {
-            text_format: TextFormat {
-                r#type: "json_schema",
-                structure: Structure {
-                    json_schema: Schema {
-                        schema: schema.get(),
-                        name: name.as_deref(),
-                        description: description.as_deref(),
-                    },
+    let ResponseFormat::JsonSchema {
+        name,
+        description,
+        schema,
+        ..
+    } = request.response_format.as_ref()?
+    else {
+        to.drop_top(Field::ResponseFormat);
+        return None;
+    };
+    let fitted = subset::for_anthropic(schema, to).filter(|_| to.capabilities.json_schema);
+    if fitted.as_ref().is_none_or(|it| it.looser) {
+        to.drop_top(Field::ResponseFormat);
+    }
+    let schema = match fitted?.schema {
+        Cow::Borrowed(schema) => Cow::Borrowed(schema.get()),
+        Cow::Owned(schema) => Cow::Owned(schema.get().to_owned()),
+    };
+    Some(OutputConfig {
+        text_format: TextFormat {
+            r#type: "json_schema",
+            structure: Structure {
+                json_schema: Schema {
+                    schema,
+                    name: name.as_deref(),
+                    description: description.as_deref(),
                 },
             },
-        }),
-        ResponseFormat::JsonObject | ResponseFormat::JsonSchema { .. } => {
-            to.drop_top(Field::ResponseFormat);
-            None
-        }
-    }
+        },
+    })
 }
 
 /// At most 16 pairs of short plain texts, which AWS writes into its invocation log.

@@ -13,7 +13,7 @@ use crate::codec::{Encode, Encoded, Limits};
 use crate::ir::{
     ChatRequest, Effort, Field, Reasoning, ResponseFormat, Tool, ToolChoice, ToolKind,
 };
-use crate::{ApiError, Dialect};
+use crate::{ApiError, Dialect, subset};
 
 /// Function names: `[A-Za-z0-9_-]`, at most 64.
 pub(super) const TOOL_NAME: Limits = Limits { bytes: 64 };
@@ -90,7 +90,7 @@ struct OutFunction<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a RawValue>,
+    parameters: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
 }
@@ -135,7 +135,7 @@ struct OutSchema<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
-    schema: &'a RawValue,
+    schema: Cow<'a, RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
 }
@@ -164,7 +164,7 @@ pub(crate) fn from_ir(request: &ChatRequest, to: &mut Encode<'_>) -> Result<Enco
         n: None,
         logprobs: None,
         top_logprobs: None,
-        response_format: request.response_format.as_ref().map(format),
+        response_format: response_format(request, to),
         reasoning_effort: thinks(request.reasoning.as_ref(), to),
         user: user(request, to),
         metadata: request.metadata.as_deref(),
@@ -285,15 +285,24 @@ fn tools<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Vec<OutTool<'a>> 
                 description,
                 parameters,
                 strict,
-            } => tools.push(OutTool {
-                r#type: "function",
-                function: OutFunction {
-                    name: to.tools.fit(name, TOOL_NAME),
-                    description: description.as_deref(),
-                    parameters: parameters.as_deref(),
-                    strict: *strict,
-                },
-            }),
+            } => {
+                let fitted = parameters
+                    .as_deref()
+                    .map(|schema| subset::for_openai(schema, *strict, to));
+                let (parameters, kept) = fitted.map_or((None, *strict), |(a, b)| (Some(a), b));
+                if kept != *strict {
+                    to.drop(*at, Field::ToolStrict);
+                }
+                tools.push(OutTool {
+                    r#type: "function",
+                    function: OutFunction {
+                        name: to.tools.fit(name, TOOL_NAME),
+                        description: description.as_deref(),
+                        parameters,
+                        strict: kept,
+                    },
+                });
+            }
             ToolKind::Other(_) => to.drop(*at, Field::Whole),
         }
     }
@@ -333,24 +342,29 @@ fn choice<'a>(
     })
 }
 
-fn format(format: &ResponseFormat) -> OutFormat<'_> {
-    match format {
-        ResponseFormat::JsonObject => OutFormat::JsonObject,
-        ResponseFormat::JsonSchema {
-            name,
-            description,
-            schema,
-            strict,
-        } => OutFormat::JsonSchema {
-            json_schema: OutSchema {
-                // Required here; other dialects have none.
-                name: name.as_deref().unwrap_or("answer"),
-                description: description.as_deref(),
-                schema,
-                strict: *strict,
-            },
-        },
+fn response_format<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Option<OutFormat<'a>> {
+    let ResponseFormat::JsonSchema {
+        name,
+        description,
+        schema,
+        strict,
+    } = request.response_format.as_ref()?
+    else {
+        return Some(OutFormat::JsonObject);
+    };
+    let (schema, kept) = subset::for_openai(schema, *strict, to);
+    if kept != *strict {
+        to.drop_top(Field::SchemaStrict);
     }
+    Some(OutFormat::JsonSchema {
+        json_schema: OutSchema {
+            // Required here; other dialects have none.
+            name: name.as_deref().unwrap_or("answer"),
+            description: description.as_deref(),
+            schema,
+            strict: kept,
+        },
+    })
 }
 
 /// How hard to think. OpenAI's models show none of it here; other servers show all.

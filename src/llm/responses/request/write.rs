@@ -11,7 +11,7 @@ use super::messages;
 use crate::capabilities::{MaxTokensField, Parameter};
 use crate::codec::{Encode, Encoded, Limits};
 use crate::ir::{ChatRequest, Extra, Field, ResponseFormat, Tool, ToolChoice, ToolKind};
-use crate::{ApiError, Dialect};
+use crate::{ApiError, Dialect, subset};
 
 /// Function names: `[A-Za-z0-9_-]`, at most 64.
 pub(super) const TOOL_NAME: Limits = Limits { bytes: 64 };
@@ -66,7 +66,7 @@ struct OutTool<'a> {
     name: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
-    parameters: Option<&'a RawValue>,
+    parameters: Option<Cow<'a, RawValue>>,
     /// Said always: here it is on by itself.
     strict: Option<bool>,
 }
@@ -105,7 +105,7 @@ enum OutFormat<'a> {
         name: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<&'a str>,
-        schema: &'a RawValue,
+        schema: Cow<'a, RawValue>,
         strict: bool,
     },
 }
@@ -159,7 +159,7 @@ pub(crate) fn from_ir(request: &ChatRequest, to: &mut Encode<'_>) -> Result<Enco
             to,
         ),
         top_logprobs: logprobs.and_then(|it| it.top),
-        text: text(request, &shared),
+        text: text(request, &shared, to),
         reasoning: reasoning(request, to),
         include,
         user: user(request, to),
@@ -203,9 +203,13 @@ impl<'a> Shared<'a> {
     }
 }
 
-fn text<'a>(request: &'a ChatRequest, shared: &Shared<'a>) -> Option<OutText<'a>> {
+fn text<'a>(
+    request: &'a ChatRequest,
+    shared: &Shared<'a>,
+    to: &mut Encode<'_>,
+) -> Option<OutText<'a>> {
     let text = OutText {
-        format: request.response_format.as_ref().map(format),
+        format: format(request, to),
         verbosity: shared.field("verbosity"),
     };
     let says = text.format.is_some() || text.verbosity.is_some();
@@ -307,17 +311,26 @@ fn tools<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Vec<OutTool<'a>> 
                 description,
                 parameters,
                 strict,
-            } => tools.push(OutTool {
-                r#type: "function",
-                name: to.tools.fit(name, TOOL_NAME),
-                description: description.as_deref(),
-                parameters: parameters.as_deref(),
-                strict: if own {
-                    *strict
-                } else {
-                    Some(strict.unwrap_or(false))
-                },
-            }),
+            } => {
+                let fitted = parameters
+                    .as_deref()
+                    .map(|schema| subset::for_openai(schema, *strict, to));
+                let (parameters, kept) = fitted.map_or((None, *strict), |(a, b)| (Some(a), b));
+                if kept != *strict {
+                    to.drop(*at, Field::ToolStrict);
+                }
+                tools.push(OutTool {
+                    r#type: "function",
+                    name: to.tools.fit(name, TOOL_NAME),
+                    description: description.as_deref(),
+                    parameters,
+                    strict: if own {
+                        kept
+                    } else {
+                        Some(kept.unwrap_or(false))
+                    },
+                });
+            }
             ToolKind::Other(_) => to.drop(*at, Field::Whole),
         }
     }
@@ -353,20 +366,25 @@ fn choice<'a>(
     })
 }
 
-fn format(format: &ResponseFormat) -> OutFormat<'_> {
-    match format {
-        ResponseFormat::JsonObject => OutFormat::JsonObject,
-        ResponseFormat::JsonSchema {
-            name,
-            description,
-            schema,
-            strict,
-        } => OutFormat::JsonSchema {
-            // Required here; other dialects have none.
-            name: name.as_deref().unwrap_or("answer"),
-            description: description.as_deref(),
-            schema,
-            strict: strict.unwrap_or(false),
-        },
+fn format<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Option<OutFormat<'a>> {
+    let ResponseFormat::JsonSchema {
+        name,
+        description,
+        schema,
+        strict,
+    } = request.response_format.as_ref()?
+    else {
+        return Some(OutFormat::JsonObject);
+    };
+    let (schema, kept) = subset::for_openai(schema, *strict, to);
+    if kept != *strict {
+        to.drop_top(Field::SchemaStrict);
     }
+    Some(OutFormat::JsonSchema {
+        // Required here; other dialects have none.
+        name: name.as_deref().unwrap_or("answer"),
+        description: description.as_deref(),
+        schema,
+        strict: kept.unwrap_or(false),
+    })
 }
