@@ -35,3 +35,4 @@ mod tasks;
 mod through;
 mod unexpected;
 mod withheld;
+mod unread;

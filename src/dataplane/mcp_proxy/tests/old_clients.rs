@@ -1,7 +1,7 @@
 //! Clients of the legacy HTTP+SSE transport.
 
 use agentkube_plan::{ClientAuth, ClientTable, ToolFilter};
-use agentkube_testkit::{Outcome, Reply, eventually, within};
+use agentkube_testkit::{Gate, Outcome, Reply, eventually, within};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
@@ -17,11 +17,11 @@ use crate::edge::{Body, Drain};
 use crate::source::Secrets;
 
 /// A client and its stream.
-struct Old<'p> {
+pub(super) struct Old<'p> {
     proxy: &'p Tested,
     key: &'static str,
     url: String,
-    body: Body,
+    pub(super) body: Body,
     unread: String,
 }
 
@@ -35,7 +35,7 @@ fn get(key: &str) -> Request<Full<bytes::Bytes>> {
 }
 
 impl<'p> Old<'p> {
-    async fn open(proxy: &'p Tested) -> Self {
+    pub(super) async fn open(proxy: &'p Tested) -> Self {
         let response = proxy.send(get(KEY)).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -53,7 +53,7 @@ impl<'p> Old<'p> {
     }
 
     /// One that was greeted.
-    async fn greeted(proxy: &'p Tested, version: &str, capabilities: Value) -> Self {
+    pub(super) async fn greeted(proxy: &'p Tested, version: &str, capabilities: Value) -> Self {
         let mut old = Self::open(proxy).await;
         let hello = json!({
             "protocolVersion": version,
@@ -96,7 +96,7 @@ impl<'p> Old<'p> {
             .unwrap()
     }
 
-    async fn say(&self, message: &Value) -> Answer {
+    pub(super) async fn say(&self, message: &Value) -> Answer {
         self.proxy.exchange(self.request(message)).await
     }
 
@@ -452,4 +452,40 @@ async fn the_stream_ends_when_its_client_is_unknown_and_not_when_another_is() {
     assert_eq!(tools["result"]["tools"][0]["name"], "x");
     replace(&proxy, keyed(), &ClientTable::default());
     assert_eq!(client.event().await, None);
+}
+
+#[tokio::test]
+async fn a_client_at_its_bound_answers_what_its_own_call_asks() {
+    for in_batch in [false, true] {
+        let answered = Gate::new();
+        let gate = answered.clone();
+        let server = Spec::legacy(&["ask"]).on_call(move |_, request| {
+            let question = json!({
+                "jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": {},
+            });
+            Reply::sse()
+                .chunk(event(&question))
+                .gate(&gate)
+                .chunk(event(&response(request, &json!({"done": 1}))))
+        });
+        let server = server.start().await;
+        let mut plan = plan(vec![upstream("a", &server.endpoint())]);
+        plan.limits.concurrent_calls = 1;
+        let proxy = serve(plan).await;
+        let mut old = Old::greeted(&proxy, "2025-03-26", json!({"elicitation": {}})).await;
+        let question = old.ask("tools/call", json!({"name": "ask"})).await;
+        assert_eq!(question["method"], "elicitation/create");
+        let ping = old.say(&legacy_message("ping", &json!({}))).await;
+        assert_eq!(ping.status, 503, "one more call is one too many");
+        let result = json!({"action": "cancel"});
+        let mut answer = json!({"jsonrpc": "2.0", "id": question["id"], "result": result});
+        if in_batch {
+            answer = json!([answer]);
+        }
+        assert_eq!(old.say(&answer).await.status, 202);
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        assert_eq!(old.say(&ready).await.status, 202);
+        answered.open();
+        assert_eq!(old.next().await["result"]["done"], 1);
+    }
 }

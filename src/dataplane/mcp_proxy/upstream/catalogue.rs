@@ -15,6 +15,7 @@ use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::apart::{Left, apart};
 use super::clock::Clock;
 use super::{Lane, Upstream, UpstreamError};
 use crate::mcp_proxy::party::Party;
@@ -144,7 +145,23 @@ impl Upstream {
     ) -> Result<Arc<Catalogue>, UpstreamError> {
         let shelf = self.shelf(party);
         let is_shared = Arc::ptr_eq(&shelf, &self.shelf);
-        let party = if is_shared { &Party::Modern } else { party };
+        let party = match is_shared {
+            true => Party::Modern,
+            false => party.clone(),
+        };
+        let upstream = Arc::clone(self);
+        let reading = async move { upstream.read_at(&shelf, kind, &party, since).await };
+        apart(Left::Ends, reading).await
+    }
+
+    async fn read_at(
+        self: &Arc<Self>,
+        shelf: &Arc<Shelf>,
+        kind: ListKind,
+        party: &Party,
+        since: Instant,
+    ) -> Result<Arc<Catalogue>, UpstreamError> {
+        let is_shared = Arc::ptr_eq(shelf, &self.shelf);
         let slot = shelf.slot(kind);
         let mut failed = slot.reading.lock().await;
         if let Some(current) = slot.current.load_full()

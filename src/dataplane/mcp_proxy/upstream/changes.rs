@@ -11,6 +11,7 @@ use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, capability, json, message
 use tokio::sync::{Notify, broadcast, watch};
 use tracing::debug;
 
+use super::apart::{Left, apart};
 use super::clock::Clock;
 use super::exchange::{Answer, Outgoing};
 use super::lane::Session;
@@ -221,6 +222,16 @@ impl Upstream {
     /// era. Of all that call this one reads at a time, the others wait to take its
     /// place.
     pub(in crate::mcp_proxy) async fn read_changes(self: &Arc<Self>) {
+        let upstream = Arc::clone(self);
+        let reading = async move {
+            upstream.read_in_turn().await;
+            Ok(())
+        };
+        // It ends without an error.
+        drop(apart(Left::GivenUp, reading).await);
+    }
+
+    async fn read_in_turn(self: &Arc<Self>) {
         let _reading = self.changes.reading.lock().await;
         let mut pauses = Pauses::default();
         loop {

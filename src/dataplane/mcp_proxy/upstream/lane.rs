@@ -13,6 +13,7 @@ use agentkube_mcp::probe::{self, Offer, Verdict};
 use agentkube_mcp::session::{Fingerprint, UpstreamToken};
 use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, Version, capability, message};
 
+use super::apart::{Left, apart};
 use super::clock::Clock;
 use super::exchange::{Answer, Answered, Outgoing};
 use super::{Upstream, UpstreamError};
@@ -162,7 +163,11 @@ impl Upstream {
 
     /// The lane for this party, opened when it is not. A client in a session has
     /// its own one where the upstream keeps sessions.
-    pub(super) async fn lane(&self, party: &Party, clock: &Clock) -> Result<Lane, UpstreamError> {
+    pub(super) async fn lane(
+        self: &Arc<Self>,
+        party: &Party,
+        clock: &Clock,
+    ) -> Result<Lane, UpstreamError> {
         match (self.shared_lane(party.era(), clock).await?, party) {
             (Lane::Legacy(session), Party::Session(live)) if session.has_id() => {
                 self.own_lane(live, clock).await
@@ -184,12 +189,8 @@ impl Upstream {
     }
 
     /// True when the upstream is spoken to in the modern era for this party.
-    pub(in crate::mcp_proxy) async fn is_modern_for(&self, party: &Party) -> bool {
-        let chosen = || {
-            let connected = self.connected.load();
-            connected.as_ref().and_then(|it| it.choose(party.era()))
-        };
-        let lane = match chosen() {
+    pub(in crate::mcp_proxy) async fn is_modern_for(self: &Arc<Self>, party: &Party) -> bool {
+        let lane = match self.chosen(party.era()) {
             Some(lane) => Some(lane),
             None => self.greet(party).await.ok(),
         };
@@ -200,8 +201,7 @@ impl Upstream {
     /// it is taken to be until the program says that it is modern, or on a stream of
     /// the legacy transport.
     pub(in crate::mcp_proxy) fn binds_sessions(&self) -> bool {
-        let connected = self.connected.load();
-        let lane = connected.as_ref().and_then(|it| it.choose(Era::Legacy));
+        let lane = self.chosen(Era::Legacy);
         let on_stream = matches!(&lane, Some(lane) if self.wire.is_stream(lane));
         on_stream || (self.is_program() && !matches!(lane, Some(Lane::Modern(_))))
     }
@@ -236,20 +236,29 @@ impl Upstream {
         )
     }
 
-    async fn shared_lane(&self, client: Era, clock: &Clock) -> Result<Lane, UpstreamError> {
-        let known = |upstream: &Self| {
-            upstream
-                .connected
-                .load()
-                .as_ref()
-                .and_then(|connected| connected.choose(client))
-        };
-        if let Some(lane) = known(self) {
+    /// The lane for clients of this era, when it is open.
+    fn chosen(&self, client: Era) -> Option<Lane> {
+        let connected = self.connected.load();
+        connected.as_ref().and_then(|it| it.choose(client))
+    }
+
+    async fn shared_lane(
+        self: &Arc<Self>,
+        client: Era,
+        clock: &Clock,
+    ) -> Result<Lane, UpstreamError> {
+        if let Some(lane) = self.chosen(client) {
             return Ok(lane);
         }
+        let (upstream, clock) = (Arc::clone(self), clock.clone());
+        let opening = async move { upstream.open_shared(client, &clock).await };
+        apart(Left::Ends, opening).await
+    }
+
+    async fn open_shared(&self, client: Era, clock: &Clock) -> Result<Lane, UpstreamError> {
         // One opens, the others wait for it and use what it found.
         let _opening = clock.wait(self.opening.lock()).await?;
-        if let Some(lane) = known(self) {
+        if let Some(lane) = self.chosen(client) {
             return Ok(lane);
         }
         let connected = match self.connected.load_full() {

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::apart::{Left, apart};
 use super::clock::Clock;
 use super::exchange::Outgoing;
 use super::lane::Session;
@@ -130,9 +131,12 @@ impl Follow {
 
 impl Upstream {
     /// The lane of a client's own session, opened when it is not.
-    pub(super) async fn own_lane(&self, live: &Live, clock: &Clock) -> Result<Lane, UpstreamError> {
-        let link = live.link(self.fingerprint);
-        if let Some(lane) = link.lane() {
+    pub(super) async fn own_lane(
+        self: &Arc<Self>,
+        live: &Arc<Live>,
+        clock: &Clock,
+    ) -> Result<Lane, UpstreamError> {
+        if let Some(lane) = live.link(self.fingerprint).lane() {
             return Ok(lane);
         }
         let _opening = clock.wait(link.opening.lock()).await?;
@@ -242,7 +246,7 @@ impl Upstream {
     /// The upstream's own stream of a client's session, from where the client
     /// last heard it. `None` when it has none.
     pub(in crate::mcp_proxy) async fn stream(
-        &self,
+        self: &Arc<Self>,
         live: &Arc<Live>,
         after: Option<&HeaderValue>,
     ) -> Result<Option<(Lane, Events)>, UpstreamError> {

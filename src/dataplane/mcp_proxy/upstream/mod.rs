@@ -1,5 +1,6 @@
 //! One upstream tool server: how it is reached, what it offers, how it fares.
 
+mod apart;
 mod catalogue;
 mod changes;
 mod clock;
@@ -260,7 +261,7 @@ impl Upstream {
     }
 
     /// The lane for a party that only wants to know what the upstream offers.
-    pub(super) async fn greet(&self, party: &Party) -> Result<Lane, UpstreamError> {
+    pub(super) async fn greet(self: &Arc<Self>, party: &Party) -> Result<Lane, UpstreamError> {
         self.is_there()?;
         self.breaker
             .admit(Instant::now())
