@@ -14,6 +14,7 @@ use super::in_session::may_listen;
 use super::party::Party;
 use super::reply::Reply;
 use super::sessions;
+use super::untold::Untold;
 use super::upstream::Lane;
 
 /// Greets a legacy client and opens its session, with a session of its own at
@@ -48,6 +49,7 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
     if on_stream {
         live.keep_to_stream();
     }
+    let untold = Untold::new(caller.state, caller.serving, live.clone());
     let party = Party::Session(live.clone());
     let about = About::of(caller, &party).await;
     let (capabilities, info) = (&about.capabilities, &caller.serving.info);
@@ -69,7 +71,7 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
         .sessions
         .seal(&caller.serving.sealer, &live, home);
     match session.and_then(|session| HeaderValue::try_from(session).ok()) {
-        Some(session) => reply.opening(session),
+        Some(session) => reply.opening(session, untold),
         None => reply,
     }
 }

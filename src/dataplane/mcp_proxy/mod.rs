@@ -49,6 +49,7 @@ mod stream;
 mod tasks;
 mod telling;
 mod upstream;
+mod untold;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use agentkube_mcp::{ErrorObject, Id, error, header, message, sse};
 use super::fulfil::MayAsk;
 use super::pieces::{Piece, pieces_body};
 use super::relay::Relay;
+use super::untold::{Telling, Untold};
 use crate::edge::Body;
 
 /// The answer to one message.
@@ -30,6 +31,8 @@ pub(super) enum Reply {
         text: String,
         /// The id.
         session: HeaderValue,
+        /// Ends it, should the client not take this.
+        untold: Untold,
     },
     /// The client cancelled its request: no answer comes.
     Cancelled,
@@ -59,9 +62,13 @@ impl Reply {
     }
 
     /// The same answer, with the session that it opens.
-    pub(super) fn opening(self, session: HeaderValue) -> Self {
+    pub(super) fn opening(self, session: HeaderValue, untold: Untold) -> Self {
         match self {
-            Self::Whole { text, .. } => Self::Opened { text, session },
+            Self::Whole { text, .. } => Self::Opened {
+                text,
+                session,
+                untold,
+            },
             other => other,
         }
     }
@@ -70,7 +77,10 @@ impl Reply {
     pub(super) async fn whole(self) -> Option<(StatusCode, String)> {
         match self {
             Self::Accepted | Self::Cancelled => None,
-            Self::Opened { text, .. } => Some((StatusCode::OK, text)),
+            Self::Opened { text, untold, .. } => {
+                untold.told();
+                Some((StatusCode::OK, text))
+            }
             Self::Whole { status, text } => Some((status, text)),
             Self::Stream(relay) => relay.last().await,
             Self::MayAsk(answer) => answer.whole().await,
@@ -88,8 +98,13 @@ impl Reply {
         match self {
             Self::Accepted => empty(StatusCode::ACCEPTED),
             Self::Cancelled => stream(Body::empty()),
-            Self::Opened { text, session } => {
-                let mut response = json(StatusCode::OK, text);
+            Self::Opened {
+                text,
+                session,
+                untold,
+            } => {
+                let mut response = json(StatusCode::OK, String::new());
+                *response.body_mut() = Body::stream(Telling::new(text, untold));
                 let headers = response.headers_mut();
                 headers.insert(header::SESSION_ID, session);
                 response

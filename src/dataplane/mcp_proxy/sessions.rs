@@ -233,6 +233,12 @@ impl Sessions {
         }
     }
 
+    /// Ends a session whose id nobody was told.
+    pub(super) fn end_untold(&self, live: &Live) {
+        locked(&self.live).remove(&live.tag);
+        live.over.cancel();
+    }
+
     /// Takes the sessions with this upstream out of those of the clients.
     pub(super) fn unlink(&self, upstream: Fingerprint) -> Vec<Arc<Link>> {
         let all = locked(&self.live);
@@ -392,6 +398,11 @@ impl Live {
         if let Some(open) = stream.as_ref().filter(|open| open.at < at) {
             open.replaced.cancel();
         }
+    }
+
+    /// True once it was ended here.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_cancelled()
     }
 
     /// Waits until the session is over.

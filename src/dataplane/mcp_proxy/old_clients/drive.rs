@@ -185,7 +185,11 @@ impl Speaker<'_> {
         }
         match reply {
             Reply::Accepted | Reply::Cancelled => {}
-            Reply::Opened { text, .. } => out.message(&text).await,
+            Reply::Opened { text, untold, .. } => {
+                // The stream has it now, and ends it.
+                untold.told();
+                out.message(&text).await;
+            }
             Reply::Whole { text, .. } => out.message(&text).await,
             Reply::Stream(mut relay) => loop {
                 match relay.step().await {

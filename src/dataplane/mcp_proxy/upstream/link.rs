@@ -139,6 +139,14 @@ impl Upstream {
         if let Some(lane) = live.link(self.fingerprint).lane() {
             return Ok(lane);
         }
+        let (upstream, live) = (Arc::clone(self), Arc::clone(live));
+        let clock = clock.clone();
+        let opening = async move { upstream.open_own(&live, &clock).await };
+        apart(Left::Ends, opening).await
+    }
+
+    async fn open_own(&self, live: &Live, clock: &Clock) -> Result<Lane, UpstreamError> {
+        let link = live.link(self.fingerprint);
         let _opening = clock.wait(link.opening.lock()).await?;
         if let Some(lane) = link.lane() {
             return Ok(lane);
@@ -147,6 +155,11 @@ impl Upstream {
             .initialize(clock, live.version, &live.capabilities)
             .await?;
         link.session.store(Some(Arc::clone(&session)));
+        if live.is_over() {
+            // Who ended it did not know of this.
+            self.end_link(&link);
+            return Err(UpstreamError::SessionLost);
+        }
         let lane = Lane::Legacy(session);
         self.restore(live, &link, &lane, clock).await;
         Ok(lane)
@@ -268,12 +281,12 @@ impl Upstream {
 
     /// Ends a client's own session, in the background.
     pub(in crate::mcp_proxy) fn end_link(&self, link: &Link) {
-        let Some(lane) = link
-            .lane()
-            .filter(|_| link.token(self.fingerprint).is_some())
-        else {
+        // Taken out, so that it is ended once.
+        let session = link.session.swap(None);
+        let Some(session) = session.filter(|session| session.has_id()) else {
             return;
         };
+        let lane = Lane::Legacy(session);
         let wire = self.wire.clone();
         self.spawn(async move {
             // 405 and silence are fine: the server keeps its sessions as it likes.
