@@ -160,7 +160,11 @@ where
         }
         // Each of its messages is of the session that the request names.
         Ok(Messages::Batch(messages)) => {
-            let call = begin()?;
+            let is_request = |message: &Message<'_>| matches!(message.kind(), Kind::Request { .. });
+            let call = match messages.iter().flatten().any(is_request) {
+                true => Some(begin()?),
+                false => None,
+            };
             match site.session() {
                 Ok(Seat::At(home)) => site.hand_on(home, &head.method, &body, call).await,
                 _ => batch(site, messages).await,

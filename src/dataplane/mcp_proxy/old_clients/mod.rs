@@ -19,7 +19,9 @@ use std::sync::Arc;
 use agentkube_mcp::inbound::{self, Refusal};
 use agentkube_mcp::seal::Purpose;
 use agentkube_mcp::session::SessionToken;
-use agentkube_mcp::{Body as Messages, Era, ErrorObject, MAX_DEPTH, Version, error, message};
+use agentkube_mcp::{
+    Body as Messages, Era, ErrorObject, Kind, MAX_DEPTH, Message, Version, error, message,
+};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as HttpBody;
@@ -122,14 +124,21 @@ where
     let limits = &serving.loaded.plan.limits;
     let limit = usize::try_from(limits.message_bytes).unwrap_or(usize::MAX);
     let body = collect(body, limit).await?;
-    let call = state.calls.begin(limits.concurrent_calls);
-    let call = call.ok_or(ProxyError::Overloaded)?;
+    // What answers a call's own question is none itself: it must get through when all
+    // are under way.
+    let call = match has_request(&body) {
+        true => {
+            let call = state.calls.begin(limits.concurrent_calls);
+            Some(call.ok_or(ProxyError::Overloaded)?)
+        }
+        false => None,
+    };
     if let Some(home) = token.home.filter(|home| !state.relays.is_here(*home)) {
         if way == Way::Relayed {
             return Err(ProxyError::Stream);
         }
         let request = Request::from_parts(head, body);
-        let handed = pod_relay::to(state, serving, home, client, &request, Some(call)).await;
+        let handed = pod_relay::to(state, serving, home, client, &request, call).await;
         return handed.map_err(|error| match error {
             ProxyError::Session => ProxyError::Stream,
             other => other,
@@ -140,6 +149,10 @@ where
     if let Err(Refusal { status, error }) = check(&head.headers, &body, stream.version()) {
         return Ok(reply::json(status, message::failure(None, &error)));
     }
+    let call = match call {
+        Some(call) => call,
+        None => stream.aside()?,
+    };
     let serving = Arc::clone(serving);
     stream.give(Job {
         serving,
@@ -147,6 +160,17 @@ where
         call,
     })?;
     Ok(reply::text(StatusCode::ACCEPTED, "Accepted"))
+}
+
+/// True for a call, or for several.
+fn has_request(body: &[u8]) -> bool {
+    let is_request = |message: &Message<'_>| matches!(message.kind(), Kind::Request { .. });
+    match Messages::decode(body, MAX_DEPTH) {
+        Ok(Messages::One(message)) => is_request(&message),
+        Ok(Messages::Batch(messages)) => messages.iter().flatten().any(is_request),
+        // It goes no further.
+        Err(_) => false,
+    }
 }
 
 /// Whether it is something that a client of this transport may say.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::mpsc;
 
-use crate::mcp_proxy::calls::Call;
+use crate::mcp_proxy::calls::{Call, Calls};
 use crate::mcp_proxy::party::Party;
 use crate::mcp_proxy::proxy::State;
 use crate::mcp_proxy::route::ProxyError;
@@ -20,6 +20,10 @@ use crate::mcp_proxy::sessions::{self, Live};
 
 /// Posted messages that wait until the stream's reader comes to them.
 const MAX_WAITING: usize = 64;
+
+/// Messages under way on one stream that are no calls: answers to questions, which
+/// calls wait for.
+const MAX_ASIDE: u32 = 64;
 
 /// The streams of this replica.
 #[derive(Debug, Default)]
@@ -30,6 +34,7 @@ pub(in crate::mcp_proxy) struct OpenStreams(Mutex<HashMap<SessionTag, Arc<Stream
 pub(super) struct Stream {
     tag: SessionTag,
     jobs: mpsc::Sender<Job>,
+    asides: Calls,
     /// Its client is being greeted, or was.
     greeting: AtomicBool,
     /// Its session, once the client was greeted.
@@ -41,7 +46,7 @@ pub(super) struct Stream {
 pub(super) struct Job {
     pub(super) serving: Arc<Serving>,
     pub(super) body: Bytes,
-    /// It ends when there is nothing more to say to it.
+    /// Its place, until there is nothing more to say to it.
     pub(super) call: Call,
 }
 
@@ -77,6 +82,14 @@ impl Stream {
             mpsc::error::TrySendError::Full(_) => ProxyError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => ProxyError::Stream,
         })
+    }
+
+    /// Room for what is no call.
+    ///
+    /// # Errors
+    /// When there is very much of it.
+    pub(super) fn aside(&self) -> Result<Call, ProxyError> {
+        self.asides.begin(MAX_ASIDE).ok_or(ProxyError::Overloaded)
     }
 
     /// The session of its client.
@@ -124,6 +137,7 @@ impl Place {
         let stream = Arc::new(Stream {
             tag: sessions::random()?,
             jobs: give,
+            asides: Calls::default(),
             greeting: AtomicBool::new(false),
             live: OnceLock::new(),
         });
