@@ -27,6 +27,7 @@ pub mod admin;
 pub mod edge;
 pub mod llm_gateway;
 pub mod mcp_proxy;
+mod shown;
 pub mod source;
 pub mod stdio;
 pub mod upstream;

@@ -23,6 +23,7 @@ use super::inbox::{Delivery, Inbox};
 use super::line::{self, Line};
 use super::pool::Slot;
 use super::{Inherit, Launch};
+use crate::shown::shown;
 
 /// Messages that wait for the program to read them.
 const UNREAD: usize = 64;
@@ -337,7 +338,7 @@ async fn log(stderr: impl AsyncRead + Unpin, upstream: String) {
         }
         said += 1;
         if said <= most && !text.trim().is_empty() {
-            info!(%upstream, "stderr: {text}");
+            info!(%upstream, "stderr: {}", shown(&text, SAID_BYTES));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use super::Forbidden;
 use super::connect::ConnectTimeout;
 use crate::edge::BoxError;
+use crate::shown::{MOST, shown};
 
 /// Why there is no head of an answer. Texts carry hosts and system errors, never
 /// anything from the request.
@@ -57,7 +58,7 @@ fn caused_by<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> 
 
 /// What it all came from.
 pub(super) fn root(error: &(dyn StdError + 'static)) -> String {
-    causes(error)
-        .last()
-        .map_or_else(String::new, ToString::to_string)
+    let root = causes(error).last().map(ToString::to_string);
+    // A certificate's names are in it, for one.
+    shown(&root.unwrap_or_default(), MOST).into_owned()
 }

@@ -8,6 +8,7 @@ use agentkube_testkit::Reply;
 use serde_json::{Value, json};
 
 use super::kit::{Tested, clients, legacy_message, plan, serve, upstream};
+use super::log::Log;
 use super::server::{Spec, ToolServer, event, tool};
 use crate::source::Secrets;
 
@@ -358,4 +359,25 @@ async fn a_call_to_an_upstream_that_is_down_fails_as_one_and_not_as_unknown() {
     let answer = called(&proxy, "echo").await;
     assert!(answer.starts_with("upstream \"a\""), "{answer}");
     assert_eq!(drifted(&proxy), 0);
+}
+
+#[tokio::test]
+async fn a_name_that_a_server_chose_stays_on_its_line_of_the_log() {
+    let (log, _listening) = Log::listen();
+    let odd = "pay\n\u{1b}[2J\u{202e}WARN all is well";
+    let server = Spec::legacy(&[]).start().await;
+    let proxy = serve(pinned(&server, vec![pins(PinMode::Warn, &[tool("x")])])).await;
+    server.offer(&[tool(odd)]);
+    assert_eq!(proxy.tool_names().await, [odd], "clients see what it says");
+    let events = log.events();
+    let drift = events
+        .iter()
+        .find(|it| it.contains("is not as it is pinned"));
+    let drift = drift.unwrap();
+    assert!(
+        drift.contains(r"tool=pay\n\u{1b}[2J\u{202e}WARN"),
+        "{drift}"
+    );
+    let is_odd = |c: char| c.is_control() || c == '\u{202e}';
+    assert!(!events.iter().any(|it| it.contains(is_odd)), "{events:?}");
 }

@@ -7,6 +7,7 @@ use agentkube_mcp::{Kind, MAX_DEPTH, Message, error};
 use agentkube_plan::SecretEntry;
 use http::StatusCode;
 
+use crate::shown::{MOST, shown};
 use crate::upstream::{NoToken, SendError};
 
 /// Texts name hosts, statuses and limits, never what was sent or answered.
@@ -112,7 +113,9 @@ impl UpstreamError {
             Some(Kind::Error { error, .. }) => error::text_of(error),
             _ => None,
         };
-        text.map_or(Self::Status(status), Self::Program)
+        text.map_or(Self::Status(status), |text| {
+            Self::Program(shown(&text, MOST).into_owned())
+        })
     }
 
     /// True when the upstream itself is in trouble, so that the breaker counts

@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::{Catalogue, Entry, Upstream};
 use crate::mcp_proxy::party::Party;
+use crate::shown::{MOST, shown};
 
 /// How long a list that was read is believed before a call, at least and at most:
 /// an upstream that says "for no time" is not asked before every call, and one that
@@ -147,7 +148,7 @@ impl Upstream {
                 digest,
                 blocked,
             } = drifted;
-            let upstream = &self.name;
+            let (upstream, tool) = (&self.name, shown(tool, MOST));
             warn!(%upstream, %tool, %digest, blocked, "tool is not as it is pinned");
         }
         *told = drifted;
