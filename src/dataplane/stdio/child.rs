@@ -50,6 +50,8 @@ pub(super) struct Child {
     pub(super) inbox: Inbox,
     input: mpsc::Sender<Bytes>,
     stop: CancellationToken,
+    /// It was us who wanted its end.
+    told: AtomicBool,
     ended: CancellationToken,
     used: Mutex<Instant>,
     /// Told when it may have become idle.
@@ -102,6 +104,7 @@ impl Child {
             inbox: Inbox::new(launch.message_bytes),
             input,
             stop: stop.child_token(),
+            told: AtomicBool::new(false),
             ended: CancellationToken::new(),
             used: Mutex::new(Instant::now()),
             idle,
@@ -191,7 +194,18 @@ impl Child {
 
     /// Has it ended: stdin is closed, then SIGTERM, then SIGKILL.
     pub(super) fn stop(&self) {
+        self.told.store(true, Ordering::Relaxed);
         self.stop.cancel();
+    }
+
+    /// True when it is its own fault that it ends.
+    pub(super) fn fails(&self) -> bool {
+        self.is_over() && !self.told.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there is no process any more.
+    pub(super) async fn gone(&self) {
+        self.ended.cancelled().await;
     }
 
     async fn read(self: Arc<Self>, stdout: impl AsyncRead + Unpin, launch: Launch) {
@@ -204,9 +218,9 @@ impl Child {
                     warn!(upstream = %launch.name, limit = launch.message_bytes,
                         "the program wrote a message that is too large");
                     self.inbox.close();
-                    self.stop();
+                    self.stop.cancel();
                 }
-                Ok(Line::End) | Err(_) => return self.stop(),
+                Ok(Line::End) | Err(_) => return self.stop.cancel(),
             }
         }
     }

@@ -96,6 +96,7 @@ impl Pool {
             child.stop();
             return Err(NoChild::Ended);
         };
+        self.watch(&child);
         let orphan = Orphan {
             params,
             child,

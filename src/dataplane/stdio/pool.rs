@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +22,9 @@ const SWEEP: Duration = Duration::from_secs(15);
 
 /// The pauses after starts that failed double from the first to the last.
 const START_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// A child that ends sooner, by its own fault, is as good as one that did not start.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// For a child to become idle and to end: less than a proxy waits for a greeting,
 /// so that what is wrong is said.
@@ -42,6 +45,9 @@ pub(super) enum NoChild {
     /// It ended before it answered anything.
     #[error("the program ended before it answered")]
     Ended,
+    /// It answered, and ended soon after that.
+    #[error("the program ended soon after it was started")]
+    Brief,
     /// It failed like this a moment ago, and is not tried again yet.
     #[error("{0}")]
     Later(String),
@@ -224,11 +230,25 @@ impl Pool {
     /// A child answered, or ended before it did.
     pub(super) fn note(&self, answered: bool) {
         let mut held = self.held();
-        if answered {
-            (held.failures, held.failed) = (0, None);
-        } else {
-            held.fail(&NoChild::Ended);
+        match answered {
+            // Not for good: it may end at once.
+            true => held.failed = None,
+            false => held.fail(&NoChild::Ended),
         }
+    }
+
+    /// Watches a child that answered: whether it stays shows that the program works.
+    pub(super) fn watch(self: &Arc<Self>, child: &Arc<Child>) {
+        let (pool, child) = (Arc::clone(self), Arc::clone(child));
+        let until = Instant::now() + STEADY;
+        self.tasks.spawn(async move {
+            let stayed = timeout_at(until, child.gone()).await.is_err();
+            if stayed {
+                pool.held().failures = 0;
+            } else if child.fails() && !pool.stop.is_cancelled() {
+                pool.held().fail(&NoChild::Brief);
+            }
+        });
     }
 }
 
@@ -250,6 +270,13 @@ impl Drop for Waiting<'_> {
 }
 
 impl Held {
+    /// True while nothing is started, since that failed.
+    #[cfg(test)]
+    pub(super) fn is_waiting(&self) -> bool {
+        let until = self.failed.as_ref().map(|(until, _)| *until);
+        until.is_some_and(|until| until > Instant::now())
+    }
+
     fn fail(&mut self, why: &NoChild) {
         let (first, longest) = START_AGAIN;
         let pause = first.saturating_mul(1 << self.failures.min(8)).min(longest);

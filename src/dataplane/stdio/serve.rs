@@ -185,7 +185,7 @@ async fn discover(
 }
 
 /// What a child said of its era decides what it is for.
-fn settle_era(pool: &Pool, child: &Arc<Child>, answer: &Bytes) {
+fn settle_era(pool: &Arc<Pool>, child: &Arc<Child>, answer: &Bytes) {
     pool.note(true);
     let read = Message::decode(answer, MAX_DEPTH).ok();
     if let Verdict::Modern(_) = probe::verdict(StatusCode::OK, read.as_ref()) {
@@ -193,6 +193,7 @@ fn settle_era(pool: &Pool, child: &Arc<Child>, answer: &Bytes) {
         let spare = held.spare.as_ref();
         if spare.is_some_and(|spare| Arc::ptr_eq(spare, child)) {
             held.modern = held.spare.take();
+            pool.watch(child);
         }
     }
 }

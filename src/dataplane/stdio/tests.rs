@@ -168,6 +168,12 @@ fn discover() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {} })
 }
 
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 fn is_alive(pid: u64) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     !status.is_empty() && !status.contains("State:\tZ")
@@ -216,9 +222,7 @@ async fn a_program_that_never_answers_what_it_does_not_know_is_greeted_all_the_s
     let asked = discover();
     let late = async {
         tested.reads("server/discover").await;
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(5)).await;
-        tokio::time::resume();
+        pass(Duration::from_secs(5)).await;
     };
     let (answer, ()) = tokio::join!(tested.send("POST", None, &asked), late);
     assert_eq!(answer.json()["error"]["code"], -32601, "so it is legacy");
@@ -396,6 +400,7 @@ async fn what_a_dead_child_did_not_get_was_not_accepted() {
     let taken = tested.send("POST", Some(&session), &told).await;
     assert_eq!(taken.status, 202);
     tested.send("POST", Some(&session), &call(1, "crash")).await;
+    pass(Duration::from_secs(1)).await;
     let lost = tested.send("POST", Some(&session), &told).await;
     assert_eq!(lost.status, 404);
     tested.programs.stopped().await;
@@ -409,6 +414,8 @@ async fn a_child_that_ends_in_a_call_fails_that_call_and_its_session() {
     assert_eq!(answer.status, 503);
     assert_eq!(answer.json()["id"], 1);
     assert!(answer.text.contains("ended"), "{}", answer.text);
+    // What ends so soon is not started again at once.
+    pass(Duration::from_secs(1)).await;
     assert_eq!(
         tested
             .send("POST", Some(&session), &call(2, "x"))
@@ -418,6 +425,60 @@ async fn a_child_that_ends_in_a_call_fails_that_call_and_its_session() {
     );
     let again = tested.open().await;
     assert!(tested.send("POST", Some(&again), &call(1, "x")).await.pid() > 0);
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
+async fn a_program_that_answers_and_ends_is_started_after_longer_and_longer_pauses() {
+    let tested =
+        over(&format!("echo >> \"$1.started\"; {LEGACY}").replace("done\n", "exit; done\n"));
+    let started = || {
+        let text = std::fs::read_to_string(tested.folder.path().join("read.started"));
+        text.unwrap_or_default().lines().count()
+    };
+    let pool = &tested.shim.0.pool;
+    for pause in [1, 2, 4] {
+        let before = started();
+        assert!(pool.open("{}").await.unwrap().session.is_some());
+        while tested.shim.children() > 0 {
+            tokio::task::yield_now().await;
+        }
+        while !pool.held().is_waiting() {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_millis(pause * 1000 - 900)).await;
+        let refused = pool.open("{}").await.err().unwrap().to_string();
+        assert!(refused.contains("soon after"), "{refused}");
+        tokio::time::advance(Duration::from_millis(900)).await;
+        tokio::time::resume();
+        assert_eq!(started(), before + 1, "one start in {pause}s");
+    }
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
+async fn who_lived_for_some_seconds_is_started_again_at_once() {
+    let tested = over(LEGACY);
+    let session = tested.open().await;
+    pass(Duration::from_secs(6)).await;
+    let answer = tested.send("POST", Some(&session), &call(1, "crash")).await;
+    assert_eq!(answer.status, 503);
+    tested.open().await;
+    tested.programs.stopped().await;
+}
+
+#[tokio::test]
+async fn a_child_that_we_end_counts_as_no_failure() {
+    let tested = over(LEGACY);
+    for _ in 0..3 {
+        let session = tested.open().await;
+        tested.send("DELETE", Some(&session), &Value::Null).await;
+        while tested.shim.children() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(!tested.shim.0.pool.held().is_waiting());
     tested.programs.stopped().await;
 }
 
