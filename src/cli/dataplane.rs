@@ -8,6 +8,7 @@ use std::time::Duration;
 use agentkube_dataplane::edge::Drain;
 use agentkube_dataplane::llm_gateway::run_gateway;
 use agentkube_dataplane::mcp_proxy::{home, run_proxy};
+use agentkube_operator::listen::{self, any};
 use agentkube_plan::{ADMIN_PORT, RELAY_PORT, TRAFFIC_PORT};
 use tokio::net::TcpListener;
 
@@ -90,7 +91,7 @@ pub(crate) fn mcp_proxy(args: ProxyArgs) -> ExitCode {
         async |PlaneArgs { plan, .. }, traffic, admin, drain| {
             let relay = match pod_ip.zip(pod_uid) {
                 Some((ip, uid)) => {
-                    let listener = TcpListener::bind(relay).await?;
+                    let listener = listen::bind(relay)?;
                     let port = listener.local_addr()?.port();
                     Some((listener, home(&uid, SocketAddr::new(ip, port))))
                 }
@@ -107,8 +108,8 @@ fn serve(
 ) -> ExitCode {
     logging::install(logging::Format::Json, "info,hyper=error");
     process::block_on(async {
-        let traffic = bind(args.listen).await?;
-        let admin = bind(args.admin).await?;
+        let traffic = bind(args.listen)?;
+        let admin = bind(args.admin)?;
         let stop = process::stop_signal()?;
         let drain = Drain::new(Duration::from_secs(args.grace));
         let signal = drain.clone();
@@ -122,11 +123,6 @@ fn serve(
     })
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| format!("cannot listen on {address}: {error}"))
-}
-
-const fn any(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port)
+fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    listen::bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))
 }

@@ -33,7 +33,7 @@ pub(crate) struct OperatorArgs {
         long,
         env = "AGENTKUBE_WEBHOOK_LISTEN",
         value_name = "ADDR",
-        default_value = "0.0.0.0:9443"
+        default_value = "[::]:9443"
     )]
     webhook_listen: SocketAddr,
     /// Service through which the API server reaches the webhook server
@@ -52,7 +52,7 @@ pub(crate) struct OperatorArgs {
         long,
         env = "AGENTKUBE_ADMIN",
         value_name = "ADDR",
-        default_value = "0.0.0.0:9090"
+        default_value = "[::]:9090"
     )]
     admin: SocketAddr,
     /// Write without a Lease: for a single replica

@@ -31,6 +31,7 @@ mod clients;
 mod conditions;
 mod error;
 mod leader;
+pub mod listen;
 mod metrics;
 mod options;
 mod reconcile;

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use agentkube_crds::agent::AgentRuntime;
 
+use crate::listen::any;
+
 /// Name of the Secret with the webhooks' CA, in the operator's namespace.
 pub const CA_SECRET: &str = "agentkube-webhook-ca";
 /// Port of the Service through which the API server reaches the webhooks.
@@ -62,11 +64,11 @@ impl Default for Options {
             image_pull_policy: None,
             namespace: "agentkube-system".to_owned(),
             identity: "agentkube".to_owned(),
-            webhook_listen: SocketAddr::from(([0, 0, 0, 0], 9443)),
+            webhook_listen: any(9443),
             webhook_endpoint: WebhookEndpoint::Service {
                 name: "agentkube-webhooks".to_owned(),
             },
-            admin_listen: SocketAddr::from(([0, 0, 0, 0], 9090)),
+            admin_listen: any(9090),
             leader_election: true,
             cluster_role: Some("agentkube".to_owned()),
             cluster_domain: "cluster.local".to_owned(),

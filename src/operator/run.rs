@@ -19,6 +19,7 @@ use tracing::info;
 
 use crate::admin::{self, Readiness};
 use crate::leader::{Elector, Timing, lead};
+use crate::listen::bind;
 use crate::metrics::Metrics;
 use crate::reconcile::{Context, writers};
 use crate::render::Settings;
@@ -62,9 +63,8 @@ pub(crate) async fn run_with(
     let admission = agentkube_webhooks::server::Metrics::register(&mut registry);
     let metrics = Metrics::new(registry);
     let readiness = Arc::new(Readiness::default());
-    let admin = listen("admin", options.admin_listen).await?;
-    let hooks = listen("webhooks", options.webhook_listen)
-        .await?
+    let admin = listen("admin", options.admin_listen)?;
+    let hooks = listen("webhooks", options.webhook_listen)?
         .into_std()
         .map_err(Error::Webhook)?;
     let (stores, watchers) = Stores::start(&watches);
@@ -283,8 +283,6 @@ async fn ended(
     Ok(what)
 }
 
-async fn listen(what: &'static str, addr: std::net::SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(addr)
-        .await
-        .map_err(|source| Error::Listen { what, addr, source })
+fn listen(what: &'static str, addr: std::net::SocketAddr) -> Result<TcpListener, Error> {
+    bind(addr).map_err(|source| Error::Listen { what, addr, source })
 }

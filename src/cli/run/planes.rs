@@ -100,7 +100,7 @@ impl Planes {
         let (parts, registry) = Parts::new(capabilities)?;
         let bound = ports::bind(admin.ip(), admin.port())
             .map_err(|error| format!("cannot listen on {admin}: {error}"))?;
-        let listener = listener(bound.listener)?;
+        let listener = bound.listener;
         let server = Admin::on_loopback(registry);
         let stop_admin = Drain::new(drain.grace());
         let admin_server = TaskTracker::new();
@@ -221,7 +221,7 @@ impl Planes {
         let bound = ports::bind(self.listen, desired.port)
             .map_err(|error| format!("{}: port {}: {error}", desired.identity, desired.port))?;
         let served = Served::of(&desired, bound.address, bound.instead_of);
-        let listener = listener(bound.listener)?;
+        let listener = bound.listener;
         let drain = self.drain.child();
         let (source, status) = match &desired.plan {
             Plan::Gateway(plan) => self.gateway(plan, &desired, listener, &drain).await?,
@@ -332,8 +332,4 @@ impl Served {
             speaks_anthropic,
         }
     }
-}
-
-fn listener(bound: std::net::TcpListener) -> Result<TcpListener, String> {
-    TcpListener::from_std(bound).map_err(|error| error.to_string())
 }

@@ -1,7 +1,10 @@
 //! One port for each object: the one it asks for, or the next free one.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
+
+use agentkube_operator::listen;
+use tokio::net::TcpListener;
 
 /// How many ports after the wanted one are tried.
 const TRIES: u16 = 100;
@@ -22,9 +25,8 @@ pub(super) struct Bound {
 pub(super) fn bind(ip: IpAddr, port: u16) -> io::Result<Bound> {
     let mut last = None;
     for candidate in (port..=u16::MAX).take(usize::from(TRIES)) {
-        match TcpListener::bind((ip, candidate)) {
+        match listen::bind(SocketAddr::new(ip, candidate)) {
             Ok(listener) => {
-                listener.set_nonblocking(true)?;
                 let address = listener.local_addr()?;
                 let instead_of = (candidate != port).then_some(port);
                 return Ok(Bound {
@@ -46,8 +48,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_taken_port_gives_the_next_free_one_and_says_so() {
+    #[tokio::test]
+    async fn a_taken_port_gives_the_next_free_one_and_says_so() {
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let first = bind(ip, 0).unwrap();
         let second = bind(ip, first.address.port()).unwrap();

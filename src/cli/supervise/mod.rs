@@ -21,9 +21,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use agentkube_operator::listen::{self, any};
 use agentkube_plan::{RunReport, STATUS_PORT};
 use rustix::process::Signal;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -85,8 +85,7 @@ pub(crate) fn main(args: &SuperviseArgs) -> ExitCode {
 
 async fn supervise(args: &SuperviseArgs) -> Result<u8, String> {
     let mut stop = StopSignals::install()?;
-    let listener = TcpListener::bind(args.listen)
-        .await
+    let listener = listen::bind(args.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
     if let Ok(address) = listener.local_addr() {
         eprintln!("agentkube: status on {address}");
@@ -148,8 +147,4 @@ impl StopSignals {
             _ = self.interrupt.recv() => Signal::INT,
         }
     }
-}
-
-const fn any(port: u16) -> SocketAddr {
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port)
 }

@@ -145,8 +145,12 @@ fn own_address() -> IpAddr {
         socket.connect((to, 9)).ok()?;
         Some(socket.local_addr().ok()?.ip())
     };
+    // In clusters of IPv6 a Pod may have a link-local IPv4 address, for what lies outside.
+    let is_reached =
+        |address: &IpAddr| !matches!(address, IpAddr::V4(address) if address.is_link_local());
     // Documentation addresses (RFC 5737, RFC 3849).
     route("0.0.0.0", "192.0.2.1")
+        .filter(is_reached)
         .or_else(|| route("::", "2001:db8::1"))
         .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }

@@ -52,7 +52,12 @@ pub async fn run_proxy(
     tasks.spawn(source.run(drain.clone()));
     if let Some(proxy) = Proxy::start(watch, parts).await {
         admin_server.set_planes(vec![proxy.status()]);
-        if let Ok(address) = traffic.local_addr() {
+        if let Ok(mut address) = traffic.local_addr() {
+            if let Some((_, home)) = &relay
+                && address.ip().is_unspecified()
+            {
+                address.set_ip(home.address.ip());
+            }
             proxy.listens_on(address);
         }
         let service = proxy.service();
