@@ -84,17 +84,25 @@ fn nothing_read(caller: &Caller<'_>, id: &Id<'_>, kind: ListKind, lists: &[Read]
 
 fn merged(caller: &Caller<'_>, kind: ListKind, lists: &[Read]) -> String {
     let serving = caller.serving;
+    let mut taken = HashSet::new();
     let is_tools = kind == ListKind::Tools;
     let read = || lists.iter().filter_map(|list| list.as_ref().ok());
     let mut seen = HashSet::new();
     let mut items = Vec::new();
     for (upstream, list) in serving.upstreams.iter().zip(lists) {
-        let entries = list.iter().flat_map(|list| &list.entries);
-        for entry in entries {
+        let Ok(list) = list else {
+            // What it had keeps its name: calls of that still go there.
+            let before = upstream.known(kind, caller.party);
+            let before = before.iter().flat_map(|list| &list.entries);
+            taken.extend(before.map(|entry| entry.exposed.clone()));
+            continue;
+        };
+        for entry in &list.entries {
             let granted = !is_tools || caller.granted.admits(&entry.exposed);
             // On equal names the first upstream of the plan wins, also when its tool is
             // blocked: nobody takes the place of a tool that clients know.
-            let wins = granted && seen.insert(entry.exposed.as_str());
+            let is_free = !taken.contains(&entry.exposed);
+            let wins = granted && is_free && seen.insert(entry.exposed.as_str());
             if wins && (!is_tools || upstream.admits(entry)) {
                 items.push(match &entry.legacy {
                     Some(text) if caller.era() == Era::Legacy => text.as_str(),

@@ -169,7 +169,13 @@ async fn owner<'s>(
             Err(error) => {
                 unread = unread.or(Some(upstream_error(&upstream.name, &error)));
                 // What it had before it went away it is still asked for.
-                upstream.known(kind, caller.party)
+                let known = upstream.known(kind, caller.party);
+                if known.is_none() && kind != ListKind::Resources {
+                    // It may have the name, and comes before the others: what is meant
+                    // for it, arguments and all, goes to none of them.
+                    break;
+                }
+                known
             }
         };
         let Some(list) = list.filter(|list| has(list)) else {

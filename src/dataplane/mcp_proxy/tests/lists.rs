@@ -1,11 +1,14 @@
 //! Lists of several upstreams, and lists in pages.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use agentkube_plan::NamePrefix;
+use agentkube_testkit::{Reply, Upstream};
 use serde_json::json;
 
-use super::kit::{over, plan, serve, upstream};
-use super::server::{Spec, response};
-use agentkube_plan::NamePrefix;
-use agentkube_testkit::Reply;
+use super::kit::{Tested, over, plan, serve, upstream};
+use super::server::{Spec, ToolServer, response};
 
 #[tokio::test]
 async fn lists_are_merged_with_prefixes_in_the_order_of_the_plan() {
@@ -317,4 +320,60 @@ async fn an_upstream_that_is_down_does_not_hide_the_templates_of_another() {
     read().await.result();
     a.upstream.stop().await;
     read().await.result();
+}
+
+/// Two servers with equal names, without prefixes; the first is broken while the switch
+/// is on.
+async fn with_equal_names(broken: bool) -> (Arc<AtomicBool>, Upstream, ToolServer, Tested) {
+    let switch = Arc::new(AtomicBool::new(broken));
+    let (script, _) = Spec::legacy(&["pay"]).script();
+    let is_broken = Arc::clone(&switch);
+    let first = Upstream::start(move |request| match is_broken.load(Ordering::SeqCst) {
+        true => Reply::status(503),
+        false => script(request),
+    })
+    .await;
+    let second = Spec::legacy(&["pay", "play"]).start().await;
+    let mut plan = plan(vec![
+        upstream("a", &first.url("/mcp")),
+        upstream("b", &second.endpoint()),
+    ]);
+    plan.tool_names.prefix = NamePrefix::Never;
+    let proxy = serve(plan).await;
+    (switch, first, second, proxy)
+}
+
+#[tokio::test]
+async fn a_name_that_an_upstream_may_have_which_was_never_read_is_taken_by_no_other() {
+    let (broken, first, second, proxy) = with_equal_names(true).await;
+    let call = || proxy.legacy("tools/call", json!({"name": "pay"}));
+    let refused = call().await;
+    assert_eq!(refused.code(), -32603);
+    assert!(refused.error_text().contains("\"a\""), "{refused:?}");
+    assert!(second.got("tools/call").is_empty());
+    broken.store(false, Ordering::SeqCst);
+    // So long it is not asked again for a name.
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(2)).await;
+    tokio::time::resume();
+    assert_eq!(call().await.result()["content"][0]["text"], "pay ran");
+    assert!(second.got("tools/call").is_empty());
+    let requests = first.requests();
+    let called = requests
+        .iter()
+        .filter(|it| it.method == "POST" && it.json()["method"] == "tools/call");
+    assert_eq!(called.count(), 1);
+}
+
+#[tokio::test]
+async fn while_an_upstream_is_down_its_names_are_not_shown_as_those_of_another() {
+    let (broken, _first, second, proxy) = with_equal_names(false).await;
+    assert_eq!(proxy.tool_names().await, ["pay", "play"]);
+    broken.store(true, Ordering::SeqCst);
+    assert_eq!(proxy.tool_names().await, ["play"]);
+    let call = proxy.legacy("tools/call", json!({"name": "pay"})).await;
+    assert_eq!(call.code(), -32603);
+    let call = proxy.legacy("tools/call", json!({"name": "play"})).await;
+    assert_eq!(call.result()["content"][0]["text"], "play ran");
+    assert_eq!(second.got("tools/call").len(), 1);
 }
