@@ -1,7 +1,6 @@
 //! One list out of those of all upstreams.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -12,10 +11,8 @@ use agentkube_mcp::method::{ListKind, Method};
 use agentkube_mcp::{Era, ErrorObject, Id, Message, error, json};
 
 use super::dispatch::{Caller, failure, upstream_failure};
+use super::read::{Read, read};
 use super::reply::Reply;
-use super::upstream::{Catalogue, UpstreamError};
-
-type Read = Result<Arc<Catalogue>, UpstreamError>;
 
 /// Answers a list request: the lists of all upstreams in the order of the plan,
 /// each in the order of its names, in one page.
@@ -40,7 +37,7 @@ pub(super) async fn answer(
     let lists = join_all(
         upstreams
             .iter()
-            .map(|upstream| upstream.catalogue(kind, caller.party, now)),
+            .map(|upstream| read(caller, upstream, kind, now)),
     )
     .await;
     if let Some(reply) = nothing_read(caller, id, kind, &lists) {
@@ -84,10 +81,10 @@ fn nothing_read(caller: &Caller<'_>, id: &Id<'_>, kind: ListKind, lists: &[Read]
 
 fn merged(caller: &Caller<'_>, kind: ListKind, lists: &[Read]) -> String {
     let serving = caller.serving;
-    let mut taken = HashSet::new();
     let is_tools = kind == ListKind::Tools;
     let read = || lists.iter().filter_map(|list| list.as_ref().ok());
     let mut seen = HashSet::new();
+    let mut taken = HashSet::new();
     let mut items = Vec::new();
     for (upstream, list) in serving.upstreams.iter().zip(lists) {
         let Ok(list) = list else {

@@ -11,6 +11,7 @@ use agentkube_mcp::param::ParamHeader;
 use agentkube_mcp::{Era, ErrorObject, Message, error, json};
 
 use super::dispatch::{Caller, upstream_error};
+use super::read::{Read, read};
 use super::serving::Serving;
 use super::upstream::{Catalogue, Entry, Upstream};
 
@@ -192,17 +193,13 @@ async fn owner<'s>(
     unread.map_or(Ok(None), Err)
 }
 
-async fn refresh(
-    caller: &Caller<'_>,
-    upstreams: &[&Arc<Upstream>],
-    kind: ListKind,
-) -> Vec<Result<Arc<Catalogue>, super::upstream::UpstreamError>> {
+async fn refresh(caller: &Caller<'_>, upstreams: &[&Arc<Upstream>], kind: ListKind) -> Vec<Read> {
     let now = Instant::now();
     let since = now.checked_sub(FRESH).unwrap_or(now);
     join_all(
         upstreams
             .iter()
-            .map(|upstream| upstream.catalogue(kind, caller.party, since)),
+            .map(|upstream| read(caller, upstream, kind, since)),
     )
     .await
 }

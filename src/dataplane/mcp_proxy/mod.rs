@@ -36,6 +36,7 @@ mod place;
 mod pod_relay;
 mod proxy;
 mod question;
+mod read;
 mod relay;
 mod reply;
 mod request_state;
@@ -48,8 +49,8 @@ mod status;
 mod stream;
 mod tasks;
 mod telling;
-mod upstream;
 mod untold;
+mod upstream;
 
 #[cfg(test)]
 mod tests;

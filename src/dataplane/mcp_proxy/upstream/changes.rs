@@ -184,7 +184,7 @@ impl Upstream {
     }
 
     /// The list of tools could not be read, for whichever client.
-    pub(super) fn note_missed(&self) {
+    pub(in crate::mcp_proxy) fn note_missed(&self) {
         self.changes.missed.store(true, Ordering::Relaxed);
         self.changes.look.notify_one();
     }

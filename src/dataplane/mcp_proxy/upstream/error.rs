@@ -41,6 +41,9 @@ pub(in crate::mcp_proxy) enum UpstreamError {
     /// Nothing came for this long.
     #[error("nothing came for {}ms", .0.as_millis())]
     Idle(Duration),
+    /// Others are not kept waiting for its list any longer.
+    #[error("its list is not complete after {}s", .0.as_secs())]
+    Slow(Duration),
     /// The call took longer than it may.
     #[error("no answer within {}ms", .0.as_millis())]
     Total(Duration),
