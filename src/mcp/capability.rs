@@ -82,6 +82,8 @@ pub struct Promise<'a> {
     pub logging: bool,
     /// Both speak an era with extensions.
     pub extensions: bool,
+    /// It speaks another era than the client: neither form of tasks can cross.
+    pub bridged: bool,
 }
 
 /// The capabilities of the whole. `None` is an upstream that was not reached
@@ -198,6 +200,14 @@ impl Promise<'_> {
                 edit.remove("tasks");
             }
         }
+        let extensions = object.object("extensions");
+        if let Some(extensions) = extensions.filter(|_| self.bridged) {
+            let mut others = extensions.edit();
+            others.remove(task::EXTENSION);
+            if !others.is_untouched() {
+                edit.set("extensions", others.finish());
+            }
+        }
         for name in SHARED {
             if let Some(inner) = object.object(name) {
                 let mut inner_edit = inner.edit();
@@ -246,6 +256,7 @@ mod tests {
             tasks: false,
             logging: false,
             extensions: false,
+            bridged: false,
         })
     }
 
@@ -257,6 +268,7 @@ mod tests {
             tasks: true,
             logging: true,
             extensions: true,
+            bridged: false,
         })
     }
 
@@ -330,6 +342,16 @@ mod tests {
             r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#
         );
         assert_eq!(merge(&[shared(modern), own("{}")]), "{}");
+        let bridged = shared(modern).map(|it| Promise {
+            bridged: true,
+            ..it
+        });
+        assert_eq!(merge(&[own(modern)]), modern);
+        assert_eq!(
+            merge(&[bridged]),
+            r#"{"extensions":{"com.example/x":{}}}"#,
+            "only the tasks of an era are of no use in the other"
+        );
     }
 
     #[test]

@@ -92,7 +92,13 @@ async fn request(
             return listen::open(caller, message, id).await;
         }
         Method::Discover | Method::Listen => Err(ErrorObject::unknown_method(name)),
-        Method::ToolCall => locate::named(caller, message, ListKind::Tools).await,
+        Method::ToolCall => match locate::named(caller, message, ListKind::Tools).await {
+            Ok(found) => match tasks::cannot_run(caller, &found).await {
+                Some(error) => Err(error),
+                None => Ok(found),
+            },
+            Err(error) => Err(error),
+        },
         Method::PromptGet => locate::named(caller, message, ListKind::Prompts).await,
         Method::ResourceRead => locate::resource(caller, message).await,
         Method::Complete => locate::reference(caller, message).await,

@@ -122,9 +122,13 @@ impl About {
                     list_changed: true,
                     // A legacy client follows resources in its own session.
                     subscribe: legacy || listens,
-                    tasks: !legacy || session,
+                    tasks: match legacy {
+                        true => session,
+                        false => party.era() == Era::Modern,
+                    },
                     logging: !legacy || session || !upstream.mixes(lane),
                     extensions: !legacy && party.era() == Era::Modern,
+                    bridged: lane.era() != party.era(),
                 })
             })
             .collect();

@@ -31,6 +31,8 @@ pub(super) struct Found {
     pub(super) params: Vec<ParamHeader>,
     /// Doing it twice does no harm.
     pub(super) repeatable: bool,
+    /// A tool that runs as a task of 2025-11-25 and in no other way.
+    pub(super) only_as_task: bool,
 }
 
 impl Found {
@@ -42,6 +44,7 @@ impl Found {
             reference: None,
             params: Vec::new(),
             repeatable: false,
+            only_as_task: false,
         }
     }
 }
@@ -68,6 +71,7 @@ pub(super) async fn named(
         named: entry.map(|entry| ("name", entry.name.clone())),
         params: entry.map(|entry| entry.params.clone()).unwrap_or_default(),
         repeatable: kind == ListKind::Prompts || entry.is_some_and(|entry| entry.repeatable),
+        only_as_task: entry.is_some_and(|entry| entry.only_as_task),
         ..Found::whole(upstream)
     })
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use agentkube_mcp::seal::{Purpose, Sealer};
 use agentkube_mcp::session::Fingerprint;
-use agentkube_mcp::{Era, ErrorObject, Kind, Message, capability, error, json, meta, task};
+use agentkube_mcp::{
+    Era, ErrorObject, Kind, Message, Version, capability, error, json, meta, task,
+};
 use futures::future::join_all;
 
 use super::dispatch::Caller;
@@ -141,6 +143,10 @@ pub(super) async fn located(
         .param(task::ID)
         .ok_or_else(|| locate::missing(task::ID))?;
     match open(caller.serving, &whose(caller), &id) {
+        // Of a task of one form the other form knows nothing.
+        Some((upstream, _)) if speaks_otherwise(caller, upstream).await => {
+            Err(of_the_other_era(caller, method))
+        }
         Some((upstream, own)) => Ok(Found {
             named: Some((task::ID, own)),
             repeatable: matches!(method, "tasks/get" | "tasks/result"),
@@ -152,8 +158,10 @@ pub(super) async fn located(
 
 /// Why there is no such task: as a server with tasks would say it, or one without.
 async fn nobodys(caller: &Caller<'_>, message: &Message<'_>, method: &str) -> ErrorObject {
-    if !has_tasks(caller).await {
-        return ErrorObject::unknown_method(method);
+    match eras_of_tasks(caller).await {
+        [true, _] => {}
+        [false, true] => return of_the_other_era(caller, method),
+        [false, false] => return ErrorObject::unknown_method(method),
     }
     if caller.era() == Era::Modern && !declares(message) {
         let required = format!(
@@ -169,8 +177,9 @@ async fn nobodys(caller: &Caller<'_>, message: &Message<'_>, method: &str) -> Er
     ErrorObject::new(error::INVALID_PARAMS, "Task not found")
 }
 
-/// True when an upstream has tasks for this caller.
-async fn has_tasks(caller: &Caller<'_>) -> bool {
+/// Whether upstreams have tasks for this caller, and whether they have some for clients
+/// of the other era only.
+async fn eras_of_tasks(caller: &Caller<'_>) -> [bool; 2] {
     // A session that another replica opened does not say what the upstream can do.
     let party = match caller.era() {
         Era::Modern => Party::Modern,
@@ -178,8 +187,54 @@ async fn has_tasks(caller: &Caller<'_>) -> bool {
     };
     let lanes = caller.serving.upstreams.iter().map(|it| it.greet(&party));
     let lanes = join_all(lanes).await;
-    lanes.iter().flatten().any(|lane| {
-        let offer = lane.offer().filter(|_| lane.era() == caller.era());
-        offer.is_some_and(|offer| capability::has_tasks(&offer.capabilities, lane.era()))
+    let any = |is_own: bool| {
+        lanes.iter().flatten().any(|lane| {
+            let offer = lane
+                .offer()
+                .filter(|_| (lane.era() == caller.era()) == is_own);
+            offer.is_some_and(|offer| capability::has_tasks(&offer.capabilities, lane.era()))
+        })
+    };
+    [any(true), any(false)]
+}
+
+/// True for an upstream that is spoken to in another era than the client's.
+async fn speaks_otherwise(caller: &Caller<'_>, upstream: &Arc<Upstream>) -> bool {
+    // Of one that is down the call will tell.
+    let lane = upstream.greet(caller.party).await;
+    lane.is_ok_and(|lane| lane.era() != caller.era())
+}
+
+/// There is no bridge between the two forms: in one the client asks for a task, in the
+/// other the server decides.
+fn of_the_other_era(caller: &Caller<'_>, method: &str) -> ErrorObject {
+    let (theirs, way) = match caller.era() {
+        Era::Modern => (
+            Version::LATEST_LEGACY,
+            "initialize a session of that revision to use them",
+        ),
+        Era::Legacy => (
+            Version::LATEST,
+            "they need the extension io.modelcontextprotocol/tasks of that revision",
+        ),
+    };
+    let text = format!("Method not found: {method}: the tasks here are those of {theirs}; {way}");
+    ErrorObject::new(error::METHOD_NOT_FOUND, text)
+}
+
+/// Why a tool cannot be called that runs as a task of 2025-11-25 only; `None` where the
+/// client can ask for one.
+pub(super) async fn cannot_run(caller: &Caller<'_>, found: &Found) -> Option<ErrorObject> {
+    if !found.only_as_task || caller.party.session().is_some() {
+        return None;
+    }
+    let lane = found.upstream.greet(caller.party).await.ok()?;
+    (lane.era() == Era::Legacy).then(|| {
+        let legacy = Version::LATEST_LEGACY;
+        let text = format!(
+            "this tool runs only as a task of {legacy}: initialize a session of that revision \
+             to call it"
+        );
+        ErrorObject::new(error::INVALID_PARAMS, text)
     })
 }

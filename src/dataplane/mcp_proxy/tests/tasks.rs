@@ -320,3 +320,62 @@ async fn servers_without_tasks_do_not_know_the_methods() {
         assert_eq!(sitting.say(&message).await.code(), -32601, "{method}");
     }
 }
+
+#[tokio::test]
+async fn tasks_of_the_other_era_are_not_promised_and_the_error_says_whose_they_are() {
+    let (legacy, modern) = (old("x", "7").start().await, new("y", "7").start().await);
+    for servers in [vec![&modern], vec![&modern, &modern]] {
+        let proxy = over(&servers).await;
+        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+        let said = proxy.legacy("initialize", hello).await.result();
+        assert!(said["capabilities"]["tasks"].is_null(), "{said}");
+        let extensions = &said["capabilities"]["extensions"];
+        assert!(extensions[EXTENSION].is_null(), "{said}");
+        let sitting = proxy.open(json!({})).await;
+        for method in ["tasks/get", "tasks/cancel", "tasks/result"] {
+            let refused = sitting.ask(method, json!({"taskId": "7"})).await;
+            assert_eq!(refused.code(), -32601);
+            let text = refused.error_text();
+            assert!(text.contains("those of 2026-07-28"), "{text}");
+        }
+    }
+    for servers in [vec![&legacy], vec![&legacy, &legacy]] {
+        let proxy = over(&servers).await;
+        let said = proxy.modern("server/discover", json!({})).await.result();
+        assert!(said["capabilities"]["tasks"].is_null(), "{said}");
+        assert!(said["capabilities"]["extensions"].is_null(), "{said}");
+        for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+            let params = able(json!({"taskId": "7"}));
+            let refused = ask(&proxy, KEY, method, params).await;
+            assert_eq!((refused.status, refused.code()), (404, -32601));
+            let text = refused.error_text();
+            assert!(text.contains("those of 2025-11-25"), "{text}");
+        }
+        assert!(legacy.got("tasks/get").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_task_of_a_session_is_none_of_the_extension() {
+    let server = old("x", "7").start().await;
+    let proxy = over(&[&server]).await;
+    let id = legacy_task(&proxy.open(json!({})).await, "x").await;
+    let refused = ask(&proxy, KEY, "tasks/get", able(json!({"taskId": id}))).await;
+    assert_eq!((refused.status, refused.code()), (404, -32601));
+    assert!(refused.error_text().contains("2025-11-25"), "{refused:?}");
+    assert!(server.got("tasks/get").is_empty());
+}
+
+#[tokio::test]
+async fn a_tool_that_runs_as_a_task_only_says_so_to_who_cannot_ask_for_one() {
+    let mut only = super::server::tool("x");
+    only["execution"] = json!({"taskSupport": "required"});
+    let server = old("x", "7").tools(json!([only])).start().await;
+    let proxy = over(&[&server]).await;
+    let refused = proxy.modern("tools/call", able(json!({"name": "x"}))).await;
+    assert_eq!(refused.code(), -32602);
+    let text = refused.error_text();
+    assert!(text.contains("as a task of 2025-11-25"), "{text}");
+    assert!(server.got("tools/call").is_empty());
+    legacy_task(&proxy.open(json!({})).await, "x").await;
+}

@@ -64,6 +64,8 @@ pub(in crate::mcp_proxy) struct Entry {
     pub(in crate::mcp_proxy) template: Option<UriTemplate>,
     /// A tool that may be called twice without harm, by its own word.
     pub(in crate::mcp_proxy) repeatable: bool,
+    /// A tool that runs as a task of 2025-11-25 and in no other way, by its own word.
+    pub(in crate::mcp_proxy) only_as_task: bool,
     /// Of a tool's definition, where pins are compared with it.
     pub(super) digest: Option<ToolDigest>,
 }
@@ -375,6 +377,7 @@ impl<'u> Reading<'u> {
             exposed: exposed.into_owned(),
             name: item.name.clone().into_owned(),
             repeatable: is_tool && says_repeatable(item.text),
+            only_as_task: is_tool && says_only_as_task(item.text),
             template: (self.kind == ListKind::Templates).then(|| UriTemplate::parse(&item.name)),
             legacy: is_tool.then(|| bridge::legacy_tool(&text)).flatten(),
             text,
@@ -414,6 +417,11 @@ fn frame(kind: ListKind, result: &str) -> Option<String> {
             .remove("nextCursor")
             .finish(),
     )
+}
+
+fn says_only_as_task(tool: &str) -> bool {
+    let execution = json::Object::parse(tool).and_then(|tool| tool.object("execution"));
+    execution.is_some_and(|it| it.text("taskSupport").as_deref() == Some("required"))
 }
 
 fn says_repeatable(tool: &str) -> bool {

@@ -149,3 +149,21 @@ impl UpstreamError {
         matches!(self, Self::Send(SendError::Connect(_)) | Self::EraChanged)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use agentkube_mcp::{ErrorObject, message};
+
+    use super::*;
+
+    #[test]
+    fn what_stands_in_for_a_program_says_one_line_of_bounded_length() {
+        let text = format!("no\n\u{1b}[2J{}", "x".repeat(10_000));
+        let error = ErrorObject::new(error::INTERNAL_ERROR, text);
+        let body = message::failure(None, &error);
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let said = UpstreamError::of_shim(status, body.as_bytes()).to_string();
+        assert!(said.starts_with(r"no\n\u{1b}[2Jxxx"), "{said}");
+        assert!(said.len() < 300);
+    }
+}
