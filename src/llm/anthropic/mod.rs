@@ -22,7 +22,7 @@ use crate::stream::StreamDecoder;
 use crate::{ApiError, ErrorKind, Failure, answer};
 
 // Claude thinks the same at other providers.
-pub(crate) use request::{Asked, OutThinking, ask};
+pub(crate) use request::{Asked, GREETING, OutThinking, ask};
 
 /// The dialect, for the registry.
 pub(crate) struct Wire;

@@ -6,6 +6,7 @@ mod thinking;
 mod wire;
 mod write;
 
+pub(crate) use messages::GREETING;
 pub(crate) use read::to_ir;
 pub(crate) use thinking::{Asked, OutThinking, ask};
 pub(crate) use write::from_ir;

@@ -17,6 +17,9 @@ use crate::{ApiError, Dialect, custody, json, media};
 /// Ids of tool calls: `[a-zA-Z0-9_-]+`.
 const CALL_ID: Limits = Limits { bytes: 256 };
 
+/// What a user is taken to have said before the model's first word; blank is a 400.
+pub(crate) const GREETING: &str = "Hello.";
+
 /// A message.
 #[derive(Serialize)]
 pub(super) struct Out<'a> {
@@ -172,17 +175,41 @@ pub(super) fn write<'a>(
             _ => out.push(Out { role, content }),
         }
     }
-    if let (Some(last), Some(message)) = (out.last(), request.messages.last())
+    if let (Some(last), Some(message)) = (out.last_mut(), request.messages.last())
         && last.role == "assistant"
-        && !to.capabilities.prefill
     {
-        let path = to.path(message.at, Field::Role);
-        return Err(invalid(
-            &path,
-            "must not be assistant in the last message: this model does not continue a turn",
-        ));
+        if !to.capabilities.prefill {
+            let path = to.path(message.at, Field::Role);
+            return Err(invalid(
+                &path,
+                "must not be assistant in the last message: this model does not continue a turn",
+            ));
+        }
+        // "Final assistant content cannot end with trailing whitespace."
+        if let Some(OutKind::Text { text }) = last.content.last_mut().map(|it| &mut it.kind) {
+            *text = text.trim_end();
+        }
     }
+    greet(&mut out);
     Ok(out)
+}
+
+/// "The first message must use the user role": other wires let the model greet first.
+fn greet(out: &mut Vec<Out<'_>>) {
+    if out.first().is_some_and(|turn| turn.role == "assistant") {
+        let kind = OutKind::Text { text: GREETING };
+        let content = vec![OutBlock {
+            kind,
+            cache_control: None,
+        }];
+        out.insert(
+            0,
+            Out {
+                role: "user",
+                content,
+            },
+        );
+    }
 }
 
 fn note_name(message: &Message, to: &mut Encode<'_>) {

@@ -66,6 +66,15 @@ pub(crate) fn ask(request: &ChatRequest, max_tokens: u64, to: &mut Encode<'_>) -
             if reasoning.budget.is_some() {
                 to.drop_top(Field::ReasoningBudget);
             }
+            // "Thinking may not be enabled when tool_choice forces tool use": not so
+            // for models that think by themselves.
+            if forces(request) && style != ThinkingStyle::AdaptiveByDefault {
+                to.drop_top(asked_field(reasoning));
+                return Asked {
+                    thinking: None,
+                    effort,
+                };
+            }
             Some(OutThinking::Adaptive { display })
         }
         // Always on; a mode would be refused.
@@ -127,19 +136,11 @@ fn manual(
     if lost_thoughts(request, to.model) {
         return None;
     }
-    let forced = matches!(
-        request.tool_choice,
-        Some(
-            ToolChoice::Named(_)
-                | ToolChoice::Required
-                | ToolChoice::Allowed { required: true, .. }
-        )
-    );
     let budget = reasoning
         .budget
         .unwrap_or_else(|| share(reasoning, max_tokens));
     let budget = budget.max(LEAST);
-    if forced || budget >= max_tokens {
+    if forces(request) || budget >= max_tokens {
         to.drop_top(asked_field(reasoning));
         return None;
     }
@@ -147,6 +148,19 @@ fn manual(
         budget_tokens: budget,
         display,
     })
+}
+
+/// True when a tool must be called.
+fn forces(request: &ChatRequest) -> bool {
+    let must = matches!(
+        request.tool_choice,
+        Some(
+            ToolChoice::Named(_)
+                | ToolChoice::Required
+                | ToolChoice::Allowed { required: true, .. }
+        )
+    );
+    must && !request.tools.is_empty()
 }
 
 /// The part of the output that an effort is worth.

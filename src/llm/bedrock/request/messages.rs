@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::super::response::is_blob;
 use super::documents::{self, Names, OutDocument, OutMedia};
 use super::tools::TOOL_NAME;
+use crate::anthropic::GREETING;
 use crate::capabilities::CachePoints;
 use crate::codec::{Encode, Limits, fit};
 use crate::ir::{
@@ -157,15 +158,30 @@ impl Writer {
             }
         }
         out.iter_mut().for_each(|turn| accompany(&mut turn.content));
-        if let (Some(last), Some(message)) = (out.last(), request.messages.last())
+        if let (Some(last), Some(message)) = (out.last_mut(), request.messages.last())
             && last.role == "assistant"
-            && !to.capabilities.prefill
         {
-            let path = to.path(message.at, Field::Role);
-            return Err(invalid(
-                &path,
-                "must not be assistant in the last message: this model does not continue a turn",
-            ));
+            if !to.capabilities.prefill {
+                let path = to.path(message.at, Field::Role);
+                return Err(invalid(
+                    &path,
+                    "must not be assistant in the last message: this model does not continue a turn",
+                ));
+            }
+            if let Some(OutBlock::Text(text)) = last.content.last_mut() {
+                *text = text.trim_end();
+            }
+        }
+        // "A conversation must start with a user message."
+        if out.first().is_some_and(|turn| turn.role == "assistant") {
+            let content = vec![OutBlock::Text(GREETING)];
+            out.insert(
+                0,
+                Out {
+                    role: "user",
+                    content,
+                },
+            );
         }
         Ok(out)
     }

@@ -482,3 +482,79 @@ fn debug_prints_no_prompt() {
     let asked = ask(CHAT, MESSAGES, "m", &least(CHAT, r#""user":"SECRET","#)).unwrap();
     assert!(!format!("{:?}", asked.context).contains("SECRET"));
 }
+
+#[test]
+fn a_model_that_must_call_a_tool_is_not_asked_to_think() {
+    for (provider, model, thinks) in [
+        (MESSAGES, "claude-sonnet-4-5", false),
+        (MESSAGES, "claude-opus-4-6", false),
+        (MESSAGES, "claude-opus-4-7", false),
+        (MESSAGES, "claude-opus-5", true),
+        (
+            Dialect::BedrockConverse,
+            "us.anthropic.claude-opus-4-7-v1:0",
+            false,
+        ),
+    ] {
+        let body = |choice: &str| {
+            format!(
+                r#"{{"reasoning_effort":"high","max_tokens":9000,"tool_choice":"{choice}",
+                "tools":[{{"type":"function","function":{{"name":"f"}}}}],
+                "messages":[{{"role":"user","content":"Hi"}}]}}"#
+            )
+        };
+        let asked = |choice: &str| {
+            let asked = ask(CHAT, provider, model, body(choice).as_bytes()).unwrap();
+            let sent: Value = serde_json::from_slice(&asked.body).unwrap();
+            let thinking = [
+                &sent["thinking"],
+                &sent["additionalModelRequestFields"]["thinking"],
+            ];
+            let is_asked = thinking.iter().any(|it| it.is_object());
+            (is_asked, asked.dropped.to_string())
+        };
+        assert_eq!(asked("auto"), (true, String::new()), "{model}");
+        let told = if thinks { "" } else { "reasoning_effort" };
+        assert_eq!(asked("required"), (thinks, told.to_owned()), "{model}");
+    }
+}
+
+#[test]
+fn a_model_may_have_greeted_first() {
+    let body = br#"{"max_tokens":9,"messages":[{"role":"system","content":"S"},
+        {"role":"assistant","content":"How can I help?"},{"role":"user","content":"Hi"}]}"#;
+    for (provider, model) in [
+        (MESSAGES, "claude-opus-4-7"),
+        (Dialect::BedrockConverse, "us.amazon.nova-2-lite-v1:0"),
+    ] {
+        let asked = ask(CHAT, provider, model, body).unwrap();
+        let sent: Value = serde_json::from_slice(&asked.body).unwrap();
+        let roles: Vec<&Value> = sent["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| &it["role"])
+            .collect();
+        assert_eq!(roles, ["user", "assistant", "user"], "{model}");
+        let said = &sent["messages"][1]["content"][0]["text"];
+        assert_eq!(said, "How can I help?");
+        assert!(asked.dropped.is_empty(), "{model}");
+    }
+}
+
+#[test]
+fn what_a_model_shall_continue_does_not_end_in_white_space() {
+    let body = br#"{"max_tokens":9,"messages":[{"role":"user","content":"A poem"},
+        {"role":"assistant","content":"Roses are \n"}]}"#;
+    for (provider, model) in [
+        (MESSAGES, "claude-sonnet-4-5"),
+        (
+            Dialect::BedrockConverse,
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        ),
+    ] {
+        let asked = ask(CHAT, provider, model, body).unwrap();
+        let sent: Value = serde_json::from_slice(&asked.body).unwrap();
+        assert_eq!(sent["messages"][1]["content"][0]["text"], "Roses are");
+    }
+}
