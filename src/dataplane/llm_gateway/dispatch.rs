@@ -2,7 +2,8 @@
 //!
 //! An upstream that breaks or errs is tried again a little later; one that is
 //! slow, full or refuses us is left for the next one at once, and tried again
-//! only when there is none. Nothing is retried once the first content of an
+//! only when there is none. One that does not know the model is left for the next
+//! one as well. Nothing is retried once the first content of an
 //! answer is on its way, nor what is the client's own fault; nor more than a fifth of all
 //! requests, when an upstream is down.
 
@@ -76,6 +77,7 @@ pub(super) async fn dispatch<D: Dial>(
         tried: Vec::new(),
     };
     let mut unsayable = None;
+    let mut unknown = None;
     // One without credentials is nobody to go on to.
     let usable = |it: &&Candidate<D::Client>| !matches!(it.upstream.key, Key::Missing(..));
     let last = candidates.iter().rposition(usable).unwrap_or_default();
@@ -98,9 +100,16 @@ pub(super) async fn dispatch<D: Dial>(
                     wire = again;
                     served = serve::<D>(call, candidate, &wire, is_last, dice, attempts).await;
                 }
-                match concluded(call, candidate, &wire, *attempts, served)? {
-                    Ok(response) => return Ok(response),
-                    Err(failed) => Why::Failed(failed),
+                let is_unknown = served.as_ref().err().is_some_and(Failed::is_of_model);
+                match concluded(call, candidate, &wire, *attempts, served) {
+                    Ok(Ok(response)) => return Ok(response),
+                    Ok(Err(failed)) => Why::Failed(failed),
+                    // Here nobody knows the model; elsewhere somebody may.
+                    Err(refusal) if is_unknown && !is_last => {
+                        unknown.get_or_insert(refusal);
+                        continue;
+                    }
+                    Err(refusal) => return Err(refusal),
                 }
             }
         };
@@ -114,8 +123,9 @@ pub(super) async fn dispatch<D: Dial>(
             break;
         }
     }
-    match unsayable.filter(|_| exhausted.tried.is_empty()) {
-        Some(error) => Err(error.into()),
+    let refused = unknown.or(unsayable.map(GatewayError::from));
+    match refused.filter(|_| exhausted.tried.is_empty()) {
+        Some(error) => Err(error),
         None => Err(GatewayError::Exhausted(exhausted)),
     }
 }

@@ -104,6 +104,11 @@ impl Failed {
         self.kind.trips_breaker() && !self.forbidden
     }
 
+    /// True when it does not know the model, which another upstream may.
+    pub(super) fn is_of_model(&self) -> bool {
+        self.kind == Kind::NotFound
+    }
+
     /// Forgets the provider's words where they quote our key: some repeat what
     /// they were sent.
     pub(super) fn without_key(mut self, key: &Key) -> Self {

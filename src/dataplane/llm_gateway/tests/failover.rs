@@ -115,6 +115,30 @@ async fn a_bad_request_is_passed_on_as_it_is_and_never_retried() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_does_not_know_the_model_is_passed_over() {
+    let missing = |_: &agentkube_testkit::Request| {
+        let message = "The API deployment for this resource does not exist.";
+        let error = json!({"code": "DeploymentNotFound", "message": message});
+        Reply::json(404, &json!({"error": error}))
+    };
+    let (first, second, mut plan) = two(missing).await;
+    plan.routing.retries.attempts = 2;
+    let answer = Rig::new(plan).await.chat_stream("gpt-5.1").await;
+    assert_eq!(answer.header("x-agentkube-upstream"), "backup");
+    assert_eq!(answer.header("x-agentkube-attempts"), "2");
+    assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
+    // Nobody knows it: the provider's own words.
+    let upstream = Upstream::start(missing).await;
+    let mut other = openai("other", &upstream);
+    other.priority = 2;
+    let rig = Rig::new(super::kit::plan(vec![openai("primary", &upstream), other])).await;
+    let answer = rig.chat("gpt-5.1").await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.json()["error"]["code"], "DeploymentNotFound");
+    assert_eq!(upstream.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn a_refusal_that_quotes_our_key_is_not_passed_on() {
     for (status, kind) in [
         (400, "invalid_request_error"),
