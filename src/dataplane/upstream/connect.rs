@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tower::{Service, ServiceExt};
 use tracing::warn;
@@ -45,7 +45,7 @@ struct Millis(Duration);
 )]
 pub(super) enum Stream {
     /// To a server on this machine.
-    Local(TokioIo<Box<dyn local::Io>>),
+    Local(Box<dyn local::Io>),
     /// Over the network.
     Net(MaybeHttpsStream<TokioIo<TcpStream>>),
 }
@@ -171,6 +171,13 @@ impl Connector {
     }
 }
 
+impl Stream {
+    /// What it took in is sent as it is, so that what it did not take was not sent.
+    pub(super) fn is_plain(&self) -> bool {
+        !matches!(self, Self::Net(MaybeHttpsStream::Https(_)))
+    }
+}
+
 impl Dialer {
     /// A connection to what an absolute URI names; to a server on this machine,
     /// whatever it says.
@@ -179,7 +186,7 @@ impl Dialer {
             Self::Local(local) => {
                 let io = local.connect().await;
                 let io = io.map_err(|error| SendError::connecting(&error.into()))?;
-                let stream = Stream::Local(TokioIo::new(io));
+                let stream = Stream::Local(io);
                 Ok(Dialed {
                     stream,
                     http2: false,
@@ -199,44 +206,52 @@ impl Dialer {
 /// Calls it on whichever it is.
 macro_rules! on {
     ($stream:expr, $io:ident => $call:expr) => {
-        match Pin::get_mut($stream) {
+        match $stream {
             Stream::Local($io) => $call,
-            Stream::Net($io) => $call,
+            Stream::Net(MaybeHttpsStream::Http(io)) => {
+                let $io = io.inner_mut();
+                $call
+            }
+            Stream::Net(MaybeHttpsStream::Https(io)) => {
+                let $io = io.inner_mut();
+                $call
+            }
         }
     };
 }
 
-impl Read for Stream {
+impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        on!(self, io => Pin::new(io).poll_read(cx, buf))
+        on!(self.get_mut(), io => Pin::new(io).poll_read(cx, buf))
     }
 }
 
-impl Write for Stream {
+impl AsyncWrite for Stream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        on!(self, io => Pin::new(io).poll_write(cx, buf))
+        on!(self.get_mut(), io => Pin::new(io).poll_write(cx, buf))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on!(self, io => Pin::new(io).poll_flush(cx))
+        on!(self.get_mut(), io => Pin::new(io).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on!(self, io => Pin::new(io).poll_shutdown(cx))
+        on!(self.get_mut(), io => Pin::new(io).poll_shutdown(cx))
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Local(io) => io.is_write_vectored(),
-            Self::Net(io) => io.is_write_vectored(),
+            Self::Net(MaybeHttpsStream::Http(io)) => io.inner().is_write_vectored(),
+            Self::Net(MaybeHttpsStream::Https(io)) => io.inner().is_write_vectored(),
         }
     }
 
@@ -245,7 +260,7 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        on!(self, io => Pin::new(io).poll_write_vectored(cx, slices))
+        on!(self.get_mut(), io => Pin::new(io).poll_write_vectored(cx, slices))
     }
 }
 

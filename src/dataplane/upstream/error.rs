@@ -2,8 +2,8 @@
 
 use std::error::Error as StdError;
 
-use super::Forbidden;
 use super::connect::ConnectTimeout;
+use super::{Forbidden, http1};
 use crate::edge::BoxError;
 use crate::shown::{MOST, shown};
 
@@ -23,6 +23,20 @@ pub enum SendError {
     /// The connection broke before the head of the answer came.
     #[error("the connection broke: {0}")]
     Broken(String),
+}
+
+/// Why the body of an answer ends before its end. Texts carry nothing of what came.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct BodyError(#[from] Broke);
+
+/// What says so.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broke {
+    #[error(transparent)]
+    Http1(#[from] http1::Error),
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
 }
 
 impl SendError {

@@ -10,6 +10,7 @@ mod breaker;
 mod client;
 mod connect;
 mod error;
+mod http1;
 mod local;
 mod oauth;
 mod pool;
@@ -18,7 +19,7 @@ mod token;
 pub use address::{Forbidden, forbidden};
 pub use client::{Sending, UpstreamClient};
 pub use connect::TlsRoots;
-pub use error::SendError;
+pub use error::{BodyError, SendError};
 pub use local::Local;
 pub use pool::UpstreamBody;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -11,86 +11,89 @@ use hyper::body::Incoming;
 
 use super::http1::Http1;
 use super::place::Place;
-
-type Frames = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
+use crate::upstream::error::{BodyError, Broke};
 
 /// An answer's bytes as they come. Dropped before its end, it cancels the request.
 ///
-/// Over HTTP/1.1 it drives its connection: nothing is read while nobody asks.
-pub struct UpstreamBody {
-    incoming: Incoming,
-    /// Of HTTP/1.1, until all of the answer was read from it.
-    connection: Option<Driven>,
-}
+/// Over HTTP/1.1 it reads its connection: nothing is read while nobody asks.
+pub struct UpstreamBody(Source);
 
-struct Driven {
-    http1: Http1,
-    home: Arc<Place>,
+enum Source {
+    /// There is nothing, or nothing more.
+    Ended,
+    /// Of a connection that has no task, until all of the answer was read.
+    Http1(Http1, Arc<Place>),
+    /// Of one that has a task.
+    Http2(Incoming),
+    /// All of it, which came with the head.
+    Whole(Bytes),
 }
 
 impl UpstreamBody {
-    /// Of a connection that has a task.
-    pub(super) fn shared(incoming: Incoming) -> Self {
-        Self {
-            incoming,
-            connection: None,
-        }
+    pub(super) fn over_http2(incoming: Incoming) -> Self {
+        Self(Source::Http2(incoming))
     }
 
-    /// Of a connection that has none.
-    pub(super) fn driven(incoming: Incoming, http1: Http1, home: &Arc<Place>) -> Self {
-        let mut body = Self::shared(incoming);
-        if http1.is_at_rest() {
-            // The body, if there is any, came with the head.
-            home.keep(http1);
-        } else {
-            body.connection = Some(Driven {
-                http1,
-                home: Arc::clone(home),
-            });
+    pub(super) fn over_http1(mut http1: Http1, home: &Arc<Place>) -> Self {
+        let whole = http1.connection().take_whole();
+        if !http1.connection().is_ended() {
+            return Self(Source::Http1(http1, Arc::clone(home)));
         }
-        body
-    }
-
-    /// What was read from the connection and not yet taken, and whether the connection
-    /// had news meanwhile.
-    fn take_read(incoming: &mut Incoming, http1: &Http1) -> (Frames, bool) {
-        let mut nobody = Context::from_waker(Waker::noop());
-        http1.unheard(|| Pin::new(incoming).poll_frame(&mut nobody))
+        home.keep(http1);
+        Self(whole.map_or(Source::Ended, Source::Whole))
     }
 }
 
 impl Body for UpstreamBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Frames {
-        let this = &mut *self;
-        let Some(Driven { http1, .. }) = &mut this.connection else {
-            return Pin::new(&mut this.incoming).poll_frame(cx);
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let source = &mut self.0;
+        let piece = match source {
+            Source::Ended => None,
+            Source::Http1(http1, _) => ready!(http1.connection().poll_data(cx)),
+            Source::Http2(incoming) => {
+                let frame = Pin::new(incoming).poll_frame(cx);
+                return frame.map_err(|error| Broke::from(error).into());
+            }
+            Source::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
         };
-        // News of this time are heard by driving, or by being asked again.
-        if let (Poll::Ready(frame), _) = Self::take_read(&mut this.incoming, http1) {
-            return Poll::Ready(frame);
-        }
-        let ended = http1.drive(cx).is_ready();
-        let (frame, missed) = Self::take_read(&mut this.incoming, http1);
-        if missed && frame.is_pending() {
-            cx.waker().wake_by_ref();
-        }
-        let over = ended || http1.is_at_rest();
-        if over && let Some(Driven { http1, home }) = this.connection.take() {
+        let over = match source {
+            Source::Http1(http1, _) => {
+                !matches!(piece, Some(Ok(_))) || http1.connection().is_ended()
+            }
+            _ => true,
+        };
+        if over && let Source::Http1(http1, home) = std::mem::replace(source, Source::Ended) {
             home.keep(http1);
         }
-        frame
+        Poll::Ready(piece.map(|piece| match piece {
+            Ok(bytes) => Ok(Frame::data(bytes)),
+            Err(error) => Err(Broke::from(error).into()),
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.0 {
+            Source::Ended => true,
+            Source::Http1(..) | Source::Whole(_) => false,
+            Source::Http2(incoming) => incoming.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.0 {
+            Source::Ended => SizeHint::with_exact(0),
+            Source::Http1(http1, _) => http1
+                .left()
+                .map_or_else(SizeHint::default, SizeHint::with_exact),
+            Source::Http2(incoming) => incoming.size_hint(),
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
     }
 }
 

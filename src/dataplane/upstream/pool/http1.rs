@@ -1,47 +1,39 @@
-//! An HTTP/1.1 connection that is driven by whoever waits for its answer.
+//! An HTTP/1.1 connection of a pool, which is polled by whoever waits for its answer.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::Uri;
-use http::uri::PathAndQuery;
+use http::{Method, Response};
+use http_body::Body;
 use http_body_util::Full;
-use hyper::client::conn::http1;
+use tokio::task::coop;
 
 use super::body::UpstreamBody;
 use super::place::Place;
-use super::relay::Relay;
 use super::{Answered, Failed, Sent};
 use crate::upstream::connect::Stream;
 use crate::upstream::error::root;
+use crate::upstream::http1::{Connection, Error, Head};
 
 /// A connection. Boxed, since it is moved from the pool to a request, to the body
 /// of its answer, and back.
-pub(super) struct Http1(Box<Inner>);
+pub(super) struct Http1(Box<Connection<Stream>>);
 
-struct Inner {
-    sender: http1::SendRequest<Full<Bytes>>,
-    /// None once it has ended.
-    driver: Option<http1::Connection<Stream, Full<Bytes>>>,
-    relay: Arc<Relay>,
-    /// The relay's.
-    waker: Waker,
+/// Why there is no head of an answer.
+enum Unanswered {
+    /// Nothing of the request was sent.
+    Unsent(Error),
+    /// Some of it may have been.
+    Broken(Error),
 }
 
 impl Http1 {
     /// A connection over a stream.
-    pub(super) async fn start(stream: Stream) -> hyper::Result<Self> {
-        let (sender, driver) = http1::handshake(stream).await?;
-        let relay = Arc::new(Relay::default());
-        Ok(Self(Box::new(Inner {
-            sender,
-            driver: Some(driver),
-            waker: Waker::from(Arc::clone(&relay)),
-            relay,
-        })))
+    pub(super) fn new(stream: Stream) -> Self {
+        Self(Box::new(Connection::new(stream)))
     }
 
     /// Sends a request and waits for the head of its answer. The connection goes
@@ -51,95 +43,82 @@ impl Http1 {
         mut request: Sent,
         home: &Arc<Place>,
     ) -> Result<Answered, Failed> {
-        let uri = request.uri().clone();
-        *request.uri_mut() = origin(&uri);
-        if !request.headers().contains_key(http::header::HOST) {
-            request
-                .headers_mut()
-                .insert(http::header::HOST, home.key.host());
+        if *request.method() == Method::CONNECT {
+            // Its answer would be a tunnel.
+            return Err(Failed::Broken("CONNECT is not for upstreams".to_owned()));
         }
-        let mut answer = pin!(self.0.sender.try_send_request(request));
-        let inner = &mut *self.0;
-        // Only the connection has news, and it is polled first: the answer needs no
-        // waker of its own.
-        let answer = poll_fn(|cx| {
-            let driven = inner.drive(cx);
-            let mut nobody = Context::from_waker(Waker::noop());
-            match (answer.as_mut().poll(&mut nobody), driven) {
-                (Poll::Ready(answer), _) => Poll::Ready(Some(answer)),
-                (Poll::Pending, Poll::Ready(())) => Poll::Ready(None),
-                (Poll::Pending, Poll::Pending) => Poll::Pending,
+        let mut asked = false;
+        let answered = poll_fn(|cx| {
+            if asked {
+                let head = self.0.poll_head(cx, request.headers_mut());
+                return head.map_err(|error| self.unanswered(error));
+            }
+            if !coop::has_budget_remaining() {
+                // What is idle would look as if nothing had come over it.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Poll::Ready(error) = self.0.poll_unasked(cx) {
+                return Poll::Ready(Err(Unanswered::Unsent(error)));
+            }
+            asked = true;
+            let body = bytes(&request);
+            match self.0.ask(cx, &request, body, home.key.host()) {
+                // The look at what is idle has left a waker for the answer.
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(self.unanswered(error))),
             }
         });
-        match answer.await {
-            Some(Ok(response)) => {
-                let (head, incoming) = response.into_parts();
-                let body = UpstreamBody::driven(incoming, self, home);
-                Ok(Answered::from_parts(head, body))
-            }
-            Some(Err(mut error)) => {
-                let why = root(error.error());
-                Err(match error.take_message() {
-                    Some(mut request) => {
-                        *request.uri_mut() = uri;
-                        Failed::Unsent(Box::new(request), why)
-                    }
-                    None => Failed::Broken(why),
-                })
-            }
-            None => Err(Failed::Broken("connection closed".to_owned())),
+        match answered.await {
+            Ok(head) => Ok(respond(head, self, home)),
+            Err(Unanswered::Unsent(error)) => Err(Failed::Unsent(Box::new(request), root(&error))),
+            Err(Unanswered::Broken(error)) => Err(Failed::Broken(root(&error))),
         }
     }
 
-    /// Lets it do what it can. Ready when it has ended; `cx` is woken when it could
-    /// do more.
-    pub(super) fn drive(&mut self, cx: &Context<'_>) -> Poll<()> {
-        self.0.drive(cx)
+    fn unanswered(&self, error: Error) -> Unanswered {
+        match error {
+            Error::Refused if self.0.stream().is_plain() => Unanswered::Unsent(error),
+            error => Unanswered::Broken(error),
+        }
     }
 
-    /// Does something that the connection need not wake anybody for, and tells whether
-    /// it would have.
-    pub(super) fn unheard<T>(&self, action: impl FnOnce() -> T) -> (T, bool) {
-        self.0.relay.unheard(action)
+    /// The connection itself.
+    pub(super) fn connection(&mut self) -> &mut Connection<Stream> {
+        &mut self.0
     }
 
-    /// True when it takes a request: the last answer was read to its end.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.0.driver.is_some() && self.0.sender.is_ready()
+    /// How many bytes of the answer's body are to come, where that is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.0.left()
     }
 
-    /// Nobody drives it from here on.
-    pub(super) fn leave(&self) {
-        self.0.relay.leave();
+    /// Ends what was asked; false when it takes no other request.
+    pub(super) fn settle(&mut self) -> bool {
+        self.0.settle()
     }
 
     /// Looks whether the peer has closed it, or has sent what nobody asked for.
     pub(super) fn is_open(&mut self) -> bool {
-        let nobody = Context::from_waker(Waker::noop());
-        self.drive(&nobody).is_pending() && self.is_at_rest()
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.0.poll_unasked(&mut nobody).is_pending()
     }
 }
 
-impl Inner {
-    fn drive(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let Some(driver) = &mut self.driver else {
-            return Poll::Ready(());
-        };
-        self.relay.listen(cx.waker());
-        let mut own = Context::from_waker(&self.waker);
-        // What went wrong is told to the request, or to the body of its answer.
-        let ended = Pin::new(driver).poll(&mut own).is_ready();
-        if ended {
-            // A request that it had not begun comes back by this.
-            self.driver = None;
-            return Poll::Ready(());
-        }
-        Poll::Pending
-    }
+fn respond(head: Head, http1: Http1, home: &Arc<Place>) -> Answered {
+    let mut response = Response::new(UpstreamBody::over_http1(http1, home));
+    *response.status_mut() = head.status;
+    *response.version_mut() = head.version;
+    *response.headers_mut() = head.headers;
+    response
 }
 
-/// What HTTP/1.1 says of an address (RFC 9112, 3.2.1).
-fn origin(uri: &Uri) -> Uri {
-    let path = uri.path_and_query().cloned();
-    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+/// The body, which stays in the request should that go to another connection.
+fn bytes(request: &Sent) -> Bytes {
+    let mut body: Full<Bytes> = request.body().clone();
+    let mut nobody = Context::from_waker(Waker::noop());
+    match Pin::new(&mut body).poll_frame(&mut nobody) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    }
 }

@@ -10,7 +10,7 @@ use http::header::HOST;
 use http::uri::Authority;
 use http_body_util::Full;
 use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -43,7 +43,7 @@ impl Http2 {
             .timer(TokioTimer::new())
             .keep_alive_interval(PING)
             .adaptive_window(true)
-            .handshake(stream)
+            .handshake(TokioIo::new(stream))
             .await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -64,7 +64,7 @@ impl Http2 {
         name_host_once(&mut request);
         self.used(Instant::now());
         match sender.try_send_request(request).await {
-            Ok(response) => Ok(response.map(UpstreamBody::shared)),
+            Ok(response) => Ok(response.map(UpstreamBody::over_http2)),
             Err(mut error) => {
                 let why = root(error.error());
                 Err(match error.take_message() {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! An HTTP/1.1 connection has no task of its own: whoever waits for its answer
-//! drives it, in the same wake-up in which the answer goes on to the client. Two
+//! reads it, in the same wake-up in which the answer goes on to the client. Two
 //! tasks that hand every piece to each other cost a proxy more than the pieces.
 //!
 //! # Guarantees
@@ -21,7 +21,6 @@ mod http1;
 mod http2;
 mod idle;
 mod place;
-mod relay;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -163,14 +162,14 @@ impl Pool {
     }
 
     async fn dial(self: &Arc<Self>, target: &Uri, place: &Place) -> Result<New, SendError> {
-        let broken = |error: hyper::Error| SendError::Broken(root(&error));
         let dialed = self.dialer.dial(target.clone()).await?;
         self.sweep();
         Ok(if dialed.http2 {
-            let http2 = Http2::start(dialed.stream).await.map_err(broken)?;
+            let http2 = Http2::start(dialed.stream).await;
+            let http2 = http2.map_err(|error| SendError::Broken(root(&error)))?;
             New::Http2(place.share(http2))
         } else {
-            New::Http1(Http1::start(dialed.stream).await.map_err(broken)?)
+            New::Http1(Http1::new(dialed.stream))
         })
     }
 

@@ -52,8 +52,8 @@ impl Key {
     }
 
     /// The value of `host`.
-    pub(super) fn host(&self) -> HeaderValue {
-        self.host.clone()
+    pub(super) fn host(&self) -> &HeaderValue {
+        &self.host
     }
 }
 
@@ -89,10 +89,9 @@ impl Place {
         self.idle.take(Instant::now())
     }
 
-    /// Keeps a connection that has done its work, where it can be used again.
-    pub(super) fn keep(&self, http1: Http1) {
-        http1.leave();
-        if http1.is_at_rest() {
+    /// Keeps a connection whose answer was read, where it can be used again.
+    pub(super) fn keep(&self, mut http1: Http1) {
+        if http1.settle() {
             self.idle.put(http1, Instant::now());
         }
     }

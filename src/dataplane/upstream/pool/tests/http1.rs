@@ -1,8 +1,13 @@
+use std::sync::Arc;
+
 use agentkube_testkit::{Gate, Outcome, Reply, Upstream};
+use http_body::Body;
 use tokio::time::Instant;
 
 use super::*;
-use crate::upstream::pool::IDLE;
+use crate::upstream::connect::Stream;
+use crate::upstream::pool::http1::Http1;
+use crate::upstream::pool::{Failed, IDLE};
 
 fn ok(_: &agentkube_testkit::Request) -> Reply {
     Reply::text(200, "text/plain", "ok")
@@ -230,4 +235,135 @@ async fn a_client_that_is_gone_closes_what_it_kept() {
     text(answer.await.unwrap().unwrap()).await;
     drop(client);
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+}
+
+/// Asks for something and answers it with these bytes.
+async fn exchange(client: &UpstreamClient, raw: &Raw, stream: &mut TcpStream, bytes: &[u8]) {
+    let answer = tokio::spawn(client.send(mk_request(&raw.url, "hello")));
+    read(stream).await;
+    stream.write_all(bytes).await.unwrap();
+    assert_eq!(text(answer.await.unwrap().unwrap()).await, "ok");
+}
+
+/// The same over a new connection.
+async fn exchange_anew(client: &UpstreamClient, raw: &Raw, bytes: &[u8]) -> TcpStream {
+    let answer = tokio::spawn(client.send(mk_request(&raw.url, "hello")));
+    let mut stream = raw.accept().await;
+    read(&mut stream).await;
+    stream.write_all(bytes).await.unwrap();
+    assert_eq!(text(answer.await.unwrap().unwrap()).await, "ok");
+    stream
+}
+
+#[tokio::test]
+async fn what_comes_behind_an_answer_is_never_taken_for_the_next_one() {
+    let smuggled = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nbad";
+    let raw = Raw::start().await;
+    let client = mk_client();
+    // With the answer.
+    let mut stream = exchange_anew(&client, &raw, &[ANSWER, smuggled].concat()).await;
+    assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it is kept");
+    // Behind it.
+    let mut stream = exchange_anew(&client, &raw, ANSWER).await;
+    exchange(&client, &raw, &mut stream, ANSWER).await;
+    stream.write_all(smuggled).await.unwrap();
+    let place = client.0.place(&raw.url.parse().unwrap()).unwrap();
+    while !place.is_empty() {
+        raw.witness().await;
+        place.tidy(Instant::now());
+    }
+    exchange_anew(&client, &raw, ANSWER).await;
+}
+
+#[tokio::test]
+async fn a_request_that_an_idle_connection_does_not_take_comes_back_whole() {
+    let pool = Arc::clone(&mk_client().0);
+    let place = pool.place(&"http://a:81/".parse().unwrap()).unwrap();
+    for sent in [&b""[..], b"HTTP/1.1 408 Request Timeout\r\n\r\n"] {
+        let (ours, mut peer) = tokio::io::duplex(64);
+        peer.write_all(sent).await.unwrap();
+        drop(peer);
+        let http1 = Http1::new(Stream::Local(Box::new(ours)));
+        let request = mk_request("http://a:81/b?c", "hello");
+        let Err(Failed::Unsent(back, _)) = http1.send(request, &place).await else {
+            panic!("it was sent");
+        };
+        assert_eq!(back.uri(), "http://a:81/b?c");
+        assert_eq!(
+            back.into_body().collect().await.unwrap().to_bytes(),
+            "hello"
+        );
+    }
+}
+
+#[tokio::test]
+async fn connections_that_may_not_be_kept_are_closed() {
+    let raw = Raw::start().await;
+    let client = mk_client();
+    for answer in [
+        &b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok"[..],
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    ] {
+        let mut stream = exchange_anew(&client, &raw, answer).await;
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "it is kept");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_is_reset_costs_no_request() {
+    let raw = Raw::start().await;
+    let client = mk_client();
+    let stream = exchange_anew(&client, &raw, ANSWER).await;
+    // Closing it so, the peer says that it was broken.
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+    exchange_anew(&client, &raw, ANSWER).await;
+}
+
+#[tokio::test]
+async fn a_body_knows_how_much_is_left_of_it() {
+    let raw = Raw::start().await;
+    let client = mk_client();
+    let answer = tokio::spawn(client.send(mk_request(&raw.url, "hello")));
+    let mut stream = raw.accept().await;
+    read(&mut stream).await;
+    stream.write_all(ANSWER).await.unwrap();
+    let mut body = answer.await.unwrap().unwrap().into_body();
+    assert_eq!(body.size_hint().exact(), Some(2));
+    assert!(!body.is_end_stream());
+    body.frame().await.unwrap().unwrap();
+    assert!(body.is_end_stream());
+    assert_eq!(body.size_hint().exact(), Some(0));
+    assert!(body.frame().await.is_none());
+
+    let answer = tokio::spawn(client.send(mk_request(&raw.url, "hello")));
+    read(&mut stream).await;
+    let (head, rest) = ANSWER.split_at(ANSWER.len() - 1);
+    stream.write_all(head).await.unwrap();
+    let mut body = answer.await.unwrap().unwrap().into_body();
+    assert_eq!(
+        body.frame().await.unwrap().unwrap().into_data().unwrap(),
+        "o"
+    );
+    assert_eq!(body.size_hint().exact(), Some(1));
+    assert!(!body.is_end_stream());
+    stream.write_all(rest).await.unwrap();
+    assert_eq!(
+        body.frame().await.unwrap().unwrap().into_data().unwrap(),
+        "k"
+    );
+    assert!(body.is_end_stream());
+}
+
+#[tokio::test]
+async fn what_the_peer_says_wrong_is_told() {
+    let raw = Raw::start().await;
+    let client = mk_client();
+    let answer = tokio::spawn(client.send(mk_request(&raw.url, "hello")));
+    let mut stream = raw.accept().await;
+    read(&mut stream).await;
+    stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").await.unwrap();
+    let error = answer.await.unwrap().unwrap_err();
+    assert_eq!(error, SendError::Broken("invalid HTTP version".to_owned()));
 }
