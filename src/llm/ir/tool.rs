@@ -56,8 +56,8 @@ pub enum ToolChoice {
     Required,
 }
 
-/// The tools that a client groups under namespaces, where the others know flat
-/// names only: its answers have them apart.
+/// The tools that a client groups under namespaces, or that take plain text, where the
+/// others know flat names and JSON only: its answers have them as it knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces(pub Arc<[Namespaced]>);
 
@@ -66,10 +66,12 @@ pub struct Namespaces(pub Arc<[Namespaced]>);
 pub struct Namespaced {
     /// Its name in the IR.
     pub flat: String,
-    /// The namespace.
+    /// The namespace; empty: none.
     pub namespace: String,
     /// Its name there.
     pub name: String,
+    /// It takes plain text: the argument `input` elsewhere.
+    pub custom: bool,
 }
 
 impl Namespaces {
@@ -77,6 +79,13 @@ impl Namespaces {
     #[must_use]
     pub fn split(&self, flat: &str) -> Option<(&str, &str)> {
         let found = self.0.iter().find(|tool| tool.flat == flat)?;
-        Some((&found.namespace, &found.name))
+        let is_apart = !found.namespace.is_empty();
+        is_apart.then_some((found.namespace.as_str(), found.name.as_str()))
+    }
+
+    /// True for a tool that takes plain text.
+    #[must_use]
+    pub fn is_custom(&self, flat: &str) -> bool {
+        self.0.iter().any(|tool| tool.flat == flat && tool.custom)
     }
 }

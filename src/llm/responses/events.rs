@@ -76,6 +76,7 @@ enum Out<'a> {
 enum Said<'a> {
     Arguments(&'a str),
     Delta(&'a str),
+    Input(&'a str),
     Refusal(&'a str),
     Text(&'a str),
 }
@@ -156,10 +157,16 @@ fn part(item: &Item, output_index: usize) -> Option<Out<'_>> {
 fn said<'a>(item: &'a Item, output_index: usize, piece: Option<&'a str>) -> Out<'a> {
     let item_id = item.id.as_str();
     match &item.kind {
-        Kind::Call { arguments, .. } => Out::Arguments {
+        Kind::Call {
+            arguments, custom, ..
+        } => Out::Arguments {
             item_id,
             output_index,
-            said: piece.map_or(Said::Arguments(arguments), Said::Delta),
+            said: match piece {
+                Some(piece) => Said::Delta(piece),
+                None if *custom => Said::Input(arguments),
+                None => Said::Arguments(arguments),
+            },
         },
         Kind::Message {
             text,

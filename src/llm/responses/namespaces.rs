@@ -43,8 +43,23 @@ impl Flattener {
             flat: flat.clone(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
+            custom: false,
         });
         flat
+    }
+
+    /// Notes that a tool takes plain text.
+    pub(super) fn custom(&mut self, flat: &str) {
+        if let Some(known) = self.all.iter_mut().find(|it| it.flat == flat) {
+            known.custom = true;
+            return;
+        }
+        self.all.push(Namespaced {
+            flat: flat.to_owned(),
+            namespace: String::new(),
+            name: flat.to_owned(),
+            custom: true,
+        });
     }
 
     pub(super) fn into_namespaces(self) -> Namespaces {

@@ -1,6 +1,6 @@
 //! What a client is told: the items of an answer, and the response around them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::Failed;
@@ -27,7 +27,9 @@ pub(super) enum Kind {
         call_id: String,
         name: String,
         namespace: Option<String>,
+        /// Of a custom tool: its input, once the call is whole.
         arguments: String,
+        custom: bool,
     },
     Message {
         text: String,
@@ -90,6 +92,14 @@ pub(super) enum OutItem<'a> {
         namespace: Option<&'a str>,
         arguments: &'a str,
     },
+    CustomToolCall {
+        id: &'a str,
+        call_id: &'a str,
+        name: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<&'a str>,
+        input: &'a str,
+    },
     Message {
         id: &'a str,
         status: &'static str,
@@ -124,6 +134,7 @@ pub(super) enum OutPart<'a> {
 impl Kind {
     fn prefix(&self) -> &'static str {
         match self {
+            Self::Call { custom: true, .. } => "ctc",
             Self::Call { .. } => "fc",
             Self::Message { .. } => "msg",
             Self::Reasoning { .. } => "rs",
@@ -155,7 +166,11 @@ impl Kind {
                 name,
                 arguments,
                 ..
-            } => Self::call(id, name, whole(arguments), reply),
+            } => {
+                let mut call = Self::call(id, name, whole(arguments), reply);
+                call.conclude();
+                call
+            }
             Content::Media(_) | Content::Other(_) | Content::ToolResult { .. } => return None,
         })
     }
@@ -168,6 +183,24 @@ impl Kind {
             name: split.map_or(flat, |(_, name)| name).to_owned(),
             namespace: split.map(|(namespace, _)| namespace.to_owned()),
             arguments: arguments.to_owned(),
+            custom: reply.namespaces.is_custom(flat),
+        }
+    }
+
+    /// All of it was said: what a custom tool was given is its one argument.
+    pub(super) fn conclude(&mut self) {
+        #[derive(Deserialize)]
+        struct Given {
+            input: String,
+        }
+        if let Self::Call {
+            custom: true,
+            arguments,
+            ..
+        } = self
+            && let Ok(given) = serde_json::from_str::<Given>(arguments)
+        {
+            *arguments = given.input;
         }
     }
 }
@@ -213,6 +246,21 @@ impl Item {
                 name,
                 namespace,
                 arguments,
+                custom: true,
+            } => OutItem::CustomToolCall {
+                id,
+                call_id,
+                name,
+                namespace: namespace.as_deref(),
+                // A part of it is in another form.
+                input: if self.done { arguments } else { "" },
+            },
+            Kind::Call {
+                call_id,
+                name,
+                namespace,
+                arguments,
+                custom: false,
             } => OutItem::FunctionCall {
                 id,
                 status,
@@ -243,6 +291,19 @@ impl Item {
         let id = self.id.as_str();
         let status = "in_progress";
         match &self.kind {
+            Kind::Call {
+                call_id,
+                name,
+                namespace,
+                custom: true,
+                ..
+            } => OutItem::CustomToolCall {
+                id,
+                call_id,
+                name,
+                namespace: namespace.as_deref(),
+                input: "",
+            },
             Kind::Call {
                 call_id,
                 name,

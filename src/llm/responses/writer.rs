@@ -180,6 +180,8 @@ impl Writer {
             return Err(Unwritable);
         };
         let name = match &item.kind {
+            // Its input is a text within these.
+            Kind::Call { custom: true, .. } => "",
             Kind::Call { .. } => "response.function_call_arguments.delta",
             Kind::Message { refusal: true, .. } => "response.refusal.delta",
             Kind::Message { .. } => "response.output_text.delta",
@@ -190,7 +192,9 @@ impl Writer {
                 "response.reasoning_summary_text.delta"
             }
         };
-        self.tell(name, &What::Piece(text), out);
+        if !name.is_empty() {
+            self.tell(name, &What::Piece(text), out);
+        }
         match self.items.last_mut().map(|item| &mut item.kind) {
             Some(Kind::Call { arguments: all, .. })
             | Some(Kind::Message { text: all, .. })
@@ -205,7 +209,18 @@ impl Writer {
             return;
         };
         item.done = true;
+        item.kind.conclude();
         match &mut item.kind {
+            Kind::Call {
+                arguments,
+                custom: true,
+                ..
+            } => {
+                let input = arguments.clone();
+                let piece = What::Piece(&input);
+                self.tell("response.custom_tool_call_input.delta", &piece, out);
+                self.tell("response.custom_tool_call_input.done", &What::Whole, out);
+            }
             Kind::Call { arguments, .. } => {
                 if arguments.is_empty() {
                     arguments.push_str(output::whole(""));

@@ -31,7 +31,13 @@ impl Offered {
             if is_namespace(&tool) {
                 offered.namespace(tool, at, request)?;
             } else {
+                let is_custom = is_custom(&tool);
                 let tool = one(raw, tool, at, &format!("tools[{index}]"), request)?;
+                if let ToolKind::Function { name, .. } = &tool.kind
+                    && is_custom
+                {
+                    offered.0.custom(name);
+                }
                 request.tools.push(tool);
             }
         }
@@ -66,12 +72,16 @@ impl Offered {
         for (index, raw) in wire.tools.unwrap_or_default().into_iter().enumerate() {
             let path = format!("{path}.tools[{index}]");
             let member: WireTool<'_> = object::read_at(raw, &path)?;
+            let is_custom = is_custom(&member);
             let mut tool = one(raw, member, at.part(index), &path, request)?;
             if let ToolKind::Function {
                 name, description, ..
             } = &mut tool.kind
             {
                 *name = self.0.flat(namespace, name);
+                if is_custom {
+                    self.0.custom(name);
+                }
                 if let Some(about) = about.take().filter(|about| !about.is_empty()) {
                     let own = description.take().unwrap_or_default();
                     *description = Some(format!("{namespace}: {about}\n\n{own}"));
@@ -85,6 +95,40 @@ impl Offered {
 
 fn is_namespace(tool: &WireTool<'_>) -> bool {
     tool.kind.as_ref().map(Text::as_str) == Some("namespace")
+}
+
+/// One that takes plain text (Codex: `apply_patch`).
+fn is_custom(tool: &WireTool<'_>) -> bool {
+    tool.kind.as_ref().map(Text::as_str) == Some("custom")
+}
+
+/// What a custom tool is to others: a function of one text.
+fn custom(
+    wire: WireTool<'_>,
+    at: At,
+    path: &str,
+    request: &mut ChatRequest,
+) -> Result<ToolKind, ApiError> {
+    const PARAMETERS: &str = r#"{"type":"object","properties":{"input":{"type":"string","description":"The whole input of the tool, as plain text."}},"required":["input"],"additionalProperties":false}"#;
+    let name = wire.name.ok_or_else(|| missing(&format!("{path}.name")))?;
+    note(
+        &mut request.unknown,
+        at,
+        wire.rest.iter().map(|it| it.0.as_ref()),
+    );
+    let mut description = wire.description.map(Text::into_string).unwrap_or_default();
+    if let Some(grammar) = wire.format.and_then(|it| it.definition) {
+        // The model is told what nobody holds it to.
+        note(&mut request.unknown, at, ["format"].into_iter());
+        description.push_str("\n\nThe input must be of this grammar:\n");
+        description.push_str(grammar.as_str());
+    }
+    Ok(ToolKind::Function {
+        name: name.into_string(),
+        description: Some(description).filter(|text| !text.is_empty()),
+        parameters: RawValue::from_string(PARAMETERS.to_owned()).ok(),
+        strict: None,
+    })
 }
 
 fn note<'a>(unknown: &mut Vec<Unknown>, at: At, names: impl Iterator<Item = &'a str>) {
@@ -122,6 +166,7 @@ fn one(
                 strict: wire.strict,
             }
         }
+        Some("custom") => custom(wire, at, path, request)?,
         Some(_) => ToolKind::Other(raw.to_owned()),
         None => return Err(missing(&format!("{path}.type"))),
     };
@@ -153,7 +198,7 @@ pub(super) fn choice(
     }
     let choice: Choice<'_> = object::read_at(raw, "tool_choice")?;
     match choice.kind.as_ref().map(Text::as_str) {
-        Some("function") => {
+        Some("function" | "custom") => {
             let name = named(&choice, offered).ok_or_else(|| missing("tool_choice.name"))?;
             Ok(Some(ToolChoice::Named(name)))
         }
@@ -164,7 +209,7 @@ pub(super) fn choice(
                 let is_function = tool
                     .kind
                     .as_ref()
-                    .is_some_and(|it| it.as_str() == "function");
+                    .is_some_and(|it| matches!(it.as_str(), "function" | "custom"));
                 match named(tool, offered).filter(|_| is_function) {
                     Some(name) => names.push(name),
                     None => request.unknown.push(Unknown {

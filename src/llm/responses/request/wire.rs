@@ -94,7 +94,17 @@ object! {
         "description" => description: Text<'a>,
         "parameters" => parameters: &'a RawValue,
         "strict" => strict: bool,
+        "format" => format: Grammar<'a>,
         "tools" => tools: Vec<&'a RawValue>,
+    }
+}
+
+object! {
+    /// Of the input of a custom tool; `text` has no definition.
+    Grammar<'a> {
+        "type" => kind: Text<'a>,
+        "syntax" => syntax: Text<'a>,
+        "definition" => definition: Text<'a>,
     }
 }
 

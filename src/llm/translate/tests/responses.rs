@@ -264,3 +264,102 @@ fn a_tool_that_nobody_asked_to_be_strict_is_not_made_so() {
     assert_eq!(sent["tools"][0]["strict"], false, "by itself it would be");
     assert_eq!(sent["store"], false);
 }
+
+#[test]
+fn a_custom_tool_is_called_with_plain_text() {
+    let patch = "*** Begin Patch\n*** Add File: \"a\"\n*** End Patch";
+    let body = json!({
+        "input": "Edit a.", "store": false,
+        "tools": [{"type": "custom", "name": "apply_patch", "description": "Edits files.",
+                   "format": {"type": "grammar", "syntax": "lark", "definition": "start: begin"}}],
+        "tool_choice": {"type": "custom", "name": "apply_patch"},
+    });
+    let body = body.to_string();
+    let claude = Dialect::AnthropicMessages;
+    let asked = ask(RESPONSES, claude, "claude-sonnet-4-5", body.as_bytes()).unwrap();
+    let sent: Value = serde_json::from_slice(&asked.body).unwrap();
+    let tool = &sent["tools"][0];
+    assert_eq!(tool["name"], "apply_patch");
+    assert_eq!(tool["input_schema"]["required"], json!(["input"]));
+    let about = tool["description"].as_str().unwrap();
+    assert!(about.starts_with("Edits files.") && about.ends_with("start: begin"));
+    assert_eq!(sent["tool_choice"]["name"], "apply_patch");
+    assert_eq!(asked.dropped.to_string(), "tools[0].format");
+    let called = json!({"input": patch}).to_string();
+    let whole = json!({
+        "id": "m", "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1},
+        "content": [{"type": "tool_use", "id": "toolu_1", "name": "apply_patch",
+                     "input": {"input": patch}}],
+    });
+    let translator = Translator::new(RESPONSES, claude);
+    let answer = translator
+        .response(whole.to_string().as_bytes(), &asked.context)
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+    let item = json!({"type": "custom_tool_call", "id": answer["output"][0]["id"],
+                      "call_id": "toolu_1", "name": "apply_patch", "input": patch});
+    assert_eq!(answer["output"][0], item);
+    // The same in a stream, whatever the pieces of the arguments are.
+    let mut stream = String::new();
+    let mut push = |name: &str, data: Value| {
+        stream.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+    };
+    push(
+        "message_start",
+        json!({"type": "message_start", "message": {"id": "m"}}),
+    );
+    let block = json!({"type": "tool_use", "id": "toolu_1", "name": "apply_patch", "input": {}});
+    push(
+        "content_block_start",
+        json!({"type": "content_block_start", "index": 0, "content_block": block}),
+    );
+    for piece in [&called[..12], &called[12..]] {
+        let delta = json!({"type": "input_json_delta", "partial_json": piece});
+        push(
+            "content_block_delta",
+            json!({"type": "content_block_delta", "index": 0, "delta": delta}),
+        );
+    }
+    push(
+        "content_block_stop",
+        json!({"type": "content_block_stop", "index": 0}),
+    );
+    push(
+        "message_delta",
+        json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}}),
+    );
+    push("message_stop", json!({"type": "message_stop"}));
+    let tap = translator.stream(&asked.context, TapOptions::default());
+    let seen = watch(tap, &[stream.as_bytes()], End::Clean).all();
+    let told: Vec<Value> = seen
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        .collect();
+    let of = |kind: &str| told.iter().find(|event| event["type"] == kind).unwrap();
+    assert_eq!(of("response.output_item.added")["item"]["input"], "");
+    assert_eq!(of("response.custom_tool_call_input.delta")["delta"], patch);
+    assert_eq!(of("response.custom_tool_call_input.done")["input"], patch);
+    assert_eq!(of("response.output_item.done")["item"]["input"], patch);
+    let completed = &of("response.completed")["response"]["output"][0];
+    assert_eq!(completed["type"], "custom_tool_call");
+    assert!(!seen.contains("function_call_arguments"), "{seen}");
+    // And back again: `custom_tool_call` and its output are read as before.
+    let again = json!({"input": [
+        {"type": "message", "role": "user", "content": "Edit a."},
+        completed,
+        {"type": "custom_tool_call_output", "call_id": "toolu_1", "output": "Done"},
+    ]});
+    let again = ask(
+        RESPONSES,
+        claude,
+        "claude-sonnet-4-5",
+        again.to_string().as_bytes(),
+    )
+    .unwrap();
+    let sent: Value = serde_json::from_slice(&again.body).unwrap();
+    assert_eq!(
+        sent["messages"][1]["content"][0]["input"],
+        json!({"input": patch})
+    );
+    assert_eq!(sent["messages"][2]["content"][0]["tool_use_id"], "toolu_1");
+}
