@@ -1,5 +1,7 @@
 //! An answer in one piece: what it cost, and whether it is one at all.
 
+use std::ops::Range;
+
 use serde_json::value::RawValue;
 
 use crate::skim::{self, NoObject};
@@ -10,6 +12,8 @@ use crate::{Dialect, Failure, FailureKind, Usage, UsageReport, classify, codec};
 pub struct Answer {
     /// What it cost.
     pub usage: UsageReport,
+    /// Where the name of the model is, when it was come across.
+    pub model: Option<Range<usize>>,
 }
 
 /// Reads the body of a 2xx answer. The bytes pass to the client as they are.
@@ -54,15 +58,16 @@ fn last<'a>(tail: &'a [u8], name: &str) -> Option<Option<&'a RawValue>> {
     Some(values.next().and_then(Result::ok))
 }
 
-/// Reads an answer whose members are `error` and `usage`.
+/// Reads an answer whose members are `error`, `model` and `usage`.
 pub(crate) fn inspect(
     body: &[u8],
     usage_of: impl FnOnce(&str) -> Option<Usage>,
 ) -> Result<Answer, Failure> {
-    let (mut error, mut usage) = (None, None);
+    let (mut error, mut model, mut usage) = (None, None, None);
     let says = |value: &[u8]| value != b"null";
     skim::members(body, |member| match member.key {
         b"error" if says(member.value) => error = Some(member.value),
+        b"model" if model.is_none() => model = Some(member.at..member.at + member.value.len()),
         b"usage" if says(member.value) => usage = Some(member.value),
         _ => {}
     })
@@ -73,11 +78,13 @@ pub(crate) fn inspect(
     let Some(raw) = usage else {
         return Ok(Answer {
             usage: UsageReport::Absent,
+            model,
         });
     };
     let usage = std::str::from_utf8(raw).ok().and_then(usage_of);
     Ok(Answer {
         usage: usage.map_or(UsageReport::Unreadable, UsageReport::Final),
+        model,
     })
 }
 

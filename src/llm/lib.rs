@@ -109,7 +109,7 @@ pub use profile::{Action, InvalidKey, KeyHeader, ModelIn, Profile, Service};
 pub use responses::refuse_kept;
 pub use rewrite::{Rewritten, StreamUsage, model_in_path, rewrite, with_member};
 pub use route::{Call, Operation, Route, RouteError, dialect_of, route};
-pub use served::Served;
+pub use served::{Served, ServedName};
 pub use stream::{End, Head, Outcome};
 pub use tap::{Tap, TapOptions};
 pub use translate::{Context, Target, Translated, TranslatedAnswer, TranslatingTap, Translator};

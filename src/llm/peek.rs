@@ -146,12 +146,12 @@ pub fn peek(body: &[u8]) -> Result<Peeked, PeekError> {
             .map(|raw| flag("stream", raw))
             .transpose()?
             .unwrap_or_default(),
-        silent: fields.stream.is_none_or(|raw| raw.get() == "null"),
-        choices: fields.n.and_then(|raw| raw.get().parse().ok()).unwrap_or(1),
+        silent: fields.stream.is_none_or(|raw| raw == "null"),
+        choices: fields.n.and_then(|raw| raw.parse().ok()).unwrap_or(1),
         spans: Spans {
             open,
             empty: fields.empty,
-            model: fields.model.map(|raw| span(body, raw.get())),
+            model: fields.model.map(|raw| span(body, raw)),
             stream_options: match fields.stream_options {
                 Some(raw) => stream_options(body, raw)?,
                 None => StreamOptions::Absent,
@@ -177,7 +177,7 @@ fn scanned(body: &[u8]) -> Option<Fields<'_>> {
             Key::Alike(_) => return None,
             Key::Other => return Some(()),
         };
-        let again = slot.replace(serde_json::from_slice(value).ok()?).is_some();
+        let again = slot.replace(std::str::from_utf8(value).ok()?).is_some();
         (!again).then_some(())
     })?;
     Some(fields)
@@ -200,24 +200,30 @@ fn malformed(error: &serde_json::Error) -> PeekError {
     }
 }
 
-fn model(raw: &RawValue) -> Result<Option<String>, PeekError> {
-    if raw.get() == "null" {
+fn model(raw: &str) -> Result<Option<String>, PeekError> {
+    if raw == "null" {
         return Ok(None);
     }
-    let name: Cow<'_, str> = serde_json::from_str::<Text<'_>>(raw.get())
-        .map_err(|_| PeekError::WrongType {
-            field: "model",
-            expected: "a string",
-        })?
-        .0;
+    let plain = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    let name = match plain.filter(|name| !name.contains('\\')) {
+        Some(plain) => Cow::Borrowed(plain),
+        None => {
+            let text = serde_json::from_str::<Text<'_>>(raw);
+            text.map_err(|_| PeekError::WrongType {
+                field: "model",
+                expected: "a string",
+            })?
+            .0
+        }
+    };
     if name.len() > MODEL_NAME_LIMIT {
         return Err(PeekError::ModelTooLong { bytes: name.len() });
     }
     Ok(Some(name.into_owned()).filter(|name| !name.is_empty()))
 }
 
-fn flag(field: &'static str, raw: &RawValue) -> Result<bool, PeekError> {
-    match raw.get() {
+fn flag(field: &'static str, raw: &str) -> Result<bool, PeekError> {
+    match raw {
         "true" => Ok(true),
         "false" | "null" => Ok(false),
         _ => Err(PeekError::WrongType {
@@ -227,16 +233,16 @@ fn flag(field: &'static str, raw: &RawValue) -> Result<bool, PeekError> {
     }
 }
 
-fn stream_options(body: &[u8], raw: &RawValue) -> Result<StreamOptions, PeekError> {
-    let whole = span(body, raw.get());
-    if raw.get() == "null" {
+fn stream_options(body: &[u8], raw: &str) -> Result<StreamOptions, PeekError> {
+    let whole = span(body, raw);
+    if raw == "null" {
         return Ok(StreamOptions::Null(whole));
     }
     let wrong = PeekError::WrongType {
         field: "stream_options",
         expected: "an object",
     };
-    let options: Fields<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong)?;
+    let options: Fields<'_> = serde_json::from_str(raw).map_err(|_| wrong)?;
     if options.duplicate == Some("include_usage") {
         return Err(PeekError::Duplicate {
             field: "stream_options.include_usage",
@@ -251,7 +257,7 @@ fn stream_options(body: &[u8], raw: &RawValue) -> Result<StreamOptions, PeekErro
     if flag("stream_options.include_usage", include)? {
         Ok(StreamOptions::Asked)
     } else {
-        Ok(StreamOptions::Declined(span(body, include.get())))
+        Ok(StreamOptions::Declined(span(body, include)))
     }
 }
 
@@ -264,20 +270,20 @@ fn span(body: &[u8], part: &str) -> Range<usize> {
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The members of one object that matter, raw.
+/// The members of one object that matter, as they are written.
 #[derive(Default)]
 struct Fields<'a> {
-    model: Option<&'a RawValue>,
-    stream: Option<&'a RawValue>,
-    stream_options: Option<&'a RawValue>,
-    include_usage: Option<&'a RawValue>,
-    n: Option<&'a RawValue>,
+    model: Option<&'a str>,
+    stream: Option<&'a str>,
+    stream_options: Option<&'a str>,
+    include_usage: Option<&'a str>,
+    n: Option<&'a str>,
     empty: bool,
     duplicate: Option<&'static str>,
 }
 
 impl<'a> Fields<'a> {
-    fn slot(&mut self, known: Known) -> &mut Option<&'a RawValue> {
+    fn slot(&mut self, known: Known) -> &mut Option<&'a str> {
         match known {
             Known::Model => &mut self.model,
             Known::Stream => &mut self.stream,
@@ -400,7 +406,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                     continue;
                 }
             };
-            if fields.slot(known).replace(map.next_value()?).is_some() {
+            let value = map.next_value::<&RawValue>()?.get();
+            if fields.slot(known).replace(value).is_some() {
                 fields.duplicate = Some(known.name());
             }
         }

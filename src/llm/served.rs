@@ -16,26 +16,37 @@ use crate::{Dialect, skim};
 /// Exchanges the name of the model.
 ///
 /// ```
-/// use agentkube_llm::{Dialect, Served};
+/// use agentkube_llm::{Dialect, Served, ServedName};
 /// use bytes::Bytes;
 ///
-/// let served = Served::new(Dialect::OpenAiChat, "fast");
+/// let served = Served::new(Dialect::OpenAiChat, &ServedName::new("fast"));
 /// let answer = Bytes::from_static(br#"{"id":"a","model":"qwen3:8b","choices":[]}"#);
 /// assert_eq!(served.answer(answer), br#"{"id":"a","model":"fast","choices":[]}"#[..]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Served {
-    /// As JSON writes it.
-    quoted: Vec<u8>,
+    name: ServedName,
     member: Option<ModelMember>,
+}
+
+/// A served model, as JSON writes it. Clones are cheap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedName(Bytes);
+
+impl ServedName {
+    /// Of the model that is served under this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(serde_json::Value::from(name).to_string().into())
+    }
 }
 
 impl Served {
     /// For answers in this dialect, of a model that is served under this name.
     #[must_use]
-    pub fn new(dialect: Dialect, name: &str) -> Self {
+    pub fn new(dialect: Dialect, name: &ServedName) -> Self {
         Self {
-            quoted: serde_json::Value::from(name).to_string().into_bytes(),
+            name: name.clone(),
             member: codec::provider(dialect).model_member(),
         }
     }
@@ -47,6 +58,16 @@ impl Served {
             let found = skim::find(&body, member.key.as_bytes())?;
             self.differs(&body, found)
         });
+        match found {
+            Some(found) => self.splice(&body, found),
+            None => body,
+        }
+    }
+
+    /// An answer in one piece whose model is named there.
+    #[must_use]
+    pub fn answer_at(&self, body: Bytes, named: Range<usize>) -> Bytes {
+        let found = self.member.and_then(|_| self.differs(&body, named));
         match found {
             Some(found) => self.splice(&body, found),
             None => body,
@@ -99,13 +120,13 @@ impl Served {
     /// A name that is another one. What is no name is left alone.
     fn differs(&self, json: &[u8], found: Range<usize>) -> Option<Range<usize>> {
         let value = json.get(found.clone())?;
-        (value.starts_with(b"\"") && value != self.quoted).then_some(found)
+        (value.starts_with(b"\"") && value != self.name.0).then_some(found)
     }
 
     fn splice(&self, json: &[u8], at: Range<usize>) -> Bytes {
-        let mut spliced = BytesMut::with_capacity(json.len() + self.quoted.len());
+        let mut spliced = BytesMut::with_capacity(json.len() + self.name.0.len());
         spliced.extend_from_slice(json.get(..at.start).unwrap_or_default());
-        spliced.extend_from_slice(&self.quoted);
+        spliced.extend_from_slice(&self.name.0);
         spliced.extend_from_slice(json.get(at.end..).unwrap_or_default());
         spliced.freeze()
     }

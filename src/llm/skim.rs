@@ -18,6 +18,8 @@ pub(crate) struct NoObject;
 pub(crate) struct Member<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) value: &'a [u8],
+    /// Where the value begins.
+    pub(crate) at: usize,
 }
 
 /// Calls `take` with each member of the object.
@@ -44,7 +46,11 @@ pub(crate) fn members<'a>(
         let start = text.at;
         text.value()?;
         let value = json.get(start..text.at).unwrap_or_default();
-        take(Member { key, value });
+        take(Member {
+            key,
+            value,
+            at: start,
+        });
         text.space();
         match text.next() {
             Some(b',') => {}

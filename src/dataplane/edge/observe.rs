@@ -56,7 +56,7 @@ where
         let route = self.plane.route(&request);
         Observed {
             guarded: request.version() == Version::HTTP_2,
-            ticket: Some(Ticket::open(self.metrics.clone(), route)),
+            ticket: Some(Ticket::open(&self.metrics, route)),
             inner: self.inner.call(Routed { route, request }),
         }
     }
@@ -131,7 +131,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    fn open<R: RouteLabel>(metrics: ObjectMetrics<R>, route: R) -> Self {
+    fn open<R: RouteLabel>(metrics: &ObjectMetrics<R>, route: R) -> Self {
         let row = metrics.row(route);
         row.in_flight.inc();
         Self {

@@ -11,12 +11,13 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, LOCATION};
 use http::{Method, Response, StatusCode, Uri, response};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full};
+use tokio::time::Instant;
 use tower::Service;
 
 use super::clock::Clock;
 use super::dial::{Dial, UpstreamRequest};
 use super::failed::{Failed, Kind, Refusal};
-use super::headers;
+use super::headers::{self, ClientHeaders};
 use super::metrics::Outcome;
 use super::settle::Settlement;
 use super::stream::{RestBody, StreamBody};
@@ -41,8 +42,7 @@ const PREAMBLE: usize = 4 * 1024 * 1024;
 
 /// What an attempt sends.
 pub(super) struct Outbound<'a> {
-    /// The client's headers, already stripped.
-    pub(super) headers: &'a HeaderMap,
+    pub(super) headers: &'a ClientHeaders,
     pub(super) wire: &'a Wire,
 }
 
@@ -53,8 +53,9 @@ pub(super) async fn attempt<D: Dial>(
 ) -> Result<Response<Body>, Failed> {
     let upstream = &candidate.upstream;
     let timeouts = &upstream.spec.timeouts;
-    let mut settlement = Settlement::open(candidate, outbound.wire.counts());
-    let mut clock = Clock::start(timeouts.first_token);
+    let now = Instant::now();
+    let mut settlement = Settlement::open(candidate, outbound.wire.counts(), now);
+    let mut clock = Clock::start(now, timeouts.first_token);
     let wire = outbound.wire;
     // Pinned here, so that waiting for it does not hold it a second time.
     let sending = pin!(send(upstream, outbound));
@@ -62,7 +63,7 @@ pub(super) async fn attempt<D: Dial>(
         None => Err(late(timeouts.first_token)),
         Some(Err(failed)) => Err(failed),
         Some(Ok(response)) => {
-            let (mut head, body) = response.into_parts();
+            let (head, body) = response.into_parts();
             let exchange = Exchange {
                 upstream,
                 wire,
@@ -70,9 +71,15 @@ pub(super) async fn attempt<D: Dial>(
                 settlement: &mut settlement,
             };
             let body = exchange.read(&head, body).await;
-            head.headers = headers::to_client(head.headers);
-            wire.announce(&mut head.headers);
-            body.map(|body| Response::from_parts(clean(head), body))
+            body.map(|body| {
+                // Nothing else of the upstream's head is ours.
+                let mut response = Response::new(body);
+                *response.status_mut() = head.status;
+                let headers = response.headers_mut();
+                *headers = headers::to_client(head.headers);
+                wire.announce(headers);
+                response
+            })
         }
     };
     result.map_err(|failed| {
@@ -356,12 +363,4 @@ fn is_stream(headers: &HeaderMap, wire: &Wire) -> bool {
         let media = media.trim_ascii();
         media.eq_ignore_ascii_case(framing.content_type().as_bytes())
     })
-}
-
-/// The status and the headers: nothing else of the upstream's head is ours.
-fn clean(head: response::Parts) -> response::Parts {
-    let (mut parts, ()) = Response::new(()).into_parts();
-    parts.status = head.status;
-    parts.headers = head.headers;
-    parts
 }

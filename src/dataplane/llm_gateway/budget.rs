@@ -5,7 +5,8 @@
 //! to spare, so together they may add a fifth to it and no more. Going on to
 //! another upstream is no retry: it is not that one's load that grows.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
@@ -23,7 +24,12 @@ const INITIAL: f64 = 10.0;
 
 /// A bucket of retries, shared by all requests of a gateway.
 #[derive(Debug)]
-pub(super) struct RetryBudget(Mutex<Bucket>);
+pub(super) struct RetryBudget {
+    /// Requests that the bucket does not know of yet: they all come here, and few
+    /// retry, which is when it matters what is in the bucket.
+    requests: AtomicU32,
+    bucket: Mutex<Bucket>,
+}
 
 #[derive(Debug)]
 struct Bucket {
@@ -33,33 +39,32 @@ struct Bucket {
 
 impl RetryBudget {
     pub(super) fn new(now: Instant) -> Self {
-        Self(Mutex::new(Bucket {
-            left: INITIAL,
-            at: now,
-        }))
+        Self {
+            requests: AtomicU32::new(0),
+            bucket: Mutex::new(Bucket {
+                left: INITIAL,
+                at: now,
+            }),
+        }
     }
 
     /// A request came.
     pub(super) fn earn(&self) {
-        let mut bucket = self.bucket();
-        bucket.left = (bucket.left + EARNED).min(KEPT);
+        self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes one retry; false when there is none left.
     pub(super) fn spend(&self, now: Instant) -> bool {
-        let mut bucket = self.bucket();
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests = f64::from(self.requests.swap(0, Ordering::Relaxed));
         let waited = now.saturating_duration_since(bucket.at).as_secs_f64();
         bucket.at = now;
-        bucket.left = (bucket.left + waited * PER_SECOND).min(KEPT);
+        bucket.left = (bucket.left + requests * EARNED + waited * PER_SECOND).min(KEPT);
         let enough = bucket.left >= 1.0;
         if enough {
             bucket.left -= 1.0;
         }
         enough
-    }
-
-    fn bucket(&self) -> MutexGuard<'_, Bucket> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,8 +16,8 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn start(limit: Duration) -> Self {
-        let due = Instant::now() + limit;
+    pub(super) fn start(now: Instant, limit: Duration) -> Self {
+        let due = now + limit;
         Self {
             sleep: Box::pin(tokio::time::sleep_until(due)),
             due,

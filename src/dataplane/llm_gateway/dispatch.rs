@@ -15,7 +15,7 @@ use agentkube_llm::custody::SignatureStore;
 use agentkube_llm::{Action, Dialect, Peeked};
 use agentkube_plan::Translation;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderValue, Response};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -26,6 +26,7 @@ use super::dial::Dial;
 use super::dice::Dice;
 use super::error::{Exhausted, GatewayError, Provenance, Why};
 use super::failed::{Failed, Kind};
+use super::headers::ClientHeaders;
 use super::order::order;
 use super::table::{Candidate, ModelRoute, Table};
 use super::wire::{Asked, Wire};
@@ -45,8 +46,7 @@ pub(super) struct ChatCall<'a, C> {
     pub(super) table: Arc<Table<C>>,
     pub(super) route: Arc<ModelRoute<C>>,
     pub(super) dialect: Dialect,
-    /// The client's headers, already stripped.
-    pub(super) headers: HeaderMap,
+    pub(super) headers: ClientHeaders,
     /// The client's query, with its question mark.
     pub(super) query: String,
     pub(super) peeked: Peeked,
@@ -68,14 +68,10 @@ pub(super) async fn dispatch<D: Dial>(
     dice: &dyn Dice,
 ) -> Result<Response<Body>, GatewayError> {
     call.budget.earn();
-    let candidates = order(call.route.candidates(), dice, Instant::now());
+    let candidates = order(call.route.candidates(), dice, Instant::now);
     let asked = call.asked(dice.below(u64::MAX));
-    let mut exhausted = Exhausted {
-        model: Arc::clone(&call.route.model),
-        named: call.route.header.clone(),
-        attempts: 0,
-        tried: Vec::new(),
-    };
+    let mut attempts = 0;
+    let mut tried = Vec::new();
     let mut unsayable = None;
     let mut unknown = None;
     // One without credentials is nobody to go on to.
@@ -90,7 +86,7 @@ pub(super) async fn dispatch<D: Dial>(
                 continue;
             }
         };
-        let attempts = &mut exhausted.attempts;
+        let attempts = &mut attempts;
         let is_last = place == last;
         let why = match ready(candidate) {
             Err(why) => why,
@@ -118,15 +114,20 @@ pub(super) async fn dispatch<D: Dial>(
             Why::NoCredentials(_) | Why::Resting(_) => true,
         };
         let name = candidate.upstream.spec.name.clone();
-        exhausted.tried.push((name, why));
+        tried.push((name, why));
         if !goes_on {
             break;
         }
     }
     let refused = unknown.or(unsayable.map(GatewayError::from));
-    match refused.filter(|_| exhausted.tried.is_empty()) {
+    match refused.filter(|_| tried.is_empty()) {
         Some(error) => Err(error),
-        None => Err(GatewayError::Exhausted(exhausted)),
+        None => Err(GatewayError::Exhausted(Exhausted {
+            model: Arc::clone(&call.route.model),
+            named: call.route.header.clone(),
+            attempts,
+            tried,
+        })),
     }
 }
 
@@ -188,7 +189,7 @@ fn ready<C>(candidate: &Candidate<C>) -> Result<(), Why> {
         return Err(Why::NoCredentials(format!("{entry} {why}")));
     }
     let breaker = &candidate.slot.breaker;
-    breaker.admit(Instant::now()).map_err(Why::Resting)
+    breaker.admit(Instant::now).map_err(Why::Resting)
 }
 
 /// Tries one upstream, again where that may help.
@@ -287,6 +288,7 @@ impl<C> ChatCall<'_, C> {
             action: self.action,
             query: &self.query,
             served: &self.route.model,
+            served_name: &self.route.name,
             nonce,
             tenant: match &self.client {
                 Client::Anonymous => "",

@@ -46,7 +46,7 @@ pub(super) fn prepare<C>(
             Form::Bypass {
                 body,
                 choices: 1,
-                served: Served::new(Dialect::OpenAiChat, asked.served),
+                served: Served::new(Dialect::OpenAiChat, asked.served_name),
             },
         ));
     }

@@ -35,6 +35,7 @@ fn is_clients_own(name: &str) -> bool {
             | "x-goog-user-project"
             | "openai-organization"
             | "openai-project"
+            | "accept-encoding"
             | "cookie"
             | "content-length"
             | "expect"
@@ -66,32 +67,45 @@ fn is_prefixed(name: &str, prefixes: &[&str]) -> bool {
     name.starts_with("x-") && prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Of a client's headers, what its upstream may see.
-pub(super) fn to_upstream(headers: HeaderMap) -> HeaderMap {
-    let mut left = stripped(headers, is_clients_own);
-    // A compressed answer could not be read in passing.
-    left.insert(ACCEPT_ENCODING, IDENTITY.clone());
-    left
+/// A client's headers, of which only what an upstream may see can be read.
+pub(super) struct ClientHeaders(HeaderMap);
+
+impl ClientHeaders {
+    pub(super) fn new(headers: HeaderMap) -> Self {
+        Self(headers)
+    }
+
+    /// What its upstream may see, with room for what is added.
+    pub(super) fn passing(&self) -> HeaderMap {
+        let named = named_by_connection(&self.0);
+        let mut passing = HeaderMap::with_capacity(self.0.keys_len() + ROOM);
+        for (name, value) in &self.0 {
+            if passes(name, &named, is_clients_own) {
+                passing.append(name.clone(), value.clone());
+            }
+        }
+        // A compressed answer could not be read in passing.
+        passing.insert(ACCEPT_ENCODING, IDENTITY.clone());
+        passing
+    }
+
+    /// One of those.
+    pub(super) fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        let value = self.0.get(name)?;
+        passes(name, &named_by_connection(&self.0), is_clients_own).then_some(value)
+    }
 }
 
-/// Of an upstream's headers, what a client may see.
+/// Of an upstream's headers, what a client may see. Few are left out, and yet to add
+/// the others to a new map costs less than to take those out.
 pub(super) fn to_client(headers: HeaderMap) -> HeaderMap {
-    stripped(headers, is_providers_own)
-}
-
-/// Without what is about one connection, and what else is not for the next hop. Few
-/// are left of a request's: to add them to a new map costs less than to take the
-/// others out.
-fn stripped(headers: HeaderMap, is_own: impl Fn(&str) -> bool) -> HeaderMap {
     let named = named_by_connection(&headers);
     let mut left = HeaderMap::with_capacity(headers.keys_len() + ROOM);
     let mut passing = None;
     for (name, value) in headers {
         // The values behind the first one of a name come without it.
         if let Some(name) = name {
-            let text = name.as_str();
-            let goes = is_hop_by_hop(text) || is_own(text) || named.contains(&name);
-            passing = (!goes).then_some(name);
+            passing = passes(&name, &named, is_providers_own).then_some(name);
             if let Some(name) = &passing {
                 left.insert(name.clone(), value);
             }
@@ -100,6 +114,12 @@ fn stripped(headers: HeaderMap, is_own: impl Fn(&str) -> bool) -> HeaderMap {
         }
     }
     left
+}
+
+/// Not what is about one connection, nor what else is not for the next hop.
+fn passes(name: &HeaderName, named: &[HeaderName], is_own: impl Fn(&str) -> bool) -> bool {
+    let text = name.as_str();
+    !is_hop_by_hop(text) && !is_own(text) && !named.contains(name)
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
@@ -149,7 +169,7 @@ mod tests {
             ("host", "a"),
             ("openai-organization", "a"),
         ]);
-        let headers = to_upstream(headers);
+        let headers = ClientHeaders::new(headers).passing();
         assert_eq!(names(&headers), ["accept-encoding"]);
         assert_eq!(headers[ACCEPT_ENCODING], "identity");
     }
@@ -164,7 +184,7 @@ mod tests {
             ("x-stainless-lang", "python"),
             ("accept-encoding", "gzip"),
         ]);
-        let headers = to_upstream(headers);
+        let headers = ClientHeaders::new(headers).passing();
         assert_eq!(headers["anthropic-beta"], "a,b");
         assert_eq!(headers["anthropic-version"], "2023-06-01");
         assert_eq!(headers["x-stainless-lang"], "python");

@@ -221,7 +221,9 @@ impl ModelMetrics {
             })
         });
         for (counter, count) in counters.iter().zip(counts) {
-            counter.inc_by(count);
+            if count > 0 {
+                counter.inc_by(count);
+            }
         }
     }
 }

@@ -13,11 +13,12 @@ use super::table::Candidate;
 pub(super) fn order<'a, C>(
     candidates: &'a [Candidate<C>],
     dice: &dyn Dice,
-    now: Instant,
+    now: impl FnOnce() -> Instant,
 ) -> Vec<&'a Candidate<C>> {
     if let [only] = candidates {
         return vec![only];
     }
+    let now = now();
     let mut ordered = Vec::with_capacity(candidates.len());
     for tier in candidates.chunk_by(|a, b| a.upstream.priority == b.upstream.priority) {
         draw(tier, dice, now, &mut ordered);

@@ -23,7 +23,7 @@ use super::dial::Dial;
 use super::dice::Dice;
 use super::dispatch::{ChatCall, dispatch};
 use super::error::GatewayError;
-use super::headers;
+use super::headers::ClientHeaders;
 use super::plane::GatewayRoute;
 use super::table::{Lookup, ModelRoute, Table};
 use crate::edge::{Body, BodyBudget, Client, CollectError, Routed, collect_held, discard};
@@ -145,7 +145,7 @@ impl<D: Dial> Shared<D> {
             table,
             route,
             dialect,
-            headers: headers::to_upstream(head.headers),
+            headers: ClientHeaders::new(head.headers),
             peeked,
             action,
             raw,

@@ -23,12 +23,12 @@ struct Account {
 }
 
 impl Settlement {
-    pub(super) fn open<C>(candidate: &Candidate<C>, is_free: bool) -> Self {
+    pub(super) fn open<C>(candidate: &Candidate<C>, is_free: bool, now: Instant) -> Self {
         candidate.slot.enter();
         Self(Some(Account {
             slot: Arc::clone(&candidate.slot),
             health: Arc::clone(&candidate.upstream.health),
-            since: Instant::now(),
+            since: now,
             usage: UsageReport::Absent,
             is_free,
         }))

@@ -6,6 +6,7 @@ mod upstream;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use agentkube_llm::ServedName;
 use agentkube_plan::{GatewayPlan, ModelPattern, UnknownModel};
 use http::HeaderValue;
 
@@ -32,6 +33,8 @@ pub(super) struct Table<C> {
 pub(super) struct ModelRoute<C> {
     pub(super) model: Arc<str>,
     pub(super) header: HeaderValue,
+    /// As answers name it.
+    pub(super) name: ServedName,
     candidates: Vec<Candidate<C>>,
     /// False where the candidates only may serve it.
     known: bool,
@@ -213,6 +216,7 @@ impl<C> ModelRoute<C> {
         Some(Self {
             model: model.into(),
             header: upstream::header(model),
+            name: ServedName::new(model),
             candidates,
             known,
         })

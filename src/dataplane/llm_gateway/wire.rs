@@ -11,8 +11,8 @@ use agentkube_llm::custody::{
 };
 use agentkube_llm::{
     Action, ApiError, Dialect, Dropped, Failure, JsonList, ModelIn, Peeked, Rewritten, Served,
-    Service, Tap, TapOptions, Target, Translated, Translator, UsageReport, answer, model_in_path,
-    refuse_kept, rewrite, with_member,
+    ServedName, Service, Tap, TapOptions, Target, Translated, Translator, UsageReport, answer,
+    model_in_path, refuse_kept, rewrite, with_member,
 };
 use bytes::Bytes;
 use http::Uri;
@@ -21,6 +21,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
 use super::answer_tap::AnswerTap;
 use super::betas::Betas;
 use super::embeddings::{self, Embeddings};
+use super::headers::ClientHeaders;
 use super::table::Candidate;
 
 /// Of a client's headers, those that mean the same to a provider of another
@@ -42,6 +43,8 @@ pub(super) struct Asked<'a> {
     pub(super) query: &'a str,
     /// The served model.
     pub(super) served: &'a str,
+    /// The same, as answers name it.
+    pub(super) served_name: &'a ServedName,
     /// Names the answer of a provider that names none.
     pub(super) nonce: u64,
     /// The client's name; empty for anybody.
@@ -189,12 +192,11 @@ impl Wire {
         }
     }
 
-    /// The headers of the request, but for the upstream's own. `client` are the
-    /// client's, already stripped.
-    pub(super) fn headers(&self, client: &HeaderMap) -> HeaderMap {
+    /// The headers of the request, but for the upstream's own.
+    pub(super) fn headers(&self, client: &ClientHeaders) -> HeaderMap {
         let streams = match &self.form {
             Form::Bypass { .. } => {
-                let mut headers = client.clone();
+                let mut headers = client.passing();
                 if let Some(betas) = &self.betas {
                     betas.pass(&mut headers);
                 }
@@ -275,8 +277,12 @@ impl Wire {
             Form::Counted(both) => Ok((both.0.counted(&bytes)?, UsageReport::Absent)),
             Form::Embeddings(embeddings) => embeddings.answer(head, &bytes),
             Form::Bypass { served, .. } => {
-                let usage = answer::read(self.service.dialect, &bytes)?.usage;
-                Ok((served.answer(bytes), usage))
+                let answer = answer::read(self.service.dialect, &bytes)?;
+                let bytes = match answer.model {
+                    Some(named) => served.answer_at(bytes, named),
+                    None => served.answer(bytes),
+                };
+                Ok((bytes, answer.usage))
             }
             Form::Translated(both) => {
                 let (translator, translated) = &**both;
@@ -322,7 +328,7 @@ impl Form {
         Self::Bypass {
             body: ours_removed(asked.dialect, body),
             choices: asked.peeked.choices,
-            served: Served::new(service.dialect, asked.served),
+            served: Served::new(service.dialect, asked.served_name),
         }
     }
 

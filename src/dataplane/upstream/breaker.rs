@@ -12,6 +12,7 @@
 //! down. Time is an argument.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ const MAX_HOLD: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Breaker {
     limits: plan::Breaker,
+    /// True while it is closed and no failure counts, which is nearly always: then
+    /// a request need not wait for others to look at the rest.
+    calm: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -62,6 +66,7 @@ impl Breaker {
     pub(crate) fn new(limits: plan::Breaker) -> Self {
         Self {
             limits,
+            calm: AtomicBool::new(true),
             state: Mutex::default(),
         }
     }
@@ -71,7 +76,11 @@ impl Breaker {
     }
 
     /// Lets a request through, or says how long the upstream is still left alone.
-    pub(crate) fn admit(&self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn admit(&self, now: impl FnOnce() -> Instant) -> Result<(), Duration> {
+        if self.is_calm() {
+            return Ok(());
+        }
+        let now = now();
         let mut state = self.state();
         match state.phase {
             Phase::Closed { .. } => Ok(()),
@@ -91,18 +100,19 @@ impl Breaker {
 
     /// The head of an answer came: a probe has found out.
     pub(crate) fn answered(&self) {
+        if self.is_calm() {
+            return;
+        }
         let mut state = self.state();
         if !matches!(state.phase, Phase::Closed { .. }) {
-            state.phase = Phase::default();
+            self.calm_down(&mut state);
         }
     }
 
     /// An answer is complete.
     pub(crate) fn completed(&self) {
-        let mut state = self.state();
-        match &mut state.phase {
-            Phase::Closed { failures } if failures.is_empty() => {}
-            _ => state.phase = Phase::default(),
+        if !self.is_calm() {
+            self.calm_down(&mut self.state());
         }
     }
 
@@ -121,6 +131,7 @@ impl Breaker {
         let limit = usize::try_from(self.limits.failures).unwrap_or(usize::MAX);
         let window = self.limits.window;
         let mut state = self.state();
+        self.calm.store(false, Ordering::Relaxed);
         match &mut state.phase {
             Phase::Probing { .. } => state.phase = Phase::Open { until },
             Phase::Open { .. } => {}
@@ -144,6 +155,16 @@ impl Breaker {
     /// True while the provider asked to be left alone.
     pub(crate) fn is_held(&self, now: Instant) -> bool {
         self.state().held.is_some_and(|until| now < until)
+    }
+
+    fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::Relaxed)
+    }
+
+    /// Under the lock, so that a failure of the same moment is not overlooked.
+    fn calm_down(&self, state: &mut State) {
+        state.phase = Phase::default();
+        self.calm.store(true, Ordering::Relaxed);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -176,11 +197,11 @@ mod tests {
     fn failures_in_a_row_open_it_for_the_cooldown() {
         let (breaker, now) = mk_breaker();
         fail(&breaker, 2, now);
-        assert_eq!(breaker.admit(now), Ok(()));
+        assert_eq!(breaker.admit(|| now), Ok(()));
         fail(&breaker, 1, now);
-        assert_eq!(breaker.admit(now), Err(COOLDOWN));
+        assert_eq!(breaker.admit(|| now), Err(COOLDOWN));
         let later = now + Duration::from_secs(29);
-        assert_eq!(breaker.admit(later), Err(Duration::from_secs(1)));
+        assert_eq!(breaker.admit(|| later), Err(Duration::from_secs(1)));
     }
 
     #[test]
@@ -189,7 +210,7 @@ mod tests {
         fail(&breaker, 2, now);
         let later = now + Duration::from_secs(11);
         fail(&breaker, 2, later);
-        assert_eq!(breaker.admit(later), Ok(()));
+        assert_eq!(breaker.admit(|| later), Ok(()));
     }
 
     #[test]
@@ -198,7 +219,7 @@ mod tests {
         fail(&breaker, 2, now);
         breaker.completed();
         fail(&breaker, 2, now);
-        assert_eq!(breaker.admit(now), Ok(()));
+        assert_eq!(breaker.admit(|| now), Ok(()));
     }
 
     #[test]
@@ -206,15 +227,15 @@ mod tests {
         let (breaker, now) = mk_breaker();
         fail(&breaker, 3, now);
         let later = now + COOLDOWN;
-        assert_eq!(breaker.admit(later), Ok(()));
-        assert_eq!(breaker.admit(later), Err(COOLDOWN), "only one");
+        assert_eq!(breaker.admit(|| later), Ok(()));
+        assert_eq!(breaker.admit(|| later), Err(COOLDOWN), "only one");
         fail(&breaker, 1, later);
-        assert_eq!(breaker.admit(later), Err(COOLDOWN), "it failed");
+        assert_eq!(breaker.admit(|| later), Err(COOLDOWN), "it failed");
         let later = later + COOLDOWN;
-        assert_eq!(breaker.admit(later), Ok(()));
+        assert_eq!(breaker.admit(|| later), Ok(()));
         breaker.answered();
-        assert_eq!(breaker.admit(later), Ok(()));
-        assert_eq!(breaker.admit(later), Ok(()), "it is closed");
+        assert_eq!(breaker.admit(|| later), Ok(()));
+        assert_eq!(breaker.admit(|| later), Ok(()), "it is closed");
     }
 
     #[test]
@@ -222,8 +243,8 @@ mod tests {
         let (breaker, now) = mk_breaker();
         fail(&breaker, 3, now);
         let later = now + COOLDOWN;
-        assert_eq!(breaker.admit(later), Ok(()));
-        assert_eq!(breaker.admit(later + COOLDOWN), Ok(()));
+        assert_eq!(breaker.admit(|| later), Ok(()));
+        assert_eq!(breaker.admit(|| later + COOLDOWN), Ok(()));
     }
 
     #[test]
@@ -232,12 +253,12 @@ mod tests {
         breaker.abandoned(now);
         fail(&breaker, 3, now);
         breaker.abandoned(now);
-        assert_eq!(breaker.admit(now), Err(COOLDOWN), "that was no probe");
+        assert_eq!(breaker.admit(|| now), Err(COOLDOWN), "that was no probe");
         let later = now + COOLDOWN;
-        assert_eq!(breaker.admit(later), Ok(()));
+        assert_eq!(breaker.admit(|| later), Ok(()));
         breaker.abandoned(later);
-        assert_eq!(breaker.admit(later), Ok(()));
-        assert_eq!(breaker.admit(later), Err(COOLDOWN), "only one");
+        assert_eq!(breaker.admit(|| later), Ok(()));
+        assert_eq!(breaker.admit(|| later), Err(COOLDOWN), "only one");
     }
 
     #[test]
@@ -258,6 +279,6 @@ mod tests {
         breaker.hold(now, Duration::from_secs(3_600));
         assert!(breaker.is_held(now));
         assert!(!breaker.is_held(now + MAX_HOLD));
-        assert_eq!(breaker.admit(now), Ok(()), "a hold is no refusal");
+        assert_eq!(breaker.admit(|| now), Ok(()), "a hold is no refusal");
     }
 }

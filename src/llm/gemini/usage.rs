@@ -55,7 +55,7 @@ pub(super) fn inspect(body: &[u8]) -> Result<Answer, Failure> {
             .and_then(read)
             .map_or(UsageReport::Unreadable, UsageReport::Final),
     };
-    Ok(Answer { usage })
+    Ok(Answer { usage, model: None })
 }
 
 /// `usageMetadata` for a client.

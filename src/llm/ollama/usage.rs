@@ -62,6 +62,7 @@ pub(super) fn inspect(body: &[u8]) -> Result<Answer, Failure> {
     let text = |value| std::str::from_utf8(value).unwrap_or("?");
     Ok(Answer {
         usage: report(prompt.map(text), eval.map(text)),
+        model: None,
     })
 }
 

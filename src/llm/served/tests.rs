@@ -1,7 +1,7 @@
 use super::*;
 
 fn mk_served(dialect: Dialect) -> Served {
-    Served::new(dialect, "my \"model\"")
+    Served::new(dialect, &ServedName::new("my \"model\""))
 }
 
 fn block(dialect: Dialect, block: &str) -> Option<String> {
@@ -21,7 +21,7 @@ fn only_the_name_is_exchanged() {
 
 #[test]
 fn a_name_that_is_right_costs_no_copy() {
-    let served = Served::new(Dialect::OpenAiChat, "fast");
+    let served = Served::new(Dialect::OpenAiChat, &ServedName::new("fast"));
     let body = Bytes::from_static(br#"{"model":"fast","choices":[]}"#);
     assert_eq!(served.answer(body.clone()).as_ptr(), body.as_ptr());
 }
@@ -44,7 +44,7 @@ fn what_is_no_name_is_left_alone() {
 
 #[test]
 fn the_beginning_of_an_answer_is_enough() {
-    let served = Served::new(Dialect::OpenAiChat, "fast");
+    let served = Served::new(Dialect::OpenAiChat, &ServedName::new("fast"));
     let body = Bytes::from_static(br#"{"model":"slow","choices":[{"mess"#);
     assert_eq!(
         served.answer(body),

@@ -264,7 +264,7 @@ impl Upstream {
     pub(super) async fn greet(self: &Arc<Self>, party: &Party) -> Result<Lane, UpstreamError> {
         self.is_there()?;
         self.breaker
-            .admit(Instant::now())
+            .admit(Instant::now)
             .map_err(UpstreamError::LeftAlone)?;
         if let Some(lane) = self.open_lane(party) {
             // Nothing was asked, so nothing was found out.
@@ -305,7 +305,7 @@ impl Upstream {
     ) -> Result<Asked, UpstreamError> {
         self.is_there()?;
         self.breaker
-            .admit(Instant::now())
+            .admit(Instant::now)
             .map_err(UpstreamError::LeftAlone)?;
         let mut attempt = 0;
         loop {

@@ -108,7 +108,7 @@ fn events_name_the_served_model_and_pass_in_order() {
     let stream = [ROLE, named, &right, ": wait\n\n", named, DONE].concat();
     let expected = stream.replace("gpt-x-2026", "fast");
     for split in 0..stream.len() {
-        let served = crate::Served::new(Dialect::OpenAiChat, "fast");
+        let served = crate::Served::new(Dialect::OpenAiChat, &crate::ServedName::new("fast"));
         let mut tap = Tap::new(Dialect::OpenAiChat, TapOptions::default()).serving(served);
         let (a, b) = stream.split_at(split);
         tap.feed(Bytes::from(a.to_owned())).unwrap();
