@@ -84,7 +84,7 @@ impl<'a> Scan<'a> {
     fn string(&mut self) -> Option<()> {
         loop {
             let rest = self.json.get(self.at..)?;
-            let found = memchr2(b'"', b'\\', rest)?;
+            let found = quote_or_backslash(rest)?;
             let (text, behind) = rest.split_at_checked(found)?;
             if has_control(text) {
                 return None;
@@ -208,6 +208,15 @@ impl<'a> Scan<'a> {
         self.digits();
         (self.at > start).then_some(())
     }
+}
+
+/// Where the next one is. Most strings are keys and single words, which end before a
+/// search in strides has begun.
+pub(crate) fn quote_or_backslash(text: &[u8]) -> Option<usize> {
+    const NEAR: usize = 16;
+    let (near, far) = text.split_at(text.len().min(NEAR));
+    let found = near.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    found.or_else(|| Some(NEAR + memchr2(b'"', b'\\', far)?))
 }
 
 /// Whether there is a byte that must be escaped, looked for in many at once.

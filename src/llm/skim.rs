@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use crate::scan::quote_or_backslash;
 
 /// No JSON object, or one that breaks off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Text<'_> {
     fn string(&mut self) -> Result<(), NoObject> {
         loop {
             let rest = self.json.get(self.at..).unwrap_or_default();
-            let found = memchr2(b'"', b'\\', rest).ok_or(NoObject)?;
+            let found = quote_or_backslash(rest).ok_or(NoObject)?;
             self.at += found + 1;
             if rest.get(found) == Some(&b'"') {
                 return Ok(());

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tower::Service;
 
 use super::clock::Clock;
+use super::credential::Proven;
 use super::dial::{Dial, UpstreamRequest};
 use super::failed::{Failed, Kind, Refusal};
 use super::headers::{self, ClientHeaders};
@@ -57,9 +58,12 @@ pub(super) async fn attempt<D: Dial>(
     let mut settlement = Settlement::open(candidate, outbound.wire.counts(), now);
     let mut clock = Clock::start(now, timeouts.first_token);
     let wire = outbound.wire;
-    // Pinned here, so that waiting for it does not hold it a second time.
-    let sending = pin!(send(upstream, outbound));
-    let result = match clock.within(sending).await {
+    let sent = {
+        // Pinned here, so that waiting for it does not hold it a second time.
+        let sending = pin!(send(upstream, outbound));
+        clock.within(sending).await
+    };
+    let result = match sent {
         None => Err(late(timeouts.first_token)),
         Some(Err(failed)) => Err(failed),
         Some(Ok(response)) => {
@@ -305,22 +309,10 @@ async fn send<C, B>(upstream: &Upstream<C>, outbound: Outbound<'_>) -> Result<Re
 where
     C: Service<UpstreamRequest, Response = Response<B>, Error = crate::upstream::SendError> + Clone,
 {
-    let wire = outbound.wire;
-    let body = wire.body();
+    let body = outbound.wire.body();
     let mut again = true;
     loop {
-        let mut request = UpstreamRequest::new(Full::new(body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = wire.uri().clone();
-        let headers = request.headers_mut();
-        *headers = wire.headers(outbound.headers);
-        headers.insert(HOST, upstream.addresses.host().clone());
-        for (name, value) in wire.service().default_headers {
-            headers
-                .entry(*name)
-                .or_insert(http::HeaderValue::from_static(value));
-        }
-        let proven = upstream.key.prove(&mut request, &body).await?;
+        let (request, proven) = prove(upstream, &outbound, &body).await?;
         let mut client = upstream.client.clone();
         let ready = poll_fn(|cx| client.poll_ready(cx)).await;
         ready.map_err(Failed::send)?;
@@ -333,6 +325,28 @@ where
         }
         again = false;
     }
+}
+
+/// The request with what proves who sends it.
+async fn prove<C>(
+    upstream: &Upstream<C>,
+    outbound: &Outbound<'_>,
+    body: &Bytes,
+) -> Result<(UpstreamRequest, Proven), Failed> {
+    let wire = outbound.wire;
+    let mut request = UpstreamRequest::new(Full::new(body.clone()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = wire.uri().clone();
+    let headers = request.headers_mut();
+    *headers = wire.headers(outbound.headers);
+    headers.insert(HOST, upstream.addresses.host().clone());
+    for (name, value) in wire.service().default_headers {
+        headers
+            .entry(*name)
+            .or_insert(http::HeaderValue::from_static(value));
+    }
+    let proven = upstream.key.prove(&mut request, body).await?;
+    Ok((request, proven))
 }
 
 fn late(limit: Duration) -> Failed {

@@ -94,7 +94,9 @@ pub(super) async fn dispatch<D: Dial>(
                 let mut served = serve::<D>(call, candidate, &wire, is_last, dice, attempts).await;
                 if let Some(again) = forgetful(&asked, candidate, &wire, &served) {
                     wire = again;
-                    served = serve::<D>(call, candidate, &wire, is_last, dice, attempts).await;
+                    // On the heap: it is rare, and a request would have room for both.
+                    let anew = serve::<D>(call, candidate, &wire, is_last, dice, attempts);
+                    served = Box::pin(anew).await;
                 }
                 let is_unknown = served.as_ref().err().is_some_and(Failed::is_of_model);
                 match concluded(call, candidate, &wire, *attempts, served) {

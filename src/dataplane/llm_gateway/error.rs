@@ -170,7 +170,11 @@ impl Provenance {
         }
         headers.insert(&UPSTREAM, self.upstream);
         headers.insert(&MODEL, self.model);
-        headers.insert(&ATTEMPTS, self.attempts.into());
+        let attempts = match self.attempts {
+            1 => HeaderValue::from_static("1"),
+            attempts => attempts.into(),
+        };
+        headers.insert(&ATTEMPTS, attempts);
     }
 }
 

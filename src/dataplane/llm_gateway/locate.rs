@@ -56,6 +56,12 @@ impl Addresses {
         query: &str,
     ) -> Result<Uri, ApiError> {
         let query = if service.client_query { query } else { "" };
+        let fixed = service
+            .template(action)
+            .and_then(|path| self.fixed(path, query));
+        if let Some(uri) = fixed {
+            return Ok(uri.clone());
+        }
         let path = service.path(action, model).map_err(unfit)?;
         let Some(path) = path else {
             let message = format!("no upstream of `{model}` can count tokens");
@@ -79,9 +85,14 @@ impl Addresses {
         self.at(&self.base, &service.path(model).map_err(unfit)?, query)
     }
 
+    /// One that was parsed already.
+    fn fixed(&self, path: &str, query: &str) -> Option<&Uri> {
+        let known = self.fixed.iter().find(|(known, _)| *known == path);
+        known.filter(|_| query.is_empty()).map(|(_, uri)| uri)
+    }
+
     fn at(&self, base: &str, path: &str, query: &str) -> Result<Uri, ApiError> {
-        let fixed = self.fixed.iter().find(|(known, _)| *known == path);
-        if let Some((_, uri)) = fixed.filter(|_| query.is_empty()) {
+        if let Some(uri) = self.fixed(path, query) {
             return Ok(uri.clone());
         }
         let mut joint = format!("{base}{path}");

@@ -76,7 +76,7 @@ where
 
     fn call(&mut self, routed: Routed<GatewayRoute, B>) -> Self::Future {
         let shared = Arc::clone(&self.0);
-        Box::pin(async move { shared.answer(routed).await.map_err(GatewayFault) })
+        Box::pin(shared.answer(routed))
     }
 }
 
@@ -84,11 +84,35 @@ where
 #[derive(Debug)]
 pub struct GatewayFault(pub(super) GatewayError);
 
+/// What is known of a request once all of it was read.
+enum Read<'a, C> {
+    /// Its answer.
+    Answer(Response<Body>),
+    /// Upstreams have the answer.
+    Call(ChatCall<'a, C>),
+}
+
 impl<D: Dial> Shared<D> {
     async fn answer<B>(
+        self: Arc<Self>,
+        routed: Routed<GatewayRoute, B>,
+    ) -> Result<Response<Body>, GatewayFault>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+    {
+        // What reading needs takes no room any more while upstreams are asked.
+        let answer = match self.read(routed).await {
+            Ok(Read::Answer(response)) => Ok(response),
+            Ok(Read::Call(call)) => dispatch::<D>(&call, &*self.dice).await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(GatewayFault)
+    }
+
+    async fn read<B>(
         &self,
         routed: Routed<GatewayRoute, B>,
-    ) -> Result<Response<Body>, GatewayError>
+    ) -> Result<Read<'_, D::Client>, GatewayError>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
     {
@@ -97,7 +121,7 @@ impl<D: Dial> Shared<D> {
         let limit = self.body_limit;
         let Routed { route, request } = routed;
         if route == GatewayRoute::Livez {
-            return Ok(Response::new(Body::full("ok\n")));
+            return Ok(Read::Answer(Response::new(Body::full("ok\n"))));
         }
         let (head, body) = request.into_parts();
         let dialect = route.dialect();
@@ -116,15 +140,16 @@ impl<D: Dial> Shared<D> {
             Operation::Generate(said) => (said, Action::Generate),
             Operation::CountTokens(said) => (said, Action::CountTokens),
             Operation::Embed(form, said) => (said, Action::Embed(form)),
-            Operation::ListModels => return Ok(list(&table, dialect)),
-            Operation::ShowModel(name) => return show(&table, dialect, &name),
+            Operation::ListModels => return Ok(Read::Answer(list(&table, dialect))),
+            Operation::ShowModel(name) => return show(&table, dialect, &name).map(Read::Answer),
             Operation::ShowModelOfBody => {
                 let mut held = self.bodies.hold();
                 let raw = collect_held(body, limit, &mut held).await?;
                 let peeked = peek(&raw).map_err(|error| error.to_error())?;
-                return show(&table, dialect, &peeked.model.unwrap_or_default());
+                let name = peeked.model.unwrap_or_default();
+                return show(&table, dialect, &name).map(Read::Answer);
             }
-            Operation::Version => return Ok(json(models::version())),
+            Operation::Version => return Ok(Read::Answer(json(models::version()))),
         };
         if waits && body.size_hint().lower() > limit as u64 {
             return Err(CollectError::TooLarge { limit }.into());
@@ -140,7 +165,7 @@ impl<D: Dial> Shared<D> {
             other => other,
         };
         let route = resolve(&table, peeked.model.as_deref())?;
-        let call = ChatCall {
+        Ok(Read::Call(ChatCall {
             query: query(&head.uri),
             table,
             route,
@@ -154,8 +179,7 @@ impl<D: Dial> Shared<D> {
             capabilities: self.capabilities.load(),
             budget: &self.budget,
             _held: held,
-        };
-        dispatch::<D>(&call, &*self.dice).await
+        }))
     }
 }
 
