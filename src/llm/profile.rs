@@ -29,6 +29,8 @@ pub struct Service {
     pub dialect: Dialect,
     /// The models that are called by it.
     models: Models,
+    /// Of those, the ones for which clients of other wires are brought to it.
+    by_choice: Models,
     /// An answer in one piece.
     generate: &'static str,
     /// An answer in a stream.
@@ -108,6 +110,7 @@ pub enum InvalidKey {
 const CHAT: Service = Service {
     dialect: Dialect::OpenAiChat,
     models: Models::All,
+    by_choice: Models::All,
     generate: "/chat/completions",
     stream: "/chat/completions",
     count_tokens: None,
@@ -122,6 +125,7 @@ const CHAT: Service = Service {
 const MESSAGES: Service = Service {
     dialect: Dialect::AnthropicMessages,
     models: Models::All,
+    by_choice: Models::All,
     generate: "/v1/messages",
     stream: "/v1/messages",
     count_tokens: Some("/v1/messages/count_tokens"),
@@ -137,6 +141,7 @@ const MESSAGES: Service = Service {
 const CONVERSE: Service = Service {
     dialect: Dialect::BedrockConverse,
     models: Models::All,
+    by_choice: Models::All,
     generate: "/model/{model}/converse",
     stream: "/model/{model}/converse-stream",
     count_tokens: Some("/model/{model}/count-tokens"),
@@ -151,6 +156,7 @@ const CONVERSE: Service = Service {
 const RESPONSES: Service = Service {
     dialect: Dialect::OpenAiResponses,
     models: Models::All,
+    by_choice: Models::All,
     generate: "/responses",
     stream: "/responses",
     count_tokens: None,
@@ -189,6 +195,12 @@ const NO_CHAT: &[&str] = &[
     "o4-mini-deep-research*",
 ];
 
+/// OpenAI's models that do not think while they have tools, asked by chat completions:
+/// "Function tools with `reasoning_effort` are not supported … Please use /v1/responses".
+const NO_TOOLS_IN_CHAT: &[&str] = &[
+    "gpt-5.4*", "gpt-5.5*", "gpt-5.6*", "gpt-5.7*", "gpt-5.8*", "gpt-5.9*", "gpt-6*", "gpt-7*",
+];
+
 /// Beside OpenAI's wires, whose base URL ends in `/v1`.
 const OLLAMA_CHAT: Service = Service {
     dialect: Dialect::OllamaChat,
@@ -202,6 +214,7 @@ const OPENAI: Profile = Profile {
     services: &[
         Service {
             models: Models::AllBut(NO_CHAT),
+            by_choice: Models::AllBut(NO_TOOLS_IN_CHAT),
             ..CHAT
         },
         OPENAI_RESPONSES,
@@ -230,7 +243,13 @@ const VLLM: Profile = Profile {
 };
 
 const AZURE_OPENAI: Profile = Profile {
-    services: &[CHAT, RESPONSES],
+    services: &[
+        Service {
+            by_choice: Models::AllBut(NO_TOOLS_IN_CHAT),
+            ..CHAT
+        },
+        RESPONSES,
+    ],
     key_header: KeyHeader::ApiKey,
     ..OPENAI
 };
@@ -273,6 +292,7 @@ const CLAUDE_ON_VERTEX: Service = Service {
 const GEMINI_ON_VERTEX: Service = Service {
     dialect: Dialect::Gemini,
     models: Models::AllBut(&["claude*"]),
+    by_choice: Models::All,
     generate: "/publishers/google/models/{model}:generateContent",
     stream: "/publishers/google/models/{model}:streamGenerateContent?alt=sse",
     count_tokens: Some("/publishers/google/models/{model}:countTokens"),
@@ -337,10 +357,12 @@ impl Profile {
     pub fn service(&self, client: Dialect, model: &str) -> &'static Service {
         let takes = |service: &&Service| service.models.contains(model);
         let own = |service: &&Service| service.dialect == client && takes(service);
+        let chosen = |service: &&Service| takes(service) && service.by_choice.contains(model);
         let services = self.services;
         services
             .iter()
             .find(own)
+            .or_else(|| services.iter().find(chosen))
             .or_else(|| services.iter().find(takes))
             .unwrap_or(&CHAT)
     }
@@ -463,117 +485,4 @@ impl KeyHeader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_travel_where_the_provider_looks() {
-        let (name, value) = KeyHeader::Bearer.header("sk-1\n").unwrap();
-        assert_eq!(
-            (name.as_str(), value.to_str().unwrap()),
-            ("authorization", "Bearer sk-1")
-        );
-        assert!(value.is_sensitive());
-        let (name, value) = KeyHeader::XApiKey.header("sk-ant-api03-1").unwrap();
-        assert_eq!(
-            (name.as_str(), value.to_str().unwrap()),
-            ("x-api-key", "sk-ant-api03-1")
-        );
-        assert!(value.is_sensitive());
-    }
-
-    #[test]
-    fn oauth_tokens_of_anthropic_are_bearers() {
-        let (name, value) = KeyHeader::XApiKey.header("sk-ant-oat01-1").unwrap();
-        assert_eq!(name, AUTHORIZATION);
-        assert_eq!(value.to_str().unwrap(), "Bearer sk-ant-oat01-1");
-    }
-
-    #[test]
-    fn unusable_keys_are_refused_without_being_quoted() {
-        assert_eq!(KeyHeader::Bearer.header(" \n"), Err(InvalidKey::Empty));
-        for key in ["a\r\nx-evil: 1", "schlüssel", "a b"] {
-            assert_eq!(KeyHeader::XApiKey.header(key), Err(InvalidKey::Unprintable));
-        }
-        assert!(!InvalidKey::Unprintable.to_string().contains("evil"));
-    }
-
-    #[test]
-    fn bedrock_has_the_model_in_its_paths() {
-        let service = Profile::of("bedrock").unwrap();
-        let service = service.service(Dialect::OpenAiChat, "m");
-        let path = |action| service.path(action, "us.anthropic.claude-v1:0").unwrap();
-        assert_eq!(
-            path(Action::Stream).as_deref(),
-            Some("/model/us.anthropic.claude-v1%3A0/converse-stream")
-        );
-        assert_eq!(
-            path(Action::CountTokens).as_deref(),
-            Some("/model/anthropic.claude-v1%3A0/count-tokens")
-        );
-        assert_eq!(foundation("eu.m"), "eu.m", "no region but a vendor");
-    }
-
-    #[test]
-    fn a_model_that_chat_does_not_have_is_asked_by_responses() {
-        let service = |model| {
-            Profile::of("openai")
-                .unwrap()
-                .service(Dialect::OpenAiChat, model)
-        };
-        for model in [
-            "gpt-5.1-codex-mini",
-            "o3-pro-2025-06-10",
-            "codex-mini-latest",
-        ] {
-            assert_eq!(service(model).dialect, Dialect::OpenAiResponses, "{model}");
-        }
-        assert_eq!(service("gpt-5.1").dialect, Dialect::OpenAiChat);
-        let own = Profile::of("openai").unwrap();
-        let own = own.service(Dialect::OpenAiResponses, "gpt-5.1");
-        assert_eq!(
-            own.path(Action::Stream, "m").unwrap().as_deref(),
-            Some("/responses")
-        );
-    }
-
-    #[test]
-    fn a_client_keeps_its_dialect_where_the_provider_speaks_it() {
-        let service = |provider, dialect| Profile::of(provider).unwrap().service(dialect, "m");
-        for dialect in [Dialect::Gemini, Dialect::BedrockConverse] {
-            let own = service("ollama", dialect).dialect;
-            assert_eq!(own, Dialect::OllamaChat, "which does not cut prompts");
-        }
-        for provider in ["openai", "ollama", "vllm"] {
-            let chat = service(provider, Dialect::OpenAiChat);
-            assert_eq!(chat.dialect, Dialect::OpenAiChat);
-        }
-        let messages = service("openai", Dialect::AnthropicMessages);
-        assert_eq!(messages.dialect, Dialect::OpenAiChat);
-        let messages = service("vllm", Dialect::AnthropicMessages);
-        assert_eq!(messages.dialect, Dialect::AnthropicMessages);
-        let path = messages.path(Action::Stream, "m").unwrap();
-        assert_eq!(path.as_deref(), Some("/messages"));
-        let chat = service("anthropic", Dialect::OpenAiChat);
-        assert_eq!(chat.dialect, Dialect::AnthropicMessages);
-        assert_eq!(Profile::of("mainframe"), None);
-    }
-
-    #[test]
-    fn ollamas_own_api_is_beside_its_openai_wire() {
-        let ollama = Profile::of("ollama").unwrap();
-        let own = ollama.service(Dialect::OllamaChat, "m");
-        assert_eq!(own.dialect, Dialect::OllamaChat);
-        let path = own.path(Action::Stream, "m").unwrap();
-        assert_eq!(path.as_deref(), Some("/api/chat"));
-        for (base, root) in [
-            ("http://gpu:11434/v1", "http://gpu:11434"),
-            ("http://gpu:11434/team/v1", "http://gpu:11434/team"),
-            ("http://gpu:11434", "http://gpu:11434"),
-        ] {
-            assert_eq!(own.base(base), root);
-            let chat = ollama.service(Dialect::OpenAiChat, "m");
-            assert_eq!(chat.base(base), base);
-        }
-    }
-}
+mod tests;
