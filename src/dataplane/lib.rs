@@ -24,6 +24,7 @@
 )]
 
 pub mod admin;
+mod apart;
 pub mod edge;
 pub mod llm_gateway;
 pub mod mcp_proxy;

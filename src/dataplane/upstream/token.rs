@@ -9,6 +9,8 @@ use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
+use crate::apart::{Left, apart};
+
 /// How long nobody asks again after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -122,7 +124,7 @@ impl<F: Fetch> Tokens<F> {
             }
             return Ok(token);
         }
-        self.0.ask(None, false).await
+        self.ask(None, false).await
     }
 
     /// Another token than this one, which was refused; `None` when another would
@@ -137,7 +139,20 @@ impl<F: Fetch> Tokens<F> {
         if hopeless {
             return Ok(None);
         }
-        self.0.ask(Some(refused), true).await.map(Some)
+        self.ask(Some(Arc::clone(refused)), true).await.map(Some)
+    }
+
+    /// Others may come to wait for what this gets, so it does not depend on who asks.
+    async fn ask(
+        &self,
+        instead_of: Option<Arc<Token<F::Value>>>,
+        refused: bool,
+    ) -> Result<Arc<Token<F::Value>>, F::Error> {
+        let source = Arc::clone(&self.0);
+        let patience = source.patience;
+        let asking = async move { source.ask(instead_of.as_ref(), refused).await };
+        let outcome = apart(Left::Ends(patience), asking).await;
+        outcome.unwrap_or_else(|| Err(self.0.fetch.slow(patience)))
     }
 
     /// Asks for the next token while this one is still good. A failure shows
@@ -251,6 +266,16 @@ mod tests {
         let (a, b) = tokio::join!(tokens.token(), tokens.token());
         assert_eq!((a.unwrap().value, b.unwrap().value), (0, 0));
         assert_eq!(tokens.token().await.unwrap().value, 0);
+        assert_eq!(asked(&tokens), 1);
+    }
+
+    #[tokio::test]
+    async fn who_asks_and_goes_no_further_holds_up_nobody() {
+        let tokens = mk_tokens();
+        let mut idle = Box::pin(tokens.token());
+        assert!(futures::poll!(&mut idle).is_pending());
+        assert_eq!(tokens.token().await.unwrap().value, 0);
+        drop(idle);
         assert_eq!(asked(&tokens), 1);
     }
 

@@ -15,9 +15,9 @@ use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::apart::{Left, apart};
 use super::clock::Clock;
 use super::{Lane, Upstream, UpstreamError};
+use crate::apart::{Left, apart};
 use crate::mcp_proxy::party::Party;
 
 /// How long a page of a list or a greeting may take: a silent upstream must not hold
@@ -153,7 +153,8 @@ impl Upstream {
         };
         let upstream = Arc::clone(self);
         let reading = async move { upstream.read_at(&shelf, kind, &party, since).await };
-        apart(Left::Ends, reading).await
+        let outcome = apart(Left::Ends(PATIENCE), reading).await;
+        outcome.unwrap_or(Err(UpstreamError::Cut))
     }
 
     async fn read_at(

@@ -11,11 +11,11 @@ use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, capability, json, message
 use tokio::sync::{Notify, broadcast, watch};
 use tracing::debug;
 
-use super::apart::{Left, apart};
 use super::clock::Clock;
 use super::exchange::{Answer, Outgoing};
 use super::lane::Session;
 use super::{Events, Hop, Lane, Upstream, UpstreamError, catalogue};
+use crate::apart::{Left, apart};
 use crate::mcp_proxy::party::Party;
 use crate::mcp_proxy::pauses::Pauses;
 
@@ -223,12 +223,8 @@ impl Upstream {
     /// place.
     pub(in crate::mcp_proxy) async fn read_changes(self: &Arc<Self>) {
         let upstream = Arc::clone(self);
-        let reading = async move {
-            upstream.read_in_turn().await;
-            Ok(())
-        };
-        // It ends without an error.
-        drop(apart(Left::GivenUp, reading).await);
+        let reading = async move { upstream.read_in_turn().await };
+        apart(Left::GivenUp, reading).await;
     }
 
     async fn read_in_turn(self: &Arc<Self>) {

@@ -13,10 +13,10 @@ use agentkube_mcp::probe::{self, Offer, Verdict};
 use agentkube_mcp::session::{Fingerprint, UpstreamToken};
 use agentkube_mcp::{Era, Id, Kind, MAX_DEPTH, Message, Version, capability, message};
 
-use super::apart::{Left, apart};
 use super::clock::Clock;
 use super::exchange::{Answer, Answered, Outgoing};
-use super::{Upstream, UpstreamError};
+use super::{Upstream, UpstreamError, catalogue};
+use crate::apart::{Left, apart};
 use crate::mcp_proxy::party::Party;
 
 /// The way a message goes to an upstream.
@@ -252,7 +252,8 @@ impl Upstream {
         }
         let (upstream, clock) = (Arc::clone(self), clock.clone());
         let opening = async move { upstream.open_shared(client, &clock).await };
-        apart(Left::Ends, opening).await
+        let outcome = apart(Left::Ends(catalogue::PATIENCE), opening).await;
+        outcome.unwrap_or(Err(UpstreamError::Cut))
     }
 
     async fn open_shared(&self, client: Era, clock: &Clock) -> Result<Lane, UpstreamError> {

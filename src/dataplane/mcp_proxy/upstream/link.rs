@@ -15,11 +15,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::apart::{Left, apart};
 use super::clock::Clock;
 use super::exchange::Outgoing;
 use super::lane::Session;
 use super::{Events, Lane, Upstream, UpstreamError, catalogue};
+use crate::apart::{Left, apart};
 use crate::mcp_proxy::party::Party;
 use crate::mcp_proxy::sessions::Live;
 
@@ -142,7 +142,8 @@ impl Upstream {
         let (upstream, live) = (Arc::clone(self), Arc::clone(live));
         let clock = clock.clone();
         let opening = async move { upstream.open_own(&live, &clock).await };
-        apart(Left::Ends, opening).await
+        let outcome = apart(Left::Ends(catalogue::PATIENCE), opening).await;
+        outcome.unwrap_or(Err(UpstreamError::Cut))
     }
 
     async fn open_own(&self, live: &Live, clock: &Clock) -> Result<Lane, UpstreamError> {

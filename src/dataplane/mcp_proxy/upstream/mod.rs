@@ -1,6 +1,5 @@
 //! One upstream tool server: how it is reached, what it offers, how it fares.
 
-mod apart;
 mod catalogue;
 mod changes;
 mod clock;

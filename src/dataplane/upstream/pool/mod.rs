@@ -42,8 +42,13 @@ use http1::Http1;
 use http2::Http2;
 use place::{Key, Place};
 
+use crate::apart::{Left, apart};
+
 pub use body::UpstreamBody;
 pub(crate) use place::host;
+
+/// For a connection that nobody waits for any more; the next ones may.
+const LEFT: Duration = Duration::from_secs(10);
 
 /// Idle connections kept for one place.
 const MAX_IDLE: usize = 1_024;
@@ -143,8 +148,21 @@ impl Pool {
         if !place.speaks_http2() {
             return self.dial(target, place).await;
         }
-        // One connection is enough, so one of those that wait for it makes it.
+        // Those that wait for their turn do not wait for who reads slowly.
         let arrived = Instant::now();
+        let (pool, target, place) = (Arc::clone(self), target.clone(), Arc::clone(place));
+        let dialing = async move { pool.dial_in_turn(&target, &place, arrived).await };
+        let dialed = apart(Left::Ends(LEFT), dialing).await;
+        dialed.unwrap_or_else(|| Err(SendError::Broken("it was given up".to_owned())))
+    }
+
+    /// One connection is enough, so one of those that wait for it makes it.
+    async fn dial_in_turn(
+        self: &Arc<Self>,
+        target: &Uri,
+        place: &Arc<Place>,
+        arrived: Instant,
+    ) -> Result<New, SendError> {
         let mut failed = place.turn().await;
         if let Some(http2) = place.shared() {
             return Ok(New::Http2(http2));

@@ -164,3 +164,17 @@ async fn those_that_wait_for_a_connection_fail_with_it() {
         "hello"
     );
 }
+
+#[tokio::test]
+async fn who_connects_and_goes_no_further_holds_up_nobody() {
+    let server = Tls::start().await;
+    let client = UpstreamClient::new(&server.roots, Duration::from_secs(5));
+    text(send(&client, &server.url).await.unwrap()).await;
+    let place = client.0.place(&server.url.parse().unwrap()).unwrap();
+    place.forget(&place.shared().unwrap());
+    let mut idle = Box::pin(client.send(mk_request(&server.url, "hello")));
+    assert!(futures::poll!(&mut idle).is_pending());
+    let other = agentkube_testkit::within("another connects", send(&client, &server.url)).await;
+    assert_eq!(text(other.unwrap()).await, "hello");
+    drop(idle);
+}

@@ -4,37 +4,35 @@
 //! which others wait must not be part of it: who reads nothing would hold up all.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::UpstreamError;
-use super::catalogue::PATIENCE;
-
 /// What becomes of the work once nobody waits for its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Left {
+pub(crate) enum Left {
     /// It is given up.
     GivenUp,
     /// Others may have come to wait for it, and what it opens would be lost: it may come
-    /// to its end, if that does not take long.
-    Ends,
+    /// to its end within this time.
+    Ends(Duration),
 }
 
-/// Runs this in a task of its own and waits for its outcome.
-pub(super) async fn apart<T: Send + 'static>(
+/// Runs this in a task of its own and waits for its outcome; `None` where there is none,
+/// after a defect or at the very end of the process.
+pub(crate) async fn apart<T: Send + 'static>(
     left: Left,
-    work: impl Future<Output = Result<T, UpstreamError>> + Send + 'static,
-) -> Result<T, UpstreamError> {
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
     let (mut told, outcome) = oneshot::channel();
-    // There is no runtime at the very end of the process only.
-    let runtime = Handle::try_current().map_err(|_| UpstreamError::Cut)?;
+    let runtime = Handle::try_current().ok()?;
     drop(runtime.spawn(async move {
         let over = async {
             told.closed().await;
-            if left == Left::Ends {
-                sleep(PATIENCE).await;
+            if let Left::Ends(within) = left {
+                sleep(within).await;
             }
         };
         let outcome = tokio::select! {
@@ -45,8 +43,7 @@ pub(super) async fn apart<T: Send + 'static>(
             drop(told.send(outcome));
         }
     }));
-    // Only a defect ends it without an outcome.
-    outcome.await.unwrap_or(Err(UpstreamError::Cut))
+    outcome.await.ok()
 }
 
 #[cfg(test)]
@@ -54,7 +51,7 @@ mod tests {
     use std::future::pending;
     use std::sync::Arc;
 
-    use tokio::time::{Duration, advance};
+    use tokio::time::advance;
 
     use super::*;
 
@@ -64,9 +61,9 @@ mod tests {
         let holds = Arc::clone(&held);
         let work = async move {
             let _holds = holds;
-            pending().await
+            pending::<()>().await;
         };
-        let mut waiting = Box::pin(apart::<()>(left, work));
+        let mut waiting = Box::pin(apart(left, work));
         assert!(futures::poll!(&mut waiting).is_pending());
         tokio::task::yield_now().await;
         drop(waiting);
@@ -78,19 +75,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_that_nobody_waits_for_has_a_while_to_end_or_none() {
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(9));
         assert!(!is_there(Left::GivenUp, Duration::ZERO).await);
-        assert!(is_there(Left::Ends, PATIENCE / 2).await);
-        assert!(!is_there(Left::Ends, PATIENCE * 2).await);
+        assert!(is_there(Left::Ends(long), short).await);
+        assert!(!is_there(Left::Ends(short), long).await);
     }
 
     #[tokio::test]
     async fn work_goes_on_without_being_waited_for() {
         let (done, ended) = oneshot::channel();
-        let mut waiting = Box::pin(apart(Left::GivenUp, async move {
-            done.send(()).map_err(|()| UpstreamError::Cut)
-        }));
+        let mut waiting = Box::pin(apart(Left::GivenUp, async move { done.send(()) }));
         assert!(futures::poll!(&mut waiting).is_pending());
         ended.await.unwrap();
-        assert_eq!(waiting.await, Ok(()));
+        assert_eq!(waiting.await, Some(Ok(())));
     }
 }
