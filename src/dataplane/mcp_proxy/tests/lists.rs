@@ -377,3 +377,27 @@ async fn while_an_upstream_is_down_its_names_are_not_shown_as_those_of_another()
     assert_eq!(call.result()["content"][0]["text"], "play ran");
     assert_eq!(second.got("tools/call").len(), 1);
 }
+
+#[tokio::test]
+async fn the_pages_of_an_app_keep_their_uris_whatever_the_prefix() {
+    let page = json!([{"uri": "ui://weather/page", "name": "page", "mimeType": "text/html"}]);
+    let mut shows = super::server::tool("show");
+    shows["_meta"] = json!({"ui": {"resourceUri": "ui://weather/page"}});
+    let app = Spec::legacy(&[])
+        .tools(json!([shows]))
+        .list("resources", "resources", page.clone())
+        .on_call(|_, request| {
+            assert_eq!(request["params"]["uri"], "ui://weather/page");
+            Reply::json(200, &response(request, &json!({"contents": []})))
+        });
+    let (other, app) = (Spec::legacy(&["x"]).start().await, app.start().await);
+    let proxy = over(&[&other, &app]).await;
+    let listed = proxy.legacy("tools/list", json!({})).await.result();
+    assert_eq!(listed["tools"][1]["name"], "b__show");
+    assert_eq!(listed["tools"][1]["_meta"], shows["_meta"]);
+    let listed = proxy.legacy("resources/list", json!({})).await.result();
+    assert_eq!(listed["resources"], page);
+    let read = json!({"uri": "ui://weather/page"});
+    proxy.legacy("resources/read", read).await.result();
+    assert_eq!(app.got("resources/read").len(), 1);
+}

@@ -103,6 +103,28 @@ impl Pod {
     }
 }
 
+#[tokio::test]
+async fn a_session_is_handed_on_to_a_pod_of_ipv6() {
+    // There are machines without it.
+    let Ok(listener) = TcpListener::bind("[::1]:0").await else {
+        return;
+    };
+    let mut plan = plan(vec![program()]);
+    plan.alone = false;
+    let address = listener.local_addr().unwrap();
+    let one = Pod::listening("uid-1", plan.clone(), 100, (listener, address)).await;
+    let other = Pod::start("uid-2", plan).await;
+    let sitting = one.tested.open(json!({})).await;
+    let pid = async |sitting: &Sitting<'_>| {
+        let answer = sitting.ask("tools/call", json!({"name": "pid"})).await;
+        answer.result()["pid"].as_u64().unwrap()
+    };
+    let here = pid(&sitting).await;
+    assert_eq!(pid(&sitting.at(&other.tested)).await, here);
+    one.stop().await;
+    other.stop().await;
+}
+
 async fn two_pods() -> (Pod, Pod) {
     let mut plan = plan(vec![program()]);
     plan.alone = false;

@@ -1,10 +1,13 @@
 //! Answers that come as event streams.
 
-use agentkube_testkit::{Gate, Reply, within};
-use http_body_util::BodyExt;
+use std::task::Poll;
+use std::time::Duration;
+
+use agentkube_testkit::{Gate, Reply, eventually, within};
+use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
-use super::kit::{modern_message, modern_request, over};
+use super::kit::{legacy_message, modern_message, modern_request, over};
 use super::server::{Spec, event, response};
 
 fn progress(request: &Value, n: u32) -> String {
@@ -198,4 +201,62 @@ async fn an_upstream_that_asks_is_told_that_we_cannot() {
     let of = |id: u32| answers.iter().find(|answer| answer["id"] == id).unwrap();
     assert_eq!(of(70)["error"]["code"], -32601);
     assert_eq!(of(71)["result"], json!({}));
+}
+
+#[tokio::test]
+async fn a_stream_on_which_nothing_is_said_is_kept_alive() {
+    let server = Spec::legacy(&["slow"])
+        .on_call(|_, _| Reply::sse().head().stall())
+        .on_stream(|| Reply::sse().head().stall())
+        .start()
+        .await;
+    let proxy = over(&[&server]).await;
+    let sitting = proxy.open(json!({})).await;
+    let slow = json!({"name": "slow"});
+    let wanted = json!({"notifications": {"toolsListChanged": true}});
+    let requests = [
+        modern_request(&modern_message("tools/call", &slow)),
+        sitting.post(&legacy_message("tools/call", &slow)),
+        modern_request(&modern_message("subscriptions/listen", &wanted)),
+        sitting.head("GET").body(Full::default()).unwrap(),
+    ];
+    for request in requests {
+        let what = format!(
+            "{} {:?}",
+            request.method(),
+            request.headers().get("mcp-method")
+        );
+        let mut body = proxy.send(request).await.into_body();
+        let mut alive = 0;
+        while alive < 2 {
+            let Poll::Ready(frame) = futures::poll!(body.frame()) else {
+                tokio::time::pause();
+                tokio::time::advance(Duration::from_secs(16)).await;
+                tokio::time::resume();
+                continue;
+            };
+            let bytes = frame.unwrap_or_else(|| panic!("{what} ended")).unwrap();
+            let text = String::from_utf8(bytes.into_data().unwrap().to_vec()).unwrap();
+            assert!(!text.contains("error"), "{what}: {text}");
+            alive += usize::from(text.starts_with(':'));
+        }
+    }
+}
+
+#[tokio::test]
+async fn changed_roots_are_told_in_the_clients_session_with_every_upstream() {
+    let (a, b) = (
+        Spec::legacy(&["x"]).start().await,
+        Spec::legacy(&["y"]).start().await,
+    );
+    let proxy = over(&[&a, &b]).await;
+    let sitting = proxy.open(json!({"roots": {"listChanged": true}})).await;
+    let method = "notifications/roots/list_changed";
+    let changed = json!({"jsonrpc": "2.0", "method": method});
+    assert_eq!(sitting.say(&changed).await.status, 202);
+    for server in [&a, &b] {
+        let told = eventually("it is told", async || server.got(method).pop()).await;
+        // The first session is that of the proxy itself.
+        assert_eq!(told.header("mcp-session-id"), Some("session-1"));
+    }
 }
