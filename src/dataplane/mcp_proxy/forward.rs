@@ -14,10 +14,11 @@ use super::dispatch::{Caller, upstream_failure};
 use super::fulfil::{self, Call};
 use super::locate::Found;
 use super::metrics::{Meter, Outcome};
-use super::relay::{Asker, Relay, Route, Step};
+use super::relay::{Asker, Followed, Relay, Route, Step};
 use super::reply::Reply;
 use super::sessions::UnderWay;
 use super::tasks;
+use super::telling::{Teller, Word};
 use super::upstream::{Answer, Asked, Follow, Hop, Lane, Outgoing, UpstreamError};
 
 /// How long the first event of a stream is waited for. An answer that comes as
@@ -149,7 +150,7 @@ async fn reply(
 
 impl Errand<'_, '_> {
     /// What the client follows with this request, or no longer.
-    fn follow(&self) -> Option<Follow> {
+    fn follow(&self) -> Option<Followed> {
         let follows = match self.method {
             Method::Subscribe => true,
             Method::Unsubscribe => false,
@@ -157,8 +158,16 @@ impl Errand<'_, '_> {
         };
         let live = self.caller.party.session()?;
         let uri = self.message.param("uri")?.into_owned();
-        let link = live.link(self.found.upstream.fingerprint);
-        Some(Follow::new(link, uri, follows))
+        let upstream = self.found.upstream.fingerprint;
+        let word = Word::Follows {
+            upstream,
+            uri: uri.clone(),
+            follows,
+        };
+        Some(Followed {
+            follow: Follow::new(live.link(upstream), uri, follows),
+            told: Teller::of_caller(self.caller).zip(Some(word)),
+        })
     }
 
     fn asker(&self, meter: Meter) -> Asker {

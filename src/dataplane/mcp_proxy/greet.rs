@@ -66,6 +66,9 @@ pub(super) async fn initialize(caller: &Caller<'_>, message: &Message<'_>, id: &
         .iter()
         .any(|it| it.binds_sessions());
     let home = caller.state.relays.here().filter(|_| bound);
+    if home.is_some() {
+        live.keep_here();
+    }
     let session = caller
         .state
         .sessions

@@ -104,8 +104,8 @@ pub(super) async fn set_level(caller: &Caller<'_>, message: &Message<'_>, id: &I
     live.choose_level(chosen.clone());
     let teller = Teller::of_caller(caller);
     let told = async {
-        if let Some(teller) = &teller {
-            teller.tell(&Word::Level(chosen)).await;
+        if let Some(teller) = teller {
+            teller.tell(Word::Level(chosen)).await;
         }
     };
     let upstreams = &caller.serving.upstreams;
@@ -187,7 +187,7 @@ pub(super) async fn subscription(
             uri,
             follows,
         };
-        teller.tell(&word).await;
+        teller.tell(word).await;
     }
     Ok(None)
 }

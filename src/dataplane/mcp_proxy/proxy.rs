@@ -23,7 +23,7 @@ use super::route::ProxyPlane;
 use super::service::ProxyService;
 use super::serving::Serving;
 use super::sessions::Sessions;
-use super::telling::Telling;
+use super::telling::{Telling, hand_over};
 use super::upstream::Upstream;
 use crate::admin::PlaneStatus;
 use crate::edge::{self, Drain, EdgeMetrics, ObjectKind, ObjectLabels, ObjectMetrics, Stack};
@@ -183,12 +183,12 @@ impl Proxy {
             }
             loop {
                 tokio::select! {
-                    () = drain.started() => return self.0.closing.cancel(),
+                    () = drain.started() => return self.0.close().await,
                     _ = sweeps.tick() => self.0.sweep(),
                     open = watch.changed() => {
                         if !open {
                             drain.started().await;
-                            return self.0.closing.cancel();
+                            return self.0.close().await;
                         }
                         break;
                     }
@@ -209,6 +209,12 @@ fn own_key() -> Vec<u8> {
 }
 
 impl State {
+    /// Streams without an end end, as soon as the others know what they have to go on.
+    async fn close(self: &Arc<Self>) {
+        hand_over(self).await;
+        self.closing.cancel();
+    }
+
     /// Forgets sessions that nobody uses. Where no other replica may be serving
     /// them, their upstreams are told.
     fn sweep(&self) {

@@ -27,6 +27,7 @@ use super::question::Questions;
 use super::request_state;
 use super::sessions::{Live, UnderWay};
 use super::tasks::Names;
+use super::telling::{Teller, Word};
 use super::upstream::{CancelGuard, Events, Follow, Lane, Upstream, UpstreamError, Withheld};
 use crate::edge::{BoxError, Tally};
 
@@ -50,11 +51,30 @@ pub(super) struct Asker {
     /// What binds the states that it gets.
     pub(super) scope: Option<String>,
     /// What the client follows, or no longer, once the upstream agreed.
-    pub(super) follow: Option<Follow>,
+    pub(super) follow: Option<Followed>,
     /// How the client's request is counted.
     pub(super) tally: Tally,
     /// How the upstream's answer is.
     pub(super) meter: Meter,
+}
+
+/// What a client follows at a legacy upstream, or no longer.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) follow: Follow,
+    /// For the other replicas: should the upstream forget the session, each of them
+    /// opens another and follows it there.
+    pub(super) told: Option<(Teller, Word)>,
+}
+
+impl Followed {
+    /// The upstream does as it was asked.
+    fn agreed(&self) {
+        self.follow.agreed();
+        if let Some((teller, word)) = self.told.clone() {
+            teller.tell_soon(word);
+        }
+    }
 }
 
 /// The hop that an answer comes from.
@@ -124,7 +144,7 @@ impl Asker {
         edit.set("id", self.id.as_json());
         let status = match message.kind() {
             Kind::Result { result, .. } => {
-                self.follow.iter().for_each(Follow::agreed);
+                self.follow.iter().for_each(Followed::agreed);
                 let route = bridge::Route {
                     client: self.era,
                     upstream: lane.era(),

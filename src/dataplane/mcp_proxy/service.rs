@@ -300,7 +300,7 @@ impl<'a> Site<'a> {
             self.serving.end_links(&live);
             self.state.sessions.end(&live);
             if let Some(teller) = teller {
-                teller.tell(&Word::Ended).await;
+                teller.tell(Word::Ended).await;
             }
             return Ok(reply::empty(StatusCode::NO_CONTENT));
         }

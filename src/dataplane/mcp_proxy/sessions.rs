@@ -56,6 +56,8 @@ pub(super) struct Live {
     level: Mutex<Option<Level>>,
     calls: Mutex<HashMap<String, Under>>,
     over: CancellationToken,
+    /// No other replica can serve it.
+    bound: AtomicBool,
     on_stream: AtomicBool,
     stream: Mutex<Option<Open>>,
 }
@@ -185,6 +187,11 @@ impl Sessions {
         locked(&self.live).get(&token.tag).map(Arc::clone)
     }
 
+    /// All that are known here.
+    pub(super) fn all(&self) -> Vec<Arc<Live>> {
+        locked(&self.live).values().map(Arc::clone).collect()
+    }
+
     /// The id of a session, with the upstreams' sessions that are open now.
     pub(super) fn seal(&self, sealer: &Sealer, live: &Live, home: Option<Home>) -> Option<String> {
         let mut upstreams: Vec<_> = locked(&live.links)
@@ -279,6 +286,7 @@ impl Live {
             level: Mutex::default(),
             calls: Mutex::default(),
             over: CancellationToken::new(),
+            bound: AtomicBool::new(token.home.is_some()),
             on_stream: AtomicBool::new(false),
             stream: Mutex::default(),
         }
@@ -291,6 +299,12 @@ impl Live {
     /// The object and the client that it belongs to.
     pub(super) fn owner(&self) -> &str {
         &self.owner
+    }
+
+    /// The client that it belongs to.
+    pub(super) fn client(&self) -> &str {
+        let parts = self.owner.split_once('\0');
+        parts.map_or("", |(_, client)| client)
     }
 
     /// What binds the questions of upstreams to this session.
@@ -353,9 +367,20 @@ impl Live {
         locked(&self.calls).get(id).cloned()
     }
 
+    /// It lives in this replica.
+    pub(super) fn keep_here(&self) {
+        self.bound.store(true, Ordering::Relaxed);
+    }
+
+    /// True when no other replica can serve it.
+    pub(super) fn is_bound(&self) -> bool {
+        self.bound.load(Ordering::Relaxed)
+    }
+
     /// It lives on one stream, which cannot be resumed: so it is in the legacy
     /// HTTP+SSE transport.
     pub(super) fn keep_to_stream(&self) {
+        self.keep_here();
         self.on_stream.store(true, Ordering::Relaxed);
     }
 

@@ -41,6 +41,7 @@ pub(in crate::mcp_proxy) fn hear(
             uri,
             follows,
         } => follow(&find(), serving, upstream, uri, follows),
+        Word::Known(known) => known.add_to(&find(), serving),
         Word::Level(level) => find().choose_level(level),
         Word::Streams { at } => {
             if let Some(live) = state.sessions.known(&token) {

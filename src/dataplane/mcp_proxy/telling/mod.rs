@@ -10,12 +10,15 @@
 //!   ◀─ for a stream that opens: what is known there of the session
 //! ```
 //!
+//! A replica that ends hands over what it knows, since those after it did not hear it.
+//!
 //! Guarantees: a word is about the session whose id the client sent, and is taken
-//! only for the client that was authenticated; calls that are not told of wait for
-//! nothing; replicas are told all at once and are waited for 3 seconds at most; one
-//! that does not answer keeps the others from nothing, and is counted.
+//! only for the client that was authenticated; calls wait for nobody; all replicas are
+//! told at once and have 3 seconds; one that does not answer keeps nobody waiting for
+//! longer than half a second, keeps the others from nothing, and is counted.
 
 mod found;
+mod hand_over;
 mod hear;
 mod word;
 
@@ -27,7 +30,8 @@ use agentkube_mcp::header;
 use futures::future::join_all;
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use self::found::Found;
@@ -37,6 +41,7 @@ use super::proxy::State;
 use super::serving::Serving;
 use super::sessions::{self, Live};
 
+pub(super) use self::hand_over::hand_over;
 pub(super) use self::hear::hear;
 use self::word::Known;
 pub(super) use self::word::Word;
@@ -44,6 +49,9 @@ pub(super) use self::word::Word;
 /// For finding the replicas and for their answers: a name and a few kilobytes within a
 /// cluster take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// So long a client waits for what it said to be known everywhere.
+const WAITED: Duration = Duration::from_millis(500);
 
 /// Words on their way at once. A client that cancels what nobody knows could else keep
 /// any number of connections busy.
@@ -65,6 +73,7 @@ impl Default for Telling {
 }
 
 /// Tells the others of one session.
+#[derive(Clone)]
 pub(super) struct Teller {
     state: Arc<State>,
     serving: Arc<Serving>,
@@ -114,23 +123,43 @@ impl Teller {
         Self::of(state, serving, caller.client, caller.headers)
     }
 
-    /// Tells all of them, and waits until each has answered or could not.
-    pub(super) async fn tell(&self, word: &Word) {
-        let until = Instant::now() + PATIENCE;
-        let words = &self.state.telling.words;
-        match timeout_at(until, words.acquire()).await {
-            Ok(Ok(_permit)) => drop(self.ask(word, until).await),
-            _ => self.untold("there is too much to tell"),
+    /// For a session that is known here; `None` where it lives here, or on one stream.
+    fn of_live(
+        state: &Arc<State>,
+        serving: &Arc<Serving>,
+        here: SocketAddr,
+        live: &Live,
+    ) -> Option<Self> {
+        if live.is_bound() {
+            return None;
+        }
+        // Its client has another spelling of the same id.
+        let id = state.sessions.seal(&serving.sealer, live, None)?;
+        Some(Self {
+            state: Arc::clone(state),
+            serving: Arc::clone(serving),
+            client: live.client().to_owned(),
+            session: HeaderValue::try_from(id).ok()?,
+            here,
+        })
+    }
+
+    /// Tells all of them. Waits until they were told, but not for one that seems to be
+    /// gone: it is told all the same, should it be there.
+    pub(super) async fn tell(self, word: Word) {
+        if let Some(told) = self.tell_soon(word) {
+            // Without an answer in time it goes on.
+            drop(timeout(WAITED, told).await);
         }
     }
 
-    /// The same, while nobody waits.
-    pub(super) fn tell_soon(self, word: Word) {
-        let Some(permit) = self.permit() else { return };
-        tokio::spawn(async move {
+    /// Tells all of them, while nobody waits.
+    pub(super) fn tell_soon(self, word: Word) -> Option<JoinHandle<()>> {
+        let permit = self.permit()?;
+        Some(tokio::spawn(async move {
             self.ask(&word, Instant::now() + PATIENCE).await;
             drop(permit);
-        });
+        }))
     }
 
     /// Tells that the session's stream was opened here at this time, and adds what the
@@ -189,5 +218,11 @@ impl Teller {
     fn untold(&self, why: &str) {
         debug!(object = %self.state.labels.name, why, "a replica was not told");
         self.state.upstream_metrics.untold(&self.state.labels);
+    }
+}
+
+impl std::fmt::Debug for Teller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Teller").finish_non_exhaustive()
     }
 }

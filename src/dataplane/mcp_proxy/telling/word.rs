@@ -1,7 +1,5 @@
 //! What replicas say to each other of a session.
 
-use std::sync::Arc;
-
 use agentkube_mcp::session::Fingerprint;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +12,7 @@ use crate::mcp_proxy::upstream::Follow;
 const MAX_TOLD: usize = 512 * 1024;
 
 /// What one replica tells the others.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "word")]
 pub(in crate::mcp_proxy) enum Word {
     /// The client cancels this request, in this message; both as JSON text.
@@ -27,6 +25,8 @@ pub(in crate::mcp_proxy) enum Word {
         uri: String,
         follows: bool,
     },
+    /// A replica that ends knew this.
+    Known(Known),
     /// The client chose a log level.
     Level(Level),
     /// The session's stream was opened at this time, in milliseconds since 1970: what is
@@ -35,8 +35,8 @@ pub(in crate::mcp_proxy) enum Word {
 }
 
 /// What a replica knows of a session.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::mcp_proxy) struct Known {
     level: Option<Level>,
     follows: Vec<(Fingerprint, Vec<String>)>,
 }
@@ -62,8 +62,12 @@ impl Known {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.level.is_none() && self.follows.is_empty()
+    }
+
     /// Adds what another replica knows.
-    pub(super) fn add_to(self, live: &Arc<Live>, serving: &Serving) {
+    pub(super) fn add_to(self, live: &Live, serving: &Serving) {
         if let Some(level) = self.level {
             live.choose_level(level);
         }

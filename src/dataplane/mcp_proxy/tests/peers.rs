@@ -1,6 +1,7 @@
 //! What a client says in its session at one replica, and what another does of it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use agentkube_testkit::{Outcome, Reply, eventually, within};
 use futures::FutureExt;
@@ -14,7 +15,7 @@ use super::kit::{Sitting, Tested, legacy_message, plan, upstream};
 use super::listen::{next, watched};
 use super::pods::{Pod, shows_twice};
 use super::server::{Spec, ToolServer, response};
-use crate::edge::Body;
+use crate::edge::{Body, Drain};
 use crate::mcp_proxy::pod_relay;
 use crate::mcp_proxy::telling::Word;
 
@@ -75,13 +76,22 @@ fn heard(proxy: &Tested) -> u64 {
     )
 }
 
-async fn next_but(body: &mut Body, method: &str) -> Value {
-    loop {
-        let message = next(body).await;
-        if message["method"] != method {
-            return message;
+/// The next message that is no change of the lists. A stream that says nothing more is
+/// kept alive, so each of its frames would be waited for anew.
+async fn next_but_lists(body: &mut Body) -> Value {
+    let message = async {
+        loop {
+            let message = next(body).await;
+            if message["method"] != "notifications/tools/list_changed" {
+                return message;
+            }
         }
-    }
+    };
+    within("a message", message).await
+}
+
+async fn has_heard(proxy: &Tested, words: u64) {
+    eventually("the words", async || (heard(proxy) == words).then_some(())).await;
 }
 
 async fn ends(body: Body) {
@@ -219,7 +229,7 @@ async fn what_is_followed_at_one_replica_is_heard_on_the_stream_of_another() {
     let uri = json!({"uri": "file:///a"});
     let answer = there.ask("resources/subscribe", uri.clone()).await;
     assert_eq!(answer.result(), json!({}));
-    let told = next_but(&mut body, "notifications/tools/list_changed").await;
+    let told = next_but_lists(&mut body).await;
     assert_eq!(told["params"]["uri"], "file:///a");
     there.ask("resources/unsubscribe", uri).await.result();
     let asked_anew = next(&mut body).await;
@@ -239,9 +249,9 @@ async fn a_stream_that_opens_learns_what_was_said_before_and_takes_the_place_of_
     sitting.ask("resources/subscribe", uri).await.result();
     // As for a replica that began to serve after that.
     let forgetful = other.tested.proxy.state();
-    forgetful.sessions.sweep(std::time::Duration::ZERO);
+    forgetful.sessions.sweep(Duration::ZERO);
     let mut body = stream(&sitting.at(&other.tested)).await;
-    let told = next_but(&mut body, "notifications/tools/list_changed").await;
+    let told = next_but_lists(&mut body).await;
     assert_eq!(told["params"]["uri"], "file:///a");
     ends(before).await;
     assert!(body.frame().now_or_never().is_none(), "it is open");
@@ -258,9 +268,10 @@ async fn a_log_level_is_known_to_the_replica_that_did_not_hear_it() {
     let (one, other) = two(&server).await;
     let sitting = one.tested.open(json!({})).await;
     let there = sitting.at(&other.tested);
-    for level in ["debug", "error"] {
+    for (words, level) in [(1, "debug"), (2, "error")] {
         let chosen = sitting.ask("logging/setLevel", json!({"level": level}));
         chosen.await.result();
+        has_heard(&other.tested, words).await;
         there
             .ask("tools/call", json!({"name": "echo"}))
             .await
@@ -281,5 +292,60 @@ async fn a_session_that_was_ended_at_another_replica_is_404_and_its_stream_ends(
     assert_eq!(sitting.at(&other.tested).end().await, 204);
     ends(body).await;
     assert_eq!(sitting.ask("ping", json!({})).await.status, 404);
+    stop([one, other]).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_ends_hands_over_what_those_after_it_did_not_hear() {
+    let server = watched().start().await;
+    let (one, other) = two(&server).await;
+    let sitting = one.tested.open(json!({})).await;
+    let uri = json!({"uri": "file:///a"});
+    sitting.ask("resources/subscribe", uri).await.result();
+    // As one that began to serve after that.
+    other.tested.proxy.state().sessions.sweep(Duration::ZERO);
+    let before = stream(&sitting).await;
+    let drain = Drain::new(Duration::ZERO);
+    drain.start();
+    one.tested.proxy.clone().follow(drain).await;
+    ends(before).await;
+    let id = sitting.id.clone();
+    one.stop().await;
+    let proxy = &other.tested;
+    let mut body = stream(&Sitting { proxy, id }).await;
+    let told = next_but_lists(&mut body).await;
+    assert_eq!(told["params"]["uri"], "file:///a");
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_followed_at_a_legacy_upstream_is_followed_again_by_the_replica_with_the_stream() {
+    let resources = json!([{"uri": "file:///a", "name": "a"}]);
+    let server = Spec::legacy(&["echo"])
+        .list("resources", "resources", resources)
+        .on_call(|_, request| Reply::json(200, &response(request, &json!({}))))
+        .start()
+        .await;
+    let (one, other) = two(&server).await;
+    let sitting = one.tested.open(json!({})).await;
+    let uri = json!({"uri": "file:///a"});
+    sitting
+        .at(&other.tested)
+        .ask("resources/subscribe", uri.clone())
+        .await
+        .result();
+    eventually("the word", async || (heard(&one.tested) == 1).then_some(())).await;
+    server.forget();
+    sitting
+        .ask("tools/call", json!({"name": "echo"}))
+        .await
+        .result();
+    let again = server.got("resources/subscribe").pop().unwrap();
+    let call = server.got("tools/call").pop().unwrap();
+    assert_eq!(again.json()["params"], uri);
+    assert_eq!(
+        again.header("mcp-session-id"),
+        call.header("mcp-session-id")
+    );
     stop([one, other]).await;
 }

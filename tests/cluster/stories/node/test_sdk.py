@@ -6,7 +6,7 @@ import httpx2
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from pods import metric, pods
-from support import DEADLINE
+from support import DEADLINE, until
 
 PIECES = ["Hello", " from", " the", " scripted", " upstream."]
 MESSAGES = [{"role": "user", "content": "Hello?"}]
@@ -59,4 +59,5 @@ def test_what_one_replica_hears_of_a_session_the_other_is_told(wiring):
     headers["mcp-session-id"] = opened.headers["mcp-session-id"]
     assert [say(url, "ping").status_code for url in (one, other)] == [200, 200]
     assert httpx2.delete(one, headers=headers, timeout=DEADLINE).status_code == 204
-    assert say(other, "ping").status_code == 404, "they find each other by their Service"
+    # They find each other by their Service.
+    until("the other one knows", lambda: say(other, "ping").status_code == 404)
