@@ -7,11 +7,10 @@
 
 mod anthropic;
 mod openai;
+mod root;
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -41,15 +40,23 @@ pub(crate) fn for_openai<'a>(
     strict: Option<bool>,
     to: &Encode<'_>,
 ) -> (Cow<'a, RawValue>, Option<bool>) {
-    let is_theirs = to.is_from(Dialect::OpenAiChat) || to.is_from(Dialect::OpenAiResponses);
-    let enforces = to.capabilities.max_tokens_field == MaxTokensField::MaxCompletionTokens;
-    if is_theirs || !enforces || strict != Some(true) {
+    if is_openais(to) || !enforces(to) || strict != Some(true) {
         return (Cow::Borrowed(schema), strict);
     }
     match openai(schema) {
         Some(closed) => (Cow::Owned(closed), strict),
         None => (Cow::Borrowed(schema), Some(false)),
     }
+}
+
+/// True for a request that was written for OpenAI.
+fn is_openais(to: &Encode<'_>) -> bool {
+    to.is_from(Dialect::OpenAiChat) || to.is_from(Dialect::OpenAiResponses)
+}
+
+/// True for OpenAI itself, which is particular about schemas.
+fn enforces(to: &Encode<'_>) -> bool {
+    to.capabilities.max_tokens_field == MaxTokensField::MaxCompletionTokens
 }
 
 /// For Claude's wires: the schema; none where it cannot be said there.
@@ -76,13 +83,23 @@ pub(crate) fn strict_arguments<'a>(
     Some(fitted.schema)
 }
 
-/// The schema of a tool's arguments, which must say that it is one of an object.
+/// The arguments of a tool for OpenAI's wires: the schema, and whether it is strict.
+pub(crate) fn arguments_for_openai<'a>(
+    parameters: &'a RawValue,
+    strict: Option<bool>,
+    to: &Encode<'_>,
+) -> (Cow<'a, RawValue>, Option<bool>) {
+    let (schema, kept) = for_openai(parameters, strict, to);
+    if is_openais(to) || !enforces(to) || kept == Some(true) {
+        return (schema, kept);
+    }
+    (of_object(Some(parameters)), kept)
+}
+
+/// The schema of a tool's arguments, as those take it that insist on an object: it must
+/// say that it is one, and be no choice among several.
 pub(crate) fn of_object(parameters: Option<&RawValue>) -> Cow<'_, RawValue> {
     const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
-    #[derive(Deserialize)]
-    struct Typed {
-        r#type: Option<IgnoredAny>,
-    }
     let empty = || {
         let empty = RawValue::from_string(EMPTY.to_owned());
         Cow::Owned(empty.unwrap_or_else(|_| RawValue::NULL.to_owned()))
@@ -90,8 +107,7 @@ pub(crate) fn of_object(parameters: Option<&RawValue>) -> Cow<'_, RawValue> {
     let Some(parameters) = parameters else {
         return empty();
     };
-    let typed = serde_json::from_str::<Typed>(parameters.get());
-    if !typed.is_ok_and(|it| it.r#type.is_none()) {
+    if root::is_plain(parameters) {
         return Cow::Borrowed(parameters);
     }
     let Ok(members) = serde_json::from_str::<Map<String, Value>>(parameters.get()) else {
@@ -100,10 +116,8 @@ pub(crate) fn of_object(parameters: Option<&RawValue>) -> Cow<'_, RawValue> {
     if members.is_empty() {
         return empty();
     }
-    let mut whole = Map::with_capacity(members.len() + 1);
-    whole.insert(String::from("type"), Value::from("object"));
-    whole.extend(members);
-    raw(&Value::Object(whole)).map_or(Cow::Borrowed(parameters), Cow::Owned)
+    let whole = raw(&Value::Object(root::folded(members)));
+    whole.map_or(Cow::Borrowed(parameters), Cow::Owned)
 }
 
 /// True for a schema of objects.

@@ -143,3 +143,50 @@ fn arguments_are_those_of_an_object() {
     }
     assert_eq!(value_of(&of_object(None)), empty);
 }
+
+#[test]
+fn a_choice_at_the_root_becomes_one_object() {
+    let given = json!({
+        "type": "object",
+        "description": "Attaches",
+        "properties": {"page": {"type": "string"}},
+        "required": ["page"],
+        "anyOf": [
+            {"properties": {"content": {"type": "string"}, "name": {"type": "string"}},
+             "required": ["content", "name"]},
+            {"$ref": "#/$defs/fetched"},
+        ],
+        "$defs": {"fetched": {"properties": {"url": {"type": "string"}, "name": {"type": "string"}},
+                              "required": ["url", "name"]}},
+    });
+    let folded = value_of(&of_object(Some(&raw_of(&given))));
+    assert_eq!(folded.get("anyOf"), None);
+    assert_eq!(folded["type"], "object");
+    let names: Vec<&String> = folded["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["page", "content", "name", "url"]);
+    assert_eq!(folded["required"], json!(["page", "name"]));
+    let about = folded["description"].as_str().unwrap();
+    assert!(about.starts_with("Attaches (anyOf: [{"), "{about}");
+    let together = json!({"allOf": [
+        {"properties": {"a": {"type": "string"}}, "required": ["a"]},
+        {"properties": {"b": {"type": "string"}}, "required": ["b"]},
+    ]});
+    let folded = value_of(&of_object(Some(&raw_of(&together))));
+    assert_eq!(folded["required"], json!(["a", "b"]));
+    // Only which members go together is a choice here.
+    let ways = json!({"type": "object", "properties": {"a": {}, "b": {}},
+                      "oneOf": [{"required": ["a"]}, {"required": ["b"]}]});
+    let folded = value_of(&of_object(Some(&raw_of(&ways))));
+    assert_eq!(folded.get("required"), None);
+    assert_eq!(folded["properties"], json!({"a": {}, "b": {}}));
+    // Within a property it is taken.
+    let inner = json!({"type": "object", "properties": {"a": {"anyOf": [{"type": "string"}]}}});
+    assert_eq!(value_of(&of_object(Some(&raw_of(&inner)))), inner);
+    for odd in [
+        json!({"anyOf": 7}),
+        json!({"anyOf": [7, {"$ref": "x"}]}),
+        json!([]),
+    ] {
+        let _ = of_object(Some(&raw_of(&odd)));
+    }
+}

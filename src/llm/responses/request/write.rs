@@ -314,7 +314,7 @@ fn tools<'a>(request: &'a ChatRequest, to: &mut Encode<'_>) -> Vec<OutTool<'a>> 
             } => {
                 let fitted = parameters
                     .as_deref()
-                    .map(|schema| subset::for_openai(schema, *strict, to));
+                    .map(|schema| subset::arguments_for_openai(schema, *strict, to));
                 let (parameters, kept) = fitted.map_or((None, *strict), |(a, b)| (Some(a), b));
                 if kept != *strict {
                     to.drop(*at, Field::ToolStrict);

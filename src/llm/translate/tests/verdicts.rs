@@ -558,3 +558,65 @@ fn what_a_model_shall_continue_does_not_end_in_white_space() {
         assert_eq!(sent["messages"][1]["content"][0]["text"], "Roses are");
     }
 }
+
+#[test]
+fn a_tool_of_an_mcp_server_with_a_choice_at_its_root_is_taken() {
+    let schema = r#"{"type":"object","anyOf":[{"properties":{"a":{"type":"string"}},"required":["a"]},
+        {"properties":{"b":{"type":"string"}},"required":["b"]}]}"#;
+    let chat = format!(
+        r#"{{"max_tokens":100,"messages":[{{"role":"user","content":"Hi"}}],
+        "tools":[{{"type":"function","function":{{"name":"f","parameters":{schema}}}}}]}}"#
+    );
+    let messages = format!(
+        r#"{{"max_tokens":100,"messages":[{{"role":"user","content":"Hi"}}],
+        "tools":[{{"name":"f","input_schema":{schema}}}]}}"#
+    );
+    let sent = |client, provider, model, body: &str, at: &str| {
+        let asked = ask(client, provider, model, body.as_bytes()).unwrap();
+        let sent: Value = serde_json::from_slice(&asked.body).unwrap();
+        assert!(asked.dropped.is_empty(), "{model}");
+        sent.pointer(at).unwrap().clone()
+    };
+    for (client, provider, model, body, at) in [
+        (
+            CHAT,
+            MESSAGES,
+            "claude-opus-4-7",
+            &chat,
+            "/tools/0/input_schema",
+        ),
+        (
+            CHAT,
+            Dialect::BedrockConverse,
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            &chat,
+            "/toolConfig/tools/0/toolSpec/inputSchema/json",
+        ),
+        (
+            MESSAGES,
+            CHAT,
+            "gpt-5.1",
+            &messages,
+            "/tools/0/function/parameters",
+        ),
+        (
+            MESSAGES,
+            Dialect::OpenAiResponses,
+            "gpt-5.6",
+            &messages,
+            "/tools/0/parameters",
+        ),
+    ] {
+        let found = sent(client, provider, model, body, at);
+        assert_eq!(found.get("anyOf"), None, "{model}");
+        assert_eq!(found["properties"].as_object().unwrap().len(), 2, "{model}");
+    }
+    let as_it_is = sent(
+        CHAT,
+        Dialect::Gemini,
+        "gemini-3-pro",
+        &chat,
+        "/tools/0/functionDeclarations/0/parametersJsonSchema",
+    );
+    assert!(as_it_is["anyOf"].is_array());
+}
