@@ -22,6 +22,9 @@ pub(crate) enum Left {
 
 /// Runs this in a task of its own and waits for its outcome; `None` where there is none,
 /// after a defect or at the very end of the process.
+///
+/// The future of who waits holds the type of the work, however rare it is: deep work comes
+/// boxed, or the compiler does not get to the end of that type.
 pub(crate) async fn apart<T: Send + 'static>(
     left: Left,
     work: impl Future<Output = T> + Send + 'static,

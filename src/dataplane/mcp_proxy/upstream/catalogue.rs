@@ -152,7 +152,7 @@ impl Upstream {
             false => party.clone(),
         };
         let upstream = Arc::clone(self);
-        let reading = async move { upstream.read_at(&shelf, kind, &party, since).await };
+        let reading = Box::pin(async move { upstream.read_at(&shelf, kind, &party, since).await });
         let outcome = apart(Left::Ends(PATIENCE), reading).await;
         outcome.unwrap_or(Err(UpstreamError::Cut))
     }

@@ -251,7 +251,7 @@ impl Upstream {
             return Ok(lane);
         }
         let (upstream, clock) = (Arc::clone(self), clock.clone());
-        let opening = async move { upstream.open_shared(client, &clock).await };
+        let opening = Box::pin(async move { upstream.open_shared(client, &clock).await });
         let outcome = apart(Left::Ends(catalogue::PATIENCE), opening).await;
         outcome.unwrap_or(Err(UpstreamError::Cut))
     }

@@ -141,7 +141,7 @@ impl Upstream {
         }
         let (upstream, live) = (Arc::clone(self), Arc::clone(live));
         let clock = clock.clone();
-        let opening = async move { upstream.open_own(&live, &clock).await };
+        let opening = Box::pin(async move { upstream.open_own(&live, &clock).await });
         let outcome = apart(Left::Ends(catalogue::PATIENCE), opening).await;
         outcome.unwrap_or(Err(UpstreamError::Cut))
     }
