@@ -440,12 +440,12 @@ async fn a_program_that_answers_and_ends_is_started_after_longer_and_longer_paus
     for pause in [1, 2, 4] {
         let before = started();
         assert!(pool.open("{}").await.unwrap().session.is_some());
-        while tested.shim.children() > 0 {
-            tokio::task::yield_now().await;
-        }
-        while !pool.held().is_waiting() {
-            tokio::task::yield_now().await;
-        }
+        let pauses = async {
+            while tested.shim.children() > 0 || !pool.held().is_waiting() {
+                tokio::task::yield_now().await;
+            }
+        };
+        agentkube_testkit::within("it ended, and a pause began", pauses).await;
         tokio::time::pause();
         tokio::time::advance(Duration::from_millis(pause * 1000 - 900)).await;
         let refused = pool.open("{}").await.err().unwrap().to_string();
