@@ -30,6 +30,16 @@ EMBEDDINGS = [
     {"embeddings": [{"values": [1]}], "usageMetadata": {"promptTokenCount": 2}},
     {"predictions": [{"embeddings": {"values": [1], "statistics": {"token_count": 4.0}}}]},
 ]
+# What a provider may answer over HTTP/1.1: the forms of targets/http1.rs.
+HEADS = [
+    "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+    "HTTP/1.1 200 OK\r\nconnection: keep-alive, close\r\ncontent-length: 5, 5\r\n\r\nhello",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 Not Found\r\nset-cookie: a\r\n\r\nuntil the end",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nx: y\r\n\r\n",
+    "HTTP/1.1 200\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\nA \r\n0123456789\r\n0\r\n\r\nH",
+    "\r\nHTTP/1.1 204 No Content\ncontent-length: 1\n\n",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+]
 
 
 def write(folder, target, head, body):
@@ -107,6 +117,9 @@ def main():
             for client in every:
                 for said in {body, lines}:
                     write(folder, "stream", (client, place), said)
+    for body in HEADS:
+        for method in range(2):
+            write(folder, "http1", (method, 0), body.encode())
     for body in EMBEDDINGS:
         for form in range(3):
             for model in range(5):

@@ -65,7 +65,11 @@ impl Script {
     fn new(pieces: impl IntoIterator<Item = Bytes>, then: Then) -> Self {
         Self {
             asked: false,
-            pieces: pieces.into_iter().collect(),
+            // To read nothing would be the end.
+            pieces: pieces
+                .into_iter()
+                .filter(|piece| !piece.is_empty())
+                .collect(),
             then,
         }
     }
