@@ -8,6 +8,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::Error;
 use super::head::{MAX_HEADERS, may_end};
 
+/// A chunk that is moved to the one before it is no longer.
+const SMALL: usize = 4 * 1024;
+
 /// A chunk's extensions, which mean nothing to us, are no longer.
 const MAX_EXTENSIONS: usize = 16 * 1024;
 
@@ -66,41 +69,47 @@ impl Chunked {
         Self { at: At::Size(None) }
     }
 
-    /// Data as it has come; not all of a chunk, if that is not there.
+    /// Data as it has come; not all of a chunk, if that is not there. Small chunks that
+    /// came together are moved together: a piece costs more on its way than a copy.
     pub(super) fn take(&mut self, buf: &mut BytesMut) -> Result<Option<Bytes>, Error> {
         self.look_ahead(buf);
-        match self.at {
-            At::Bad(wrong) => Err(wrong.into()),
-            At::Data(left) if !buf.is_empty() => {
-                let here = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
-                let data = buf.split_to(here).freeze();
-                self.at = match left - here as u64 {
-                    0 => At::DataEnd,
-                    left => At::Data(left),
-                };
-                self.look_ahead(buf);
-                Ok(Some(data))
+        let (mut read, mut data) = (0, 0);
+        while let At::Data(left) = self.at {
+            let came = buf.len() - read;
+            let here = usize::try_from(left).map_or(came, |left| left.min(came));
+            if here == 0 || data > 0 && here > SMALL {
+                break;
             }
-            _ => Ok(None),
+            if read > data {
+                buf.copy_within(read..read + here, data);
+            }
+            read += here;
+            data += here;
+            self.at = match left - here as u64 {
+                0 => At::DataEnd,
+                left => At::Data(left),
+            };
+            read += self.at.read(buf.get(read..).unwrap_or_default());
         }
+        if data == 0 {
+            return match self.at {
+                At::Bad(wrong) => Err(wrong.into()),
+                _ => Ok(None),
+            };
+        }
+        let piece = buf.split_to(data).freeze();
+        buf.advance(read - data);
+        self.look_ahead(buf);
+        Ok(Some(piece))
     }
 
     /// Reads up to the next data, or the end.
     pub(super) fn look_ahead(&mut self, buf: &mut BytesMut) {
-        let mut read = 0;
-        let mut at = self.at;
-        for byte in buf.iter() {
-            match at.step(*byte) {
-                Some(next) => at = next,
-                None => break,
-            }
-            read += 1;
-        }
+        let read = self.at.read(buf);
         buf.advance(read);
-        if let At::Trailers(seen) = at {
-            at = trailers(buf, seen);
+        if let At::Trailers(seen) = self.at {
+            self.at = trailers(buf, seen);
         }
-        self.at = at;
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -109,6 +118,18 @@ impl Chunked {
 }
 
 impl At {
+    /// Reads what frames the data up to the next of it; how long that was.
+    fn read(&mut self, buf: &[u8]) -> usize {
+        let framing = buf.iter().take_while(|byte| match self.step(**byte) {
+            Some(next) => {
+                *self = next;
+                true
+            }
+            None => false,
+        });
+        framing.count()
+    }
+
     /// Where the next byte is behind this one; None when this one is not read here.
     fn step(self, byte: u8) -> Option<Self> {
         let wrong = |what| Self::Bad(Wrong::Chunk(what));

@@ -63,7 +63,6 @@ struct Found {
     status: StatusCode,
     version: Version,
     count: usize,
-    places: [Place; MAX_HEADERS],
 }
 
 impl Awaited {
@@ -81,12 +80,13 @@ impl Awaited {
         buf: &mut BytesMut,
         spare: &mut HeaderMap,
     ) -> Result<Option<Head>, Error> {
+        let mut places = [Place::default(); MAX_HEADERS];
         loop {
             self.skip_empty_lines(buf)?;
             if self.seen > SHORT && !may_end(buf, self.seen) {
                 return self.partial(buf);
             }
-            let Some(found) = find(buf)? else {
+            let Some(found) = find(buf, &mut places)? else {
                 return self.partial(buf);
             };
             self.seen = 0;
@@ -97,7 +97,8 @@ impl Awaited {
                 return Err(Error::Upgrade);
             }
             if !found.status.is_informational() {
-                return self.finish(buf, &found, take(spare)).map(Some);
+                let places = places.get(..found.count).unwrap_or_default();
+                return self.finish(buf, &found, places, take(spare)).map(Some);
             }
             self.interim += 1;
             if self.interim > MAX_INTERIM {
@@ -136,13 +137,14 @@ impl Awaited {
         &self,
         buf: &mut BytesMut,
         found: &Found,
+        places: &[Place],
         mut headers: HeaderMap,
     ) -> Result<Head, Error> {
         let bytes = buf.split_to(found.len).freeze();
         let mut fields = Fields::default();
         headers.clear();
-        headers.reserve(found.count);
-        for place in found.places.iter().take(found.count) {
+        headers.reserve(places.len());
+        for place in places {
             let name = bytes.get(range(place.name)).unwrap_or_default();
             let name = HeaderName::from_bytes(name).map_err(|_| httparse::Error::HeaderName)?;
             // It keeps what was read, of which a head is the larger part or a small one
@@ -166,8 +168,8 @@ impl Awaited {
     }
 }
 
-/// Takes a head apart; None when it is not whole.
-fn find(buf: &[u8]) -> Result<Option<Found>, Error> {
+/// Takes a head apart, its headers into places; None when it is not whole.
+fn find(buf: &[u8], places: &mut [Place; MAX_HEADERS]) -> Result<Option<Found>, Error> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut answer = httparse::Response::new(&mut []);
     let read = ParserConfig::default().parse_response_with_uninit_headers(
@@ -184,18 +186,17 @@ fn find(buf: &[u8]) -> Result<Option<Found>, Error> {
         Some(0) => Version::HTTP_10,
         _ => Version::HTTP_11,
     };
-    let mut found = Found {
-        len,
-        status,
-        version,
-        count: answer.headers.len(),
-        places: [Place::default(); MAX_HEADERS],
-    };
-    for (place, field) in found.places.iter_mut().zip(answer.headers.iter()) {
+    let count = answer.headers.len();
+    for (place, field) in places.iter_mut().zip(answer.headers.iter()) {
         place.name = place_of(field.name.as_bytes(), buf)?;
         place.value = place_of(field.value, buf)?;
     }
-    Ok(Some(found))
+    Ok(Some(Found {
+        len,
+        status,
+        version,
+        count,
+    }))
 }
 
 /// Where a part of it is.

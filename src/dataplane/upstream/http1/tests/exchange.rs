@@ -234,3 +234,23 @@ async fn a_request_that_asks_to_close_gives_no_connection_back() {
     assert!(connection.is_ended());
     assert!(!connection.settle());
 }
+
+#[tokio::test]
+async fn small_chunks_that_came_together_are_one_piece() {
+    let (ours, mut peer) = duplex(64 * ROOM);
+    let mut connection = Connection::new(ours);
+    ask(&mut connection, Bytes::new()).await;
+    let large = "x".repeat(5_000);
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let text = format!("{chunked}1\r\na\r\n2;x\r\nbc\r\n1388\r\n{large}\r\n4\r\nde");
+    peer.write_all(text.as_bytes()).await.unwrap();
+    head(&mut connection).await.unwrap();
+    for expected in ["abc", &format!("{large}de")] {
+        let piece = poll_fn(|cx| connection.poll_data(cx)).await;
+        assert_eq!(piece.unwrap().unwrap(), expected);
+    }
+    peer.write_all(b"fg\r\n0\r\n\r\n").await.unwrap();
+    let piece = poll_fn(|cx| connection.poll_data(cx)).await;
+    assert_eq!(piece.unwrap().unwrap(), "fg");
+    assert!(connection.is_ended() && connection.settle());
+}
