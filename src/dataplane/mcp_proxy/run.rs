@@ -61,14 +61,17 @@ pub async fn run_proxy(
             proxy.listens_on(address);
         }
         let service = proxy.service();
+        // Calls under way are cancelled through other replicas while they drain.
+        let worked = Drain::new(drain.grace());
         let replicas = TaskTracker::new();
         if let Some((listener, home)) = relay {
             proxy.lives_at(home);
-            replicas.spawn(serve(listener, proxy.relayed(), drain.clone()));
+            replicas.spawn(serve(listener, proxy.relayed(), worked.clone()));
         }
         replicas.close();
         tasks.spawn(proxy.follow(drain.clone()));
         serve(traffic, service, drain).await;
+        worked.start();
         replicas.wait().await;
     }
     programs.stopped().await;

@@ -98,7 +98,10 @@ where
     let letter = Letter::open(sealer, &object, request.headers());
     let letter = letter.ok_or(ProxyError::NoReplica)?;
     let is_told = letter.to == tag_of(here.address);
-    if !is_told && letter.to != here.pod {
+    // A session that lives in a Pod goes with it. What is told concerns calls that the
+    // Pod still works on.
+    let is_handed_on = letter.to == here.pod && !state.closing.is_cancelled();
+    if !is_told && !is_handed_on {
         return Err(ProxyError::NoReplica);
     }
     if !state.relays.admits(&letter) {

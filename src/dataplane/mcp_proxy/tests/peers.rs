@@ -349,3 +349,18 @@ async fn what_is_followed_at_a_legacy_upstream_is_followed_again_by_the_replica_
     );
     stop([one, other]).await;
 }
+
+#[tokio::test]
+async fn a_call_of_a_replica_that_drains_is_cancelled_through_another() {
+    let server = stalling(Spec::modern(&["slow"])).start().await;
+    let (one, other) = two(&server).await;
+    let sitting = one.tested.open(json!({})).await;
+    let mut body = call(&sitting, "slow").await;
+    next(&mut body).await;
+    let drain = Drain::new(Duration::ZERO);
+    drain.start();
+    one.tested.proxy.clone().follow(drain).await;
+    cancel(&sitting.at(&other.tested), "client-1").await;
+    ends(body).await;
+    stop([one, other]).await;
+}

@@ -250,6 +250,19 @@ async fn a_pod_that_is_gone_is_404_and_the_client_initialises_again() {
 }
 
 #[tokio::test]
+async fn a_pod_that_drains_takes_nothing_on_for_its_sessions() {
+    let (one, other) = two_pods().await;
+    let sitting = one.tested.open(json!({})).await;
+    let drain = Drain::new(Duration::ZERO);
+    drain.start();
+    one.tested.proxy.clone().follow(drain).await;
+    let there = sitting.at(&other.tested);
+    assert_eq!(there.ask("ping", json!({})).await.status, 404);
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
 async fn a_pod_that_is_busy_is_503_and_its_sessions_are_not_gone() {
     let mut plan = plan(vec![program()]);
     plan.alone = false;
