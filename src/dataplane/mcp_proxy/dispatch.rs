@@ -79,10 +79,12 @@ async fn request(
         }
         Method::Ping => return Reply::result(id, "{}"),
         Method::List(kind) => return lists::answer(caller, message, id, kind).await,
-        Method::SetLevel => return in_session::set_level(caller, message, id).await,
+        Method::SetLevel => {
+            return Box::pin(in_session::set_level(caller, message, id)).await;
+        }
         Method::Subscribe | Method::Unsubscribe => {
             let follows = method == Method::Subscribe;
-            match in_session::subscription(caller, message, follows).await {
+            match Box::pin(in_session::subscription(caller, message, follows)).await {
                 Ok(None) => return Reply::result(id, "{}"),
                 Ok(Some(found)) => Ok(found),
                 Err(error) => Err(error),
