@@ -17,7 +17,10 @@ fn main() {
 
 /// The glibc of this machine, which is linked statically.
 fn glibc() -> Option<(u32, u32)> {
-    let told = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+    let told = Command::new("getconf")
+        .arg("GNU_LIBC_VERSION")
+        .output()
+        .ok()?;
     let told = String::from_utf8(told.stdout).ok()?;
     let (major, minor) = told.trim().strip_prefix("glibc ")?.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
