@@ -195,7 +195,6 @@ impl<C> Exchange<'_, C> {
         self.settlement.first_token();
         let settlement = self.settlement.take();
         let idle = self.upstream.spec.timeouts.idle;
-        self.clock.restart(idle);
         Ok(StreamBody::body(body, tap, self.clock, idle, settlement))
     }
 

@@ -20,11 +20,12 @@ impl Betas {
         let names = values
             .filter_map(|value| value.to_str().ok())
             .flat_map(|text| text.split(','));
-        let mut known: Vec<&str> = names
-            .filter_map(|name| self.0.get(name.trim()))
-            .map(String::as_str)
-            .collect();
-        known.dedup();
+        let mut known: Vec<&str> = Vec::new();
+        for name in names.filter_map(|name| self.0.get(name.trim())) {
+            if !known.contains(&name.as_str()) {
+                known.push(name);
+            }
+        }
         let value = HeaderValue::from_str(&known.join(",")).ok();
         match value.filter(|value| !value.is_empty()) {
             Some(value) => {
@@ -58,6 +59,8 @@ mod tests {
         let found = passed(&known, &["a, x,b", "y,b"]);
         assert_eq!(found.as_deref(), Some("a,bb"));
         assert_eq!(passed(&known, &["x"]), None);
+        let twice = passed(&[("a", "c"), ("b", "d"), ("x", "c")], &["a,b,x"]);
+        assert_eq!(twice.as_deref(), Some("c,d"));
         assert_eq!(passed(&known, &[]), None);
         assert_eq!(passed(&[], &["a"]), None);
     }

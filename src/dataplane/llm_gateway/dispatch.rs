@@ -103,7 +103,7 @@ pub(super) async fn dispatch<D: Dial>(
                     Ok(Ok(response)) => return Ok(response),
                     Ok(Err(failed)) => Why::Failed(failed),
                     // Here nobody knows the model; elsewhere somebody may.
-                    Err(refusal) if is_unknown && !is_last => {
+                    Err(refusal) if is_unknown => {
                         unknown.get_or_insert(refusal);
                         continue;
                     }
@@ -121,8 +121,11 @@ pub(super) async fn dispatch<D: Dial>(
             break;
         }
     }
-    let refused = unknown.or(unsayable.map(GatewayError::from));
-    match refused.filter(|_| tried.is_empty()) {
+    // Who knows it may be back later.
+    let may_know = |(_, why): &(String, Why)| !matches!(why, Why::NoCredentials(_));
+    let unknown = unknown.filter(|_| !tried.iter().any(may_know));
+    let unsayable = unsayable.filter(|_| tried.is_empty());
+    match unknown.or(unsayable.map(GatewayError::from)) {
         Some(error) => Err(error),
         None => Err(GatewayError::Exhausted(Exhausted {
             model: Arc::clone(&call.route.model),

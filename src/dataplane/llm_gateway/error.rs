@@ -146,8 +146,8 @@ pub(super) fn plain(error: &ApiError, dialect: Dialect) -> Response<Body> {
 /// The provider speaks the client's dialect: its own words are the best ones.
 fn refused(failed: Failed, dialect: Dialect) -> Response<Body> {
     let Some(refusal) = failed.refusal else {
-        let ours = || Box::new(ApiError::new(failed.kind.error(), failed.what));
-        return plain(&failed.told.unwrap_or_else(ours), dialect);
+        let ours = || ApiError::new(failed.kind.error(), failed.what);
+        return plain(&failed.told.map_or_else(ours, |told| told.0), dialect);
     };
     let Refusal {
         status,

@@ -1,5 +1,6 @@
 //! One attempt that failed: what routing makes of it, and what people read.
 
+use std::fmt;
 use std::time::Duration;
 
 use agentkube_llm::{ApiError, ErrorKind, Failure, FailureKind};
@@ -21,11 +22,20 @@ pub(super) struct Failed {
     /// The provider's refusal, to be passed on when it is the client's fault.
     pub(super) refusal: Option<Box<Refusal>>,
     /// The same in the provider's words, for the client only.
-    pub(super) told: Option<Box<ApiError>>,
+    pub(super) told: Option<Box<Told>>,
     /// It refuses this model, or this request, and says nothing about the next.
     forbidden: bool,
     /// It does not take the thoughts that it was given back.
     pub(super) refuses_thoughts: bool,
+}
+
+/// What a client is told of a refusal. Providers quote prompts, so it is not printed.
+pub(super) struct Told(pub(super) ApiError);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told(…)")
+    }
 }
 
 /// The kinds of failure that routing tells apart.
@@ -90,7 +100,7 @@ impl Failed {
             told: failure
                 .message
                 .is_some()
-                .then(|| Box::new(failure.to_error())),
+                .then(|| Box::new(Told(failure.to_error()))),
             forbidden: status == StatusCode::FORBIDDEN,
             ..Self::new(kind, kind.sentence(&said, &spec.credentials))
         }
@@ -117,7 +127,7 @@ impl Failed {
             self.refusal = None;
         }
         let told = self.told.as_ref();
-        if told.is_some_and(|told| key.is_quoted_in(told.message().as_bytes())) {
+        if told.is_some_and(|told| key.is_quoted_in(told.0.message().as_bytes())) {
             self.told = None;
         }
         self

@@ -53,7 +53,7 @@ where
         settlement: Settlement,
     ) -> Body {
         let tally = Tally::default();
-        let mut body = Body::stream(Self {
+        let mut stream = Self {
             tally: tally.clone(),
             upstream: Some(upstream),
             tap,
@@ -61,18 +61,28 @@ where
             idle,
             settlement,
             done: false,
-        });
+        };
+        // The terminator may have come with the first event.
+        stream.clock.restart(stream.patience());
+        let mut body = Body::stream(stream);
         body.count_by(tally);
         body
     }
 
+    /// How long to wait for what comes next.
+    fn patience(&self) -> Duration {
+        if self.tap.terminated() {
+            LINGER
+        } else {
+            self.idle
+        }
+    }
+
     fn took(&mut self, chunk: Bytes) {
-        let wait = match self.tap.feed(chunk) {
-            Ok(()) if self.tap.terminated() => LINGER,
-            Ok(()) => self.idle,
-            Err(_) => return self.end(End::Cut),
-        };
-        self.clock.restart(wait);
+        match self.tap.feed(chunk) {
+            Ok(()) => self.clock.restart(self.patience()),
+            Err(_) => self.end(End::Cut),
+        }
     }
 
     /// The upstream's body ended; what the client still has to be told is in the

@@ -1,5 +1,6 @@
 //! What a client is told: the items of an answer, and the response around them.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -166,11 +167,7 @@ impl Kind {
                 name,
                 arguments,
                 ..
-            } => {
-                let mut call = Self::call(id, name, whole(arguments), reply);
-                call.conclude();
-                call
-            }
+            } => Self::call(id, name, whole(arguments), reply),
             Content::Media(_) | Content::Other(_) | Content::ToolResult { .. } => return None,
         })
     }
@@ -187,21 +184,26 @@ impl Kind {
         }
     }
 
-    /// All of it was said: what a custom tool was given is its one argument.
-    pub(super) fn conclude(&mut self) {
+    /// All that there is of it was said: what a custom tool was given is its one
+    /// argument. False where that breaks off, which plain text does not show.
+    pub(super) fn conclude(&mut self) -> bool {
         #[derive(Deserialize)]
         struct Given {
             input: String,
         }
-        if let Self::Call {
+        let Self::Call {
             custom: true,
             arguments,
             ..
         } = self
-            && let Ok(given) = serde_json::from_str::<Given>(arguments)
-        {
-            *arguments = given.input;
+        else {
+            return true;
+        };
+        match serde_json::from_str::<Given>(arguments) {
+            Ok(given) => *arguments = given.input,
+            Err(_) => return serde_json::from_str::<IgnoredAny>(arguments).is_ok(),
         }
+        true
     }
 }
 
@@ -229,8 +231,8 @@ impl Item {
         let kinds = content.iter().filter_map(|it| Kind::of(it, reply));
         let items = kinds.enumerate();
         items
-            .map(|(nth, kind)| Self {
-                done: true,
+            .map(|(nth, mut kind)| Self {
+                done: kind.conclude(),
                 ..Self::new(kind, response, nth)
             })
             .collect()

@@ -208,8 +208,10 @@ impl Writer {
         let (Some(open), Some(item)) = (self.open.take(), self.items.last_mut()) else {
             return;
         };
-        item.done = true;
-        item.kind.conclude();
+        item.done = item.kind.conclude();
+        if !item.done {
+            return;
+        }
         match &mut item.kind {
             Kind::Call {
                 arguments,

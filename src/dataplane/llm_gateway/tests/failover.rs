@@ -114,13 +114,31 @@ async fn a_bad_request_is_passed_on_as_it_is_and_never_retried() {
     assert!(second.requests().is_empty());
 }
 
+fn missing(_: &agentkube_testkit::Request) -> Reply {
+    let message = "The API deployment for this resource does not exist.";
+    let error = json!({"code": "DeploymentNotFound", "message": message});
+    Reply::json(404, &json!({"error": error}))
+}
+
+#[tokio::test]
+async fn who_does_not_know_the_model_does_not_hide_who_is_down() {
+    let down = || Upstream::start(|_| Reply::text(503, "text/plain", "no"));
+    let unknowing = || Upstream::start(missing);
+    for (first, second) in [
+        (down().await, unknowing().await),
+        (unknowing().await, down().await),
+    ] {
+        let mut other = openai("other", &second);
+        other.priority = 2;
+        let mut plan = plan(vec![openai("primary", &first), other]);
+        plan.routing.retries.attempts = 0;
+        let answer = Rig::new(plan).await.chat("gpt-5.1").await;
+        assert!(answer.status.is_server_error(), "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn an_upstream_that_does_not_know_the_model_is_passed_over() {
-    let missing = |_: &agentkube_testkit::Request| {
-        let message = "The API deployment for this resource does not exist.";
-        let error = json!({"code": "DeploymentNotFound", "message": message});
-        Reply::json(404, &json!({"error": error}))
-    };
     let (first, second, mut plan) = two(missing).await;
     plan.routing.retries.attempts = 2;
     let answer = Rig::new(plan).await.chat_stream("gpt-5.1").await;

@@ -204,7 +204,9 @@ impl Wire {
         clock: Clock,
     ) -> Result<Answered, UpstreamError> {
         let (head, body) = response.into_parts();
-        let session = head.headers.get(header::SESSION_ID).cloned();
+        // It is kept for long, and is a part of all that was read with it.
+        let session = head.headers.get(header::SESSION_ID);
+        let session = session.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
         let done = |answer| Answered {
             answer,
             status: head.status,

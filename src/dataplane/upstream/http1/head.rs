@@ -20,8 +20,8 @@ pub(super) const MAX_HEADERS: usize = 100;
 pub(super) const MAX_HEAD: usize = 64 * 1024 - 1;
 
 /// One that comes every few seconds shows that a long answer is worked on (103 comes
-/// once, 102 from time to time).
-const MAX_INTERIM: u32 = 100;
+/// once, 102 from time to time): for hours.
+const MAX_INTERIM: u32 = 10_000;
 
 /// Up to here, what has come of a head is read anew with each piece; then only when it
 /// may be whole, so that many small pieces cost no more than large ones.

@@ -343,6 +343,21 @@ fn a_custom_tool_is_called_with_plain_text() {
     let completed = &of("response.completed")["response"]["output"][0];
     assert_eq!(completed["type"], "custom_tool_call");
     assert!(!seen.contains("function_call_arguments"), "{seen}");
+    // Cut by the limit of tokens: plain text would not show it.
+    let cut = stream
+        .replace(
+            &json!(&called[12..]).to_string(),
+            &json!("*** Begin").to_string(),
+        )
+        .replace(
+            "\"stop_reason\":\"tool_use\"",
+            "\"stop_reason\":\"max_tokens\"",
+        );
+    let tap = translator.stream(&asked.context, TapOptions::default());
+    let seen = watch(tap, &[cut.as_bytes()], End::Clean).all();
+    assert!(seen.contains("response.incomplete"), "{seen}");
+    assert!(!seen.contains("*** Begin"), "{seen}");
+    assert!(!seen.contains("custom_tool_call_input.done"), "{seen}");
     // And back again: `custom_tool_call` and its output are read as before.
     let again = json!({"input": [
         {"type": "message", "role": "user", "content": "Edit a."},

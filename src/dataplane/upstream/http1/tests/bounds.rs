@@ -70,10 +70,10 @@ fn interim_answers_end() {
     let interim = "HTTP/1.1 102 Processing\r\n\r\n";
     let last = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     ends(
-        &format!("{}{last}", interim.repeat(100)),
+        &format!("{}{last}", interim.repeat(10_000)),
         &End::Whole { kept: true },
     );
-    refused(&interim.repeat(101), "too many interim answers");
+    refused(&interim.repeat(10_001), "too many interim answers");
 }
 
 #[test]
