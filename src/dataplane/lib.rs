@@ -12,9 +12,6 @@
 //! A plane is a [`source::PlanWatch`] turned into a tower service by
 //! `llm_gateway::Gateway` or `mcp_proxy`, and served by [`edge::serve`].
 
-// Futures within futures: the layout of the outermost one is that many queries deep when
-// they are optimised.
-#![recursion_limit = "256"]
 #![cfg_attr(
     test,
     allow(
