@@ -140,6 +140,13 @@ impl Text<'_> {
         self.at += rest.iter().position(ends).unwrap_or(rest.len());
     }
 
+    /// Behind what opens and closes nothing.
+    fn nested(&mut self) {
+        let rest = self.json.get(self.at..).unwrap_or_default();
+        let ends = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']');
+        self.at += rest.iter().position(ends).unwrap_or(rest.len());
+    }
+
     fn value(&mut self) -> Result<(), NoObject> {
         let start = self.at;
         let mut depth = 0_usize;
@@ -163,7 +170,11 @@ impl Text<'_> {
                 }
                 Some(_) => {
                     self.at += 1;
-                    self.plain();
+                    if depth == 0 {
+                        self.plain();
+                    } else {
+                        self.nested();
+                    }
                     continue;
                 }
                 None => return Err(NoObject),
