@@ -11,7 +11,7 @@ use agentkube_mcp::method::{ListKind, Method};
 use agentkube_mcp::{Era, ErrorObject, Id, Message, error, json};
 
 use super::dispatch::{Caller, failure, upstream_failure};
-use super::read::{Read, read};
+use super::read::{Read, shown};
 use super::reply::Reply;
 
 /// Answers a list request: the lists of all upstreams in the order of the plan,
@@ -37,7 +37,7 @@ pub(super) async fn answer(
     let lists = join_all(
         upstreams
             .iter()
-            .map(|upstream| read(caller, upstream, kind, now)),
+            .map(|upstream| shown(caller, upstream, kind, now)),
     )
     .await;
     if let Some(reply) = nothing_read(caller, id, kind, &lists) {

@@ -13,7 +13,7 @@ use agentkube_mcp::{Era, ErrorObject, Message, error, json};
 use super::dispatch::{Caller, upstream_error};
 use super::read::{Read, read};
 use super::serving::Serving;
-use super::upstream::{Catalogue, Entry, Upstream};
+use super::upstream::{Catalogue, Entry, Upstream, UpstreamError};
 
 /// A list that is younger than this is not read again for a name that it does
 /// not hold, so that calls of unknown tools are not amplified.
@@ -175,7 +175,10 @@ async fn owner<'s>(
                 unread = unread.or(Some(upstream_error(&upstream.name, &error)));
                 // What it had before it went away it is still asked for.
                 let known = upstream.known(kind, caller.party);
-                if known.is_none() && kind != ListKind::Resources {
+                // One that is slow is there, and may have got the name since.
+                let is_slow = matches!(error, UpstreamError::Slow(_));
+                let may_have = known.as_ref().is_none_or(|it| is_slow && !has(it));
+                if may_have && kind != ListKind::Resources {
                     // It may have the name, and comes before the others: what is meant
                     // for it, arguments and all, goes to none of them.
                     break;

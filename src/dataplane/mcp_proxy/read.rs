@@ -16,8 +16,8 @@ const AMONG_OTHERS: Duration = Duration::from_secs(20);
 /// A list, or why there is none.
 pub(super) type Read = Result<Arc<Catalogue>, UpstreamError>;
 
-/// The list as it was asked for at `since` or later; of an upstream that takes long,
-/// and is not the only one, as it was read before.
+/// The list as it was asked for at `since` or later; [`UpstreamError::Slow`] of an upstream
+/// that takes long and is not the only one.
 pub(super) async fn read(
     caller: &Caller<'_>,
     upstream: &Arc<Upstream>,
@@ -31,10 +31,21 @@ pub(super) async fn read(
     if let Ok(read) = timeout(AMONG_OTHERS, reading).await {
         return read;
     }
-    upstream.known(kind, caller.party).ok_or_else(|| {
-        if kind == ListKind::Tools {
-            upstream.note_missed();
-        }
-        UpstreamError::Slow(AMONG_OTHERS)
-    })
+    if kind == ListKind::Tools && upstream.known(kind, caller.party).is_none() {
+        upstream.note_missed();
+    }
+    Err(UpstreamError::Slow(AMONG_OTHERS))
+}
+
+/// The same, to be shown: of an upstream that takes long the list as it was read before.
+pub(super) async fn shown(
+    caller: &Caller<'_>,
+    upstream: &Arc<Upstream>,
+    kind: ListKind,
+    since: Instant,
+) -> Read {
+    match read(caller, upstream, kind, since).await {
+        Err(slow @ UpstreamError::Slow(_)) => upstream.known(kind, caller.party).ok_or(slow),
+        read => read,
+    }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use agentkube_plan::NamePrefix;
-use agentkube_testkit::{Reply, Upstream};
+use agentkube_testkit::{Gate, Reply, Upstream};
 use serde_json::json;
 
 use super::kit::{Tested, over, plan, serve, upstream};
-use super::server::{Spec, ToolServer, response};
+use super::server::{Spec, ToolServer, event, response, tools};
 
 #[tokio::test]
 async fn lists_are_merged_with_prefixes_in_the_order_of_the_plan() {
@@ -376,6 +376,74 @@ async fn while_an_upstream_is_down_its_names_are_not_shown_as_those_of_another()
     let call = proxy.legacy("tools/call", json!({"name": "play"})).await;
     assert_eq!(call.result()["content"][0]["text"], "play ran");
     assert_eq!(second.got("tools/call").len(), 1);
+}
+
+/// Lets time pass, but for what is under way meanwhile.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+/// A server whose list has three pages, each behind a gate while the switch is on.
+async fn with_gates(gates: [Gate; 3], switch: Arc<AtomicBool>) -> Upstream {
+    let (script, _) = Spec::legacy(&[]).script();
+    Upstream::start(move |request| {
+        if request.method != "POST" || request.json()["method"] != "tools/list" {
+            return script(request);
+        }
+        let message = request.json();
+        let cursor = message["params"]["cursor"].as_str();
+        let page: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let mut result = json!({"tools": tools(&[["one", "two", "three"][page]])});
+        if page < 2 {
+            result["nextCursor"] = (page + 1).to_string().into();
+        }
+        let reply = match switch.load(Ordering::SeqCst) {
+            true => Reply::sse().gate(&gates[page]),
+            false => Reply::sse(),
+        };
+        reply.chunk(event(&response(&message, &result)))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_a_slow_upstream_may_have_got_since_is_not_unknown_and_goes_to_no_other() {
+    let gates = [Gate::new(), Gate::new(), Gate::new()];
+    let is_slow = Arc::<AtomicBool>::default();
+    let first = with_gates(gates.clone(), Arc::clone(&is_slow)).await;
+    let second = Spec::legacy(&["play"]).start().await;
+    let mut plan = plan(vec![
+        upstream("a", &first.url("/mcp")),
+        upstream("b", &second.endpoint()),
+    ]);
+    plan.tool_names.prefix = NamePrefix::Never;
+    let proxy = serve(plan).await;
+    assert_eq!(proxy.tool_names().await.len(), 4);
+    second.add("new");
+    is_slow.store(true, Ordering::SeqCst);
+    // A list that was read a moment ago is not read again.
+    pass(2).await;
+    // No page takes too long, and all of them do.
+    let pages = async {
+        for (gate, seconds) in gates.iter().zip([9, 9, 3]) {
+            gate.reached().await;
+            pass(seconds).await;
+            if seconds > 3 {
+                gate.open();
+            }
+        }
+    };
+    let call = proxy.legacy("tools/call", json!({"name": "new"}));
+    let (refused, ()) = tokio::join!(call, pages);
+    let text = refused.error_text();
+    assert!(text.starts_with("upstream \"a\""), "{refused:?}");
+    assert!(second.got("tools/call").is_empty());
+    // What was known before is called as before.
+    let call = proxy.legacy("tools/call", json!({"name": "play"}));
+    assert_eq!(call.await.result()["content"][0]["text"], "play ran");
+    gates.iter().for_each(Gate::open);
 }
 
 #[tokio::test]
