@@ -16,7 +16,7 @@ use super::peer;
 use super::question;
 use super::reply::Reply;
 use super::serving::Serving;
-use super::sessions::{self, Level, Live};
+use super::sessions::Live;
 use super::tasks;
 use super::telling::{self, Teller, Word};
 use super::upstream::{Follow, Lane, MAX_FOLLOWED, Upstream, UpstreamError};
@@ -97,11 +97,7 @@ pub(super) async fn set_level(caller: &Caller<'_>, message: &Message<'_>, id: &I
     let Some(live) = caller.party.session() else {
         return needs_session(id);
     };
-    let chosen = Level {
-        level: level.into_owned(),
-        at: sessions::now(),
-    };
-    live.choose_level(chosen.clone());
+    let chosen = live.choose_level_now(level.into_owned());
     let teller = Teller::of_caller(caller);
     let told = async {
         if let Some(teller) = teller {
@@ -236,7 +232,7 @@ pub(super) fn notification(
             }
             if let (false, Some(request), Some(teller)) = (here, request, Teller::of_caller(caller))
             {
-                teller.tell_soon(Word::Cancelled {
+                teller.tell_soon(&Word::Cancelled {
                     request: request.to_owned(),
                     message: text(),
                 });

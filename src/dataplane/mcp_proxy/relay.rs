@@ -72,7 +72,7 @@ impl Followed {
     fn agreed(&self) {
         self.follow.agreed();
         if let Some((teller, word)) = self.told.clone() {
-            teller.tell_soon(word);
+            teller.tell_soon(&word);
         }
     }
 }

@@ -43,7 +43,7 @@ struct Ended {
 /// What this replica knows of one session.
 #[derive(Debug)]
 pub(super) struct Live {
-    tag: SessionTag,
+    pub(super) tag: SessionTag,
     /// The object and the client that it belongs to.
     owner: String,
     opened: u64,
@@ -62,7 +62,7 @@ pub(super) struct Live {
     stream: Mutex<Option<Open>>,
 }
 
-/// A log level, and when it was chosen: seconds since 1970.
+/// A log level, and when it was chosen: milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Level {
     pub(super) level: String,
@@ -125,6 +125,10 @@ pub(super) fn now() -> u64 {
     since_1970().as_secs()
 }
 
+fn now_in_milliseconds() -> u64 {
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+}
+
 fn since_1970() -> Duration {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default()
@@ -167,19 +171,37 @@ impl Sessions {
         (!ended).then_some(token)
     }
 
+    /// True for the id of a session of this owner that was ended here.
+    pub(super) fn has_ended(&self, sealer: &Sealer, owner: &str, id: &str) -> bool {
+        let plain = sealer.open(Purpose::Session, owner, id);
+        let token = plain.and_then(|plain| SessionToken::decode(&plain));
+        token.is_some_and(|token| locked(&self.ended).tags.contains(&token.tag))
+    }
+
     /// The session of an id that was opened.
     pub(super) fn find(&self, token: &SessionToken, owner: &str, limit: u32) -> Arc<Live> {
+        // Above the bound it is served all the same, and not remembered.
+        self.remembered(token, owner, limit)
+            .unwrap_or_else(|| Arc::new(Live::new(token, owner.to_owned())))
+    }
+
+    /// The same; `None` when there is no place for one more.
+    pub(super) fn remembered(
+        &self,
+        token: &SessionToken,
+        owner: &str,
+        limit: u32,
+    ) -> Option<Arc<Live>> {
         let mut all = locked(&self.live);
         if let Some(live) = all.get(&token.tag) {
             *locked(&live.used) = Instant::now();
-            return Arc::clone(live);
+            return Some(Arc::clone(live));
         }
-        let live = Arc::new(Live::new(token, owner.to_owned()));
-        // Above the bound it is served all the same, and not remembered.
-        if all.len() < limit as usize {
+        (all.len() < limit as usize).then(|| {
+            let live = Arc::new(Live::new(token, owner.to_owned()));
             all.insert(live.tag, Arc::clone(&live));
-        }
-        live
+            live
+        })
     }
 
     /// The session of an id that was opened, when it is known here.
@@ -332,6 +354,15 @@ impl Live {
         locked(&self.level).clone()
     }
 
+    /// The client chooses a log level here: after every one that is known, whatever the
+    /// clocks say.
+    pub(super) fn choose_level_now(&self, level: String) -> Level {
+        let mut chosen = locked(&self.level);
+        let after = chosen.as_ref().map_or(0, |it| it.at.saturating_add(1));
+        let at = now_in_milliseconds().max(after);
+        chosen.insert(Level { level, at }).clone()
+    }
+
     /// The client chose a log level, here or at another replica; the last one counts.
     pub(super) fn choose_level(&self, chosen: Level) {
         let mut level = locked(&self.level);
@@ -399,9 +430,8 @@ impl Live {
             Some(place) => place,
             None => Arc::new(begin()?),
         };
-        let at = since_1970().as_millis();
         let next = Open {
-            at: u64::try_from(at).unwrap_or(u64::MAX),
+            at: now_in_milliseconds(),
             replaced: CancellationToken::new(),
             place: Arc::downgrade(&place),
         };
@@ -481,6 +511,39 @@ mod tests {
         assert!(sessions.open(&sealer(), "me", &id).is_some());
         sessions.end(&live);
         assert!(sessions.open(&sealer(), "me", &id).is_none());
+    }
+
+    #[test]
+    fn the_level_that_was_chosen_last_counts_though_a_clock_is_behind() {
+        let sessions = Sessions::default();
+        let live = sessions
+            .begin(10, "me".to_owned(), Version::LATEST_LEGACY, "{}")
+            .unwrap();
+        let ahead = Level {
+            level: "debug".to_owned(),
+            at: now_in_milliseconds() + 60_000,
+        };
+        live.choose_level(ahead.clone());
+        let chosen = live.choose_level_now("error".to_owned());
+        // A word that comes late, or twice.
+        live.choose_level(ahead);
+        assert_eq!(live.chosen_level(), Some(chosen));
+        assert_eq!(live.level().as_deref(), Some("error"));
+    }
+
+    #[test]
+    fn a_session_for_which_there_is_no_place_is_served_and_not_remembered() {
+        let (one, other) = (Sessions::default(), Sessions::default());
+        let begin = |sessions: &Sessions| {
+            let live = sessions.begin(1, "me".to_owned(), Version::LATEST_LEGACY, "{}");
+            live.unwrap()
+        };
+        let (live, _full) = (begin(&one), begin(&other));
+        let id = one.seal(&sealer(), &live, None).unwrap();
+        let token = other.open(&sealer(), "me", &id).unwrap();
+        assert!(other.remembered(&token, "me", 1).is_none());
+        assert_eq!(other.find(&token, "me", 1).scope(), live.scope());
+        assert!(other.known(&token).is_none());
     }
 
     #[tokio::test(start_paused = true)]

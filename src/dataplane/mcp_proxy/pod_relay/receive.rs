@@ -181,9 +181,11 @@ where
     } = opened;
     let plan = &serving.loaded.plan;
     let object = plan.object.to_string();
-    let limit = usize::try_from(plan.limits.message_bytes);
-    let limit = limit.unwrap_or(usize::MAX).saturating_add(ADDED);
-    let body = collect(body, limit).await?;
+    let limit = match is_told {
+        true => tell::MAX_TOLD,
+        false => usize::try_from(plan.limits.message_bytes).unwrap_or(usize::MAX),
+    };
+    let body = collect(body, limit.saturating_add(ADDED)).await?;
     if is_told {
         let word = letter.body(&serving.sealer, &object, &body);
         let heard = word.zip(letter.session()).and_then(|(word, session)| {

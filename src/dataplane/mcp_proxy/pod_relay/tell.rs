@@ -19,8 +19,9 @@ use crate::mcp_proxy::serving::Serving;
 /// The path of words, which only says how they are counted.
 pub(super) const PATH: &str = "/told";
 
-/// Longest answer. What is told of a session is bounded well below it.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// Longest word, and longest answer, whatever a client's messages may be. What is told of
+/// a session is bounded well below it.
+pub(super) const MAX_TOLD: usize = 4 * 1024 * 1024;
 
 /// Why a replica was not told.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +48,9 @@ pub(in crate::mcp_proxy) async fn tell(
     to: SocketAddr,
     client: &str,
     session: &HeaderValue,
-    word: &[u8],
+    word: &Bytes,
 ) -> Result<Bytes, Untold> {
-    let mut request = Request::new(Bytes::copy_from_slice(word));
+    let mut request = Request::new(word.clone());
     let headers = request.headers_mut();
     headers.insert(header::SESSION_ID, session.clone());
     let letter = Letter::new(tag_of(to), client, &request).ok_or(Lost::Unsealed)?;
@@ -57,7 +58,7 @@ pub(in crate::mcp_proxy) async fn tell(
     if answer.status() != StatusCode::OK {
         return Err(Untold::Refused(answer.status()));
     }
-    let answer = collect(answer.into_body(), MAX_ANSWER).await?;
+    let answer = collect(answer.into_body(), MAX_TOLD).await?;
     let object = serving.loaded.plan.object.to_string();
     let answer = letter.open_answer(&serving.sealer, &object, &answer);
     answer.map(Bytes::from).ok_or(Untold::Unsealed)

@@ -12,7 +12,7 @@ use crate::mcp_proxy::sessions;
 
 /// Does what another replica was told by this client in the session of this id, and
 /// answers with what it asked for. `None` when that is no session of this client that
-/// is served here, or no word.
+/// is served here, no word, or there is no place to remember what it says.
 pub(in crate::mcp_proxy) fn hear(
     state: &State,
     serving: &Arc<Serving>,
@@ -23,11 +23,17 @@ pub(in crate::mcp_proxy) fn hear(
     let plan = &serving.loaded.plan;
     let owner = sessions::owner(&plan.object, client);
     // The id opens for its owner only, and the session is found by what is in it.
-    let token = state.sessions.open(&serving.sealer, &owner, session)?;
+    let Some(token) = state.sessions.open(&serving.sealer, &owner, session) else {
+        if !state.sessions.has_ended(&serving.sealer, &owner, session) {
+            return None;
+        }
+        return serde_json::to_vec(&Known::over()).ok();
+    };
     if token.home.is_some() {
         return None;
     }
-    let find = || state.sessions.find(&token, &owner, plan.limits.sessions);
+    let sessions = plan.limits.sessions;
+    let find = || state.sessions.remembered(&token, &owner, sessions);
     let mut answer = Known::default();
     match serde_json::from_slice(word).ok()? {
         Word::Cancelled { request, message } => {
@@ -40,9 +46,9 @@ pub(in crate::mcp_proxy) fn hear(
             upstream,
             uri,
             follows,
-        } => follow(&find(), serving, upstream, uri, follows),
-        Word::Known(known) => known.add_to(&find(), serving),
-        Word::Level(level) => find().choose_level(level),
+        } => follow(find()?.as_ref(), serving, upstream, uri, follows),
+        Word::Known(known) => known.add_to(find()?.as_ref(), serving),
+        Word::Level(level) => find()?.choose_level(level),
         Word::Streams { at } => {
             if let Some(live) = state.sessions.known(&token) {
                 live.leave_stream(at);

@@ -15,11 +15,13 @@
 //! Guarantees: a word is about the session whose id the client sent, and is taken
 //! only for the client that was authenticated; calls wait for nobody; all replicas are
 //! told at once and have 3 seconds; one that does not answer keeps nobody waiting for
-//! longer than half a second, keeps the others from nothing, and is counted.
+//! longer than half a second, keeps the others from nothing, and is counted; what is on its
+//! way is bounded, also for each client and session.
 
 mod found;
 mod hand_over;
 mod hear;
+mod pool;
 mod word;
 
 use std::net::SocketAddr;
@@ -27,14 +29,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentkube_mcp::header;
+use agentkube_mcp::session::SessionTag;
+use bytes::Bytes;
 use futures::future::join_all;
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use self::found::Found;
+use self::pool::{Most, Permit, Pool};
 use super::dispatch::Caller;
 use super::pod_relay;
 use super::proxy::State;
@@ -53,21 +57,39 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// So long a client waits for what it said to be known everywhere.
 const WAITED: Duration = Duration::from_millis(500);
 
-/// Words on their way at once. A client that cancels what nobody knows could else keep
-/// any number of connections busy.
-const MOST: usize = 256;
+/// Words on their way at once.
+const WORDS: Most = Most {
+    all: 256,
+    client: 192,
+    session: 64,
+};
+
+/// Cancellations on their way at once, for which nobody waits: a client that cancels what
+/// nobody knows could else keep any number of connections busy, and keep others from being
+/// told what counts for longer than a call.
+const CANCELLATIONS: Most = Most {
+    all: 128,
+    client: 64,
+    session: 8,
+};
+
+/// Bytes of a word that a client caused. Longer ones are not told: they are in memory once
+/// for each replica until it answers.
+const MAX_WORD: usize = 64 * 1024;
 
 /// What this replica needs to tell the others.
 pub(super) struct Telling {
     found: Found,
-    words: Arc<Semaphore>,
+    words: Arc<Pool>,
+    cancellations: Arc<Pool>,
 }
 
 impl Default for Telling {
     fn default() -> Self {
         Self {
             found: Found::default(),
-            words: Arc::new(Semaphore::new(MOST)),
+            words: Pool::new(WORDS),
+            cancellations: Pool::new(CANCELLATIONS),
         }
     }
 }
@@ -78,6 +100,7 @@ pub(super) struct Teller {
     state: Arc<State>,
     serving: Arc<Serving>,
     client: String,
+    tag: SessionTag,
     /// As the client sent it.
     session: HeaderValue,
     here: SocketAddr,
@@ -112,6 +135,7 @@ impl Teller {
             state: Arc::clone(state),
             serving: Arc::clone(serving),
             client: client.to_owned(),
+            tag: token.tag,
             session: session.clone(),
             here: here.address,
         })
@@ -139,6 +163,7 @@ impl Teller {
             state: Arc::clone(state),
             serving: Arc::clone(serving),
             client: live.client().to_owned(),
+            tag: live.tag,
             session: HeaderValue::try_from(id).ok()?,
             here,
         })
@@ -147,17 +172,17 @@ impl Teller {
     /// Tells all of them. Waits until they were told, but not for one that seems to be
     /// gone: it is told all the same, should it be there.
     pub(super) async fn tell(self, word: Word) {
-        if let Some(told) = self.tell_soon(word) {
+        if let Some(told) = self.tell_soon(&word) {
             // Without an answer in time it goes on.
             drop(timeout(WAITED, told).await);
         }
     }
 
     /// Tells all of them, while nobody waits.
-    pub(super) fn tell_soon(self, word: Word) -> Option<JoinHandle<()>> {
-        let permit = self.permit()?;
+    pub(super) fn tell_soon(self, word: &Word) -> Option<JoinHandle<()>> {
+        let (permit, text) = self.begin(word)?;
         Some(tokio::spawn(async move {
-            self.ask(&word, Instant::now() + PATIENCE).await;
+            self.ask(&text, Instant::now() + PATIENCE).await;
             drop(permit);
         }))
     }
@@ -165,60 +190,99 @@ impl Teller {
     /// Tells that the session's stream was opened here at this time, and adds what the
     /// others know of the session to what is known here.
     pub(super) fn learn_soon(self, live: &Arc<Live>, at: u64) {
-        let Some(permit) = self.permit() else { return };
+        let Some((permit, text)) = self.begin(&Word::Streams { at }) else {
+            return;
+        };
         let live = Arc::clone(live);
         tokio::spawn(async move {
             let until = Instant::now() + PATIENCE;
-            for known in self.ask(&Word::Streams { at }, until).await {
+            for known in self.ask(&text, until).await {
+                if known.is_over() {
+                    self.state.sessions.end(&live);
+                    self.serving.end_links(&live);
+                    break;
+                }
                 known.add_to(&live, &self.serving);
             }
             drop(permit);
         });
     }
 
-    fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        let permit = Arc::clone(&self.state.telling.words).try_acquire_owned();
-        if permit.is_err() {
+    /// A place for a word, and its text. All that is kept of it is bounded: what a client
+    /// says may be as long as a message.
+    fn begin(&self, word: &Word) -> Option<(Permit, Bytes)> {
+        let telling = &self.state.telling;
+        let pool = match word {
+            Word::Cancelled { .. } => &telling.cancellations,
+            _ => &telling.words,
+        };
+        let Some(permit) = pool.take(&self.client, self.tag) else {
             self.untold("there is too much to tell");
+            return None;
+        };
+        let text = encoded(word)?;
+        if text.len() > MAX_WORD {
+            self.untold("it is too long");
+            return None;
         }
-        permit.ok()
+        Some((permit, text))
     }
 
     /// What each of them answers until then.
-    async fn ask(&self, word: &Word, until: Instant) -> Vec<Known> {
-        let Ok(text) = serde_json::to_vec(word) else {
-            return Vec::new();
-        };
+    async fn ask(&self, text: &Bytes, until: Instant) -> Vec<Known> {
         let peers = &self.serving.loaded.plan.peers;
         let found = self.state.telling.found.addresses(peers, until).await;
         if found.is_empty() {
             self.untold("none is found");
         }
         let others = found.iter().filter(|address| **address != self.here);
-        let answers = others.map(|address| self.ask_one(*address, &text, until));
-        join_all(answers).await.into_iter().flatten().collect()
+        let answers = join_all(others.map(|address| self.ask_one(*address, text, until))).await;
+        answers
+            .into_iter()
+            .filter_map(Result::ok)
+            .flatten()
+            .collect()
     }
 
-    async fn ask_one(&self, address: SocketAddr, text: &[u8], until: Instant) -> Option<Known> {
+    /// What this one answers; `None` when it was not told.
+    async fn ask_one(
+        &self,
+        address: SocketAddr,
+        text: &Bytes,
+        until: Instant,
+    ) -> Result<Option<Known>, Silent> {
         let Self { state, serving, .. } = self;
         let told = pod_relay::tell(state, serving, address, &self.client, &self.session, text);
         match timeout_at(until, told).await {
-            Ok(Ok(answer)) => serde_json::from_slice(&answer).ok(),
+            Ok(Ok(answer)) => Ok(serde_json::from_slice(&answer).ok()),
             Ok(Err(error)) => {
                 self.untold(&error.to_string());
-                None
+                Ok(None)
             }
             Err(_) => {
                 self.untold("it does not answer");
-                None
+                Err(Silent)
             }
         }
     }
 
     fn untold(&self, why: &str) {
-        debug!(object = %self.state.labels.name, why, "a replica was not told");
-        self.state.upstream_metrics.untold(&self.state.labels);
+        untold(&self.state, why);
     }
+}
+
+/// A replica did not answer in time.
+struct Silent;
+
+/// A word as it is sent.
+fn encoded(word: &Word) -> Option<Bytes> {
+    serde_json::to_vec(word).ok().map(Bytes::from)
+}
+
+/// A replica was not told something.
+fn untold(state: &State, why: &str) {
+    debug!(object = %state.labels.name, why, "a replica was not told");
+    state.upstream_metrics.untold(&state.labels);
 }
 
 impl std::fmt::Debug for Teller {

@@ -37,6 +37,9 @@ pub(in crate::mcp_proxy) enum Word {
 /// What a replica knows of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::mcp_proxy) struct Known {
+    /// It was ended.
+    #[serde(default)]
+    over: bool,
     level: Option<Level>,
     follows: Vec<(Fingerprint, Vec<String>)>,
 }
@@ -57,9 +60,22 @@ impl Known {
             (!uris.is_empty()).then_some((upstream, uris))
         });
         Self {
+            over: false,
             follows: follows.collect(),
             level: live.chosen_level(),
         }
+    }
+
+    /// That it was ended.
+    pub(super) fn over() -> Self {
+        Self {
+            over: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -21,6 +21,7 @@ mod old_clients;
 mod old_server;
 mod old_upstreams;
 mod peers;
+mod peers_many;
 mod pins;
 mod pods;
 mod programs;

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use agentkube_plan::ProxyPlan;
 use agentkube_testkit::{Outcome, Reply, eventually, within};
+use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -22,16 +24,20 @@ use crate::mcp_proxy::telling::Word;
 /// Requests of other replicas at once.
 const MOST: usize = 100;
 
-async fn port() -> (TcpListener, SocketAddr) {
+pub(super) async fn port() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
 /// Two replicas over a server, that look for others at these addresses too.
-async fn two_with(server: &ToolServer, others: &[SocketAddr]) -> (Pod, Pod) {
+pub(super) async fn two_with(server: &ToolServer, others: &[SocketAddr]) -> (Pod, Pod) {
+    two_of(plan(vec![upstream("a", &server.endpoint())]), others).await
+}
+
+/// Two replicas of this plan.
+pub(super) async fn two_of(mut plan: ProxyPlan, others: &[SocketAddr]) -> (Pod, Pod) {
     let (first, second) = (port().await, port().await);
-    let mut plan = plan(vec![upstream("a", &server.endpoint())]);
     plan.alone = false;
     let all = others.iter().chain([&first.1, &second.1]);
     plan.peers = all.map(ToString::to_string).collect();
@@ -39,29 +45,29 @@ async fn two_with(server: &ToolServer, others: &[SocketAddr]) -> (Pod, Pod) {
     (one, Pod::listening("uid-2", plan, MOST, second).await)
 }
 
-async fn two(server: &ToolServer) -> (Pod, Pod) {
+pub(super) async fn two(server: &ToolServer) -> (Pod, Pod) {
     two_with(server, &[]).await
 }
 
-async fn stop(pods: [Pod; 2]) {
+pub(super) async fn stop(pods: [Pod; 2]) {
     for pod in pods {
         pod.stop().await;
     }
 }
 
-async fn call(sitting: &Sitting<'_>, tool: &str) -> Body {
+pub(super) async fn call(sitting: &Sitting<'_>, tool: &str) -> Body {
     let call = legacy_message("tools/call", &json!({"name": tool}));
     sitting.proxy.send(sitting.post(&call)).await.into_body()
 }
 
-async fn stream(sitting: &Sitting<'_>) -> Body {
+pub(super) async fn stream(sitting: &Sitting<'_>) -> Body {
     let request = sitting.head("GET").body(Full::default()).unwrap();
     let answer = sitting.proxy.send(request).await;
     assert_eq!(answer.status(), 200);
     answer.into_body()
 }
 
-async fn cancel(sitting: &Sitting<'_>, request: &str) {
+pub(super) async fn cancel(sitting: &Sitting<'_>, request: &str) {
     let message = json!({
         "jsonrpc": "2.0", "method": "notifications/cancelled",
         "params": {"requestId": request, "reason": "enough"},
@@ -70,7 +76,7 @@ async fn cancel(sitting: &Sitting<'_>, request: &str) {
 }
 
 /// How many words of others a replica took.
-fn heard(proxy: &Tested) -> u64 {
+pub(super) fn heard(proxy: &Tested) -> u64 {
     proxy.counted(
         r#"agentkube_requests_total{kind="mcp",namespace="team-a",name="tools",route="told",code="2xx"}"#,
     )
@@ -94,7 +100,7 @@ async fn has_heard(proxy: &Tested, words: u64) {
     eventually("the words", async || (heard(proxy) == words).then_some(())).await;
 }
 
-async fn ends(body: Body) {
+pub(super) async fn ends(body: Body) {
     let rest = within("the end", body.collect()).await.unwrap();
     let text = String::from_utf8(rest.to_bytes().to_vec()).unwrap();
     assert!(!text.contains("\"result\""), "{text}");
@@ -155,7 +161,8 @@ async fn a_word_is_taken_for_the_client_whose_session_it_names_and_for_no_other(
     let serving = state.serving().unwrap();
     let word = serde_json::to_vec(&Word::Ended).unwrap();
     let tell = async |client: &str, session: &HeaderValue, word: &[u8]| {
-        let told = pod_relay::tell(state, &serving, one.address, client, session, word);
+        let word = Bytes::copy_from_slice(word);
+        let told = pod_relay::tell(state, &serving, one.address, client, session, &word);
         told.await.map_err(|error| error.to_string())
     };
     let not_found = format!("it answers with {}", StatusCode::NOT_FOUND);
