@@ -135,29 +135,7 @@ where
     };
     match Messages::decode(&body, MAX_DEPTH) {
         Err(malformed) => Ok(refuse(StatusCode::BAD_REQUEST, &malformed.to_error())),
-        Ok(Messages::One(message)) => {
-            let session = match inbound::classify(&head.headers, &message) {
-                Ok(session) => session,
-                Err(refusal) => {
-                    let text = message::failure(message.id(), &refusal.error);
-                    return Ok(reply::json(refusal.status, text));
-                }
-            };
-            let call = match message.kind() {
-                Kind::Request { .. } => Some(begin()?),
-                _ => None,
-            };
-            let party = match site.seat_of(session, &message)? {
-                Seat::Here(party) => party,
-                Seat::At(home) => return site.hand_on(home, &head.method, &body, call).await,
-            };
-            let tally = Tally::default();
-            let caller = site.caller(session, &party, &tally);
-            let reply = dispatch(&caller, &message, call).await;
-            let mut response = respond(reply, accepts).await;
-            response.body_mut().count_by(tally);
-            Ok(response)
-        }
+        Ok(Messages::One(message)) => one(site, &message, &body, accepts, begin).await,
         // Each of its messages is of the session that the request names.
         Ok(Messages::Batch(messages)) => {
             let is_request = |message: &Message<'_>| matches!(message.kind(), Kind::Request { .. });
@@ -171,6 +149,37 @@ where
             }
         }
     }
+}
+
+/// Answers a request of one message.
+async fn one(
+    site: Site<'_>,
+    message: &Message<'_>,
+    body: &Bytes,
+    accepts: Accepts,
+    begin: impl FnOnce() -> Result<Call, ProxyError>,
+) -> Result<Response<Body>, ProxyError> {
+    let session = match inbound::classify(site.headers, message) {
+        Ok(session) => session,
+        Err(refusal) => {
+            let text = message::failure(message.id(), &refusal.error);
+            return Ok(reply::json(refusal.status, text));
+        }
+    };
+    let call = match message.kind() {
+        Kind::Request { .. } => Some(begin()?),
+        _ => None,
+    };
+    let party = match site.seat_of(session, message)? {
+        Seat::Here(party) => party,
+        Seat::At(home) => return site.hand_on(home, &Method::POST, body, call).await,
+    };
+    let tally = Tally::default();
+    let caller = site.caller(session, &party, &tally);
+    let reply = dispatch(&caller, message, call).await;
+    let mut response = respond(reply, accepts).await;
+    response.body_mut().count_by(tally);
+    Ok(response)
 }
 
 /// Where a request arrived, and whose it is.
