@@ -265,6 +265,40 @@ fn a_tool_that_nobody_asked_to_be_strict_is_not_made_so() {
     assert_eq!(sent["store"], false);
 }
 
+/// A stream of Claude that calls `apply_patch`.
+fn called_in_pieces(first: &str, second: &str, stop: &str) -> String {
+    let mut stream = String::new();
+    let mut push = |name: &str, data: Value| {
+        stream.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+    };
+    push(
+        "message_start",
+        json!({"type": "message_start", "message": {"id": "m"}}),
+    );
+    let block = json!({"type": "tool_use", "id": "toolu_1", "name": "apply_patch", "input": {}});
+    push(
+        "content_block_start",
+        json!({"type": "content_block_start", "index": 0, "content_block": block}),
+    );
+    for piece in [first, second] {
+        let delta = json!({"type": "input_json_delta", "partial_json": piece});
+        push(
+            "content_block_delta",
+            json!({"type": "content_block_delta", "index": 0, "delta": delta}),
+        );
+    }
+    push(
+        "content_block_stop",
+        json!({"type": "content_block_stop", "index": 0}),
+    );
+    push(
+        "message_delta",
+        json!({"type": "message_delta", "delta": {"stop_reason": stop}}),
+    );
+    push("message_stop", json!({"type": "message_stop"}));
+    stream
+}
+
 #[test]
 fn a_custom_tool_is_called_with_plain_text() {
     let patch = "*** Begin Patch\n*** Add File: \"a\"\n*** End Patch";
@@ -300,35 +334,7 @@ fn a_custom_tool_is_called_with_plain_text() {
                       "call_id": "toolu_1", "name": "apply_patch", "input": patch});
     assert_eq!(answer["output"][0], item);
     // The same in a stream, whatever the pieces of the arguments are.
-    let mut stream = String::new();
-    let mut push = |name: &str, data: Value| {
-        stream.push_str(&format!("event: {name}\ndata: {data}\n\n"));
-    };
-    push(
-        "message_start",
-        json!({"type": "message_start", "message": {"id": "m"}}),
-    );
-    let block = json!({"type": "tool_use", "id": "toolu_1", "name": "apply_patch", "input": {}});
-    push(
-        "content_block_start",
-        json!({"type": "content_block_start", "index": 0, "content_block": block}),
-    );
-    for piece in [&called[..12], &called[12..]] {
-        let delta = json!({"type": "input_json_delta", "partial_json": piece});
-        push(
-            "content_block_delta",
-            json!({"type": "content_block_delta", "index": 0, "delta": delta}),
-        );
-    }
-    push(
-        "content_block_stop",
-        json!({"type": "content_block_stop", "index": 0}),
-    );
-    push(
-        "message_delta",
-        json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}}),
-    );
-    push("message_stop", json!({"type": "message_stop"}));
+    let stream = called_in_pieces(&called[..12], &called[12..], "tool_use");
     let tap = translator.stream(&asked.context, TapOptions::default());
     let seen = watch(tap, &[stream.as_bytes()], End::Clean).all();
     let told: Vec<Value> = seen
@@ -344,15 +350,7 @@ fn a_custom_tool_is_called_with_plain_text() {
     assert_eq!(completed["type"], "custom_tool_call");
     assert!(!seen.contains("function_call_arguments"), "{seen}");
     // Cut by the limit of tokens: plain text would not show it.
-    let cut = stream
-        .replace(
-            &json!(&called[12..]).to_string(),
-            &json!("*** Begin").to_string(),
-        )
-        .replace(
-            "\"stop_reason\":\"tool_use\"",
-            "\"stop_reason\":\"max_tokens\"",
-        );
+    let cut = called_in_pieces(&called[..12], "*** Begin", "max_tokens");
     let tap = translator.stream(&asked.context, TapOptions::default());
     let seen = watch(tap, &[cut.as_bytes()], End::Clean).all();
     assert!(seen.contains("response.incomplete"), "{seen}");
